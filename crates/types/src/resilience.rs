@@ -1,0 +1,240 @@
+use std::fmt;
+
+use crate::SITES_MAX;
+
+/// What a group assumes of its sites: the composite failure model of the blueprint (§2), as data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultModel {
+    /// Nothing is trusted: n ≥ 3f + 2c + 1.
+    Arbitrary,
+    /// Each site has a trusted component that can only crash: n ≥ 2f + 1.
+    Hybrid,
+    /// Sites only stop: n ≥ 2c + 1.
+    Crash,
+}
+
+impl fmt::Display for FaultModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arbitrary => "arbitrary",
+            Self::Hybrid => "hybrid",
+            Self::Crash => "crash",
+        })
+    }
+}
+
+/// How many of how many sites may fail, and every threshold that follows from it.
+///
+/// Built once per view; refuses an n that cannot carry f and c. No other code does arithmetic on
+/// n, f and c. Source of the thresholds: `protocols.md` §2.0 (row `arbitrary`) and §3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resilience {
+    model: FaultModel,
+    n: usize,
+    f: usize,
+    c: usize,
+}
+
+/// Why a group of this size cannot be built.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResilienceError {
+    /// Too few sites for the faults to be tolerated.
+    #[error(
+        "a group of model `{model}` that tolerates f={f} intruded and c={c} stopped sites needs at least {needed} sites, not {n}"
+    )]
+    TooFew {
+        /// The model asked for.
+        model: FaultModel,
+        /// The sites offered.
+        n: usize,
+        /// Arbitrarily faulty sites to be tolerated.
+        f: usize,
+        /// Further sites that may stop.
+        c: usize,
+        /// The least n that would do.
+        needed: usize,
+    },
+    /// More sites than a set of sites can hold.
+    #[error("a group has at most {SITES_MAX} sites, not {n}")]
+    TooMany {
+        /// The sites offered.
+        n: usize,
+    },
+    /// The crash row tolerates no intrusion.
+    #[error("the `crash` model tolerates no intruded site; use `arbitrary` or `hybrid` for f={f}")]
+    IntrusionInCrashModel {
+        /// The f asked for.
+        f: usize,
+    },
+}
+
+impl Resilience {
+    /// A group of `n` sites of which `f` may be intruded and `c` more may stop.
+    ///
+    /// # Errors
+    /// If `n` cannot carry `f` and `c` under `model`, or exceeds [`SITES_MAX`].
+    pub const fn new(
+        model: FaultModel,
+        n: usize,
+        f: usize,
+        c: usize,
+    ) -> Result<Self, ResilienceError> {
+        if n > SITES_MAX || f > SITES_MAX || c > SITES_MAX {
+            return Err(ResilienceError::TooMany { n });
+        }
+        let needed = match model {
+            FaultModel::Arbitrary => 3 * f + 2 * c + 1,
+            FaultModel::Hybrid => 2 * (f + c) + 1,
+            FaultModel::Crash if f > 0 => {
+                return Err(ResilienceError::IntrusionInCrashModel { f });
+            }
+            FaultModel::Crash => 2 * c + 1,
+        };
+        if n < needed {
+            return Err(ResilienceError::TooFew {
+                model,
+                n,
+                f,
+                c,
+                needed,
+            });
+        }
+        Ok(Self { model, n, f, c })
+    }
+
+    /// The largest f that `n` sites carry under `model` (the largest c for `crash`).
+    ///
+    /// # Errors
+    /// For n = 0 or above [`SITES_MAX`].
+    pub const fn largest(model: FaultModel, n: usize) -> Result<Self, ResilienceError> {
+        let spare = n.saturating_sub(1);
+        match model {
+            FaultModel::Arbitrary => Self::new(model, n, spare / 3, 0),
+            FaultModel::Hybrid => Self::new(model, n, spare / 2, 0),
+            FaultModel::Crash => Self::new(model, n, 0, spare / 2),
+        }
+    }
+
+    /// The model.
+    pub const fn model(&self) -> FaultModel {
+        self.model
+    }
+
+    /// n, the number of sites.
+    pub const fn sites(&self) -> usize {
+        self.n
+    }
+
+    /// f, the number of sites that may be arbitrarily faulty.
+    pub const fn intruded_max(&self) -> usize {
+        self.f
+    }
+
+    /// c, the number of further sites that may stop.
+    pub const fn stopped_max(&self) -> usize {
+        self.c
+    }
+
+    /// f + c: how many sites may be faulty in any way.
+    pub const fn faulty_max(&self) -> usize {
+        self.f + self.c
+    }
+
+    /// q: strong parents of a block, round advance, and what a correct site can always wait for.
+    pub const fn quorum(&self) -> usize {
+        match self.model {
+            FaultModel::Arbitrary => self.n - self.f - self.c,
+            FaultModel::Hybrid | FaultModel::Crash => self.n / 2 + 1,
+        }
+    }
+
+    /// q_sp: the quorum of the S rule's slow path, the least whose pairwise intersection holds a
+    /// correct site.
+    pub const fn slow_path_quorum(&self) -> usize {
+        match self.model {
+            FaultModel::Arbitrary => (self.n + self.f + 1).div_ceil(2),
+            FaultModel::Hybrid | FaultModel::Crash => self.quorum(),
+        }
+    }
+
+    /// f + 1: at least one of them is correct.
+    pub const fn one_correct(&self) -> usize {
+        self.f + 1
+    }
+
+    /// 2f + 1: a majority of them is correct.
+    pub const fn correct_majority(&self) -> usize {
+        2 * self.f + 1
+    }
+
+    /// 2f + c + 1: answers a site that lost its log needs from *other* sites before it signs again
+    /// (corrections 10 and 11).
+    pub const fn amnesia_responders(&self) -> usize {
+        2 * self.f + self.c + 1
+    }
+
+    /// T = 4·n·(f+c+1): new blocks a single block's history may bring (correction 7).
+    pub const fn novelty_budget(&self) -> usize {
+        4 * self.n * (self.f + self.c + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arbitrary(n: usize, f: usize, c: usize) -> Resilience {
+        Resilience::new(FaultModel::Arbitrary, n, f, c).unwrap()
+    }
+
+    #[test]
+    fn thresholds_match_the_table_of_the_specification() {
+        // protocols.md §2.0: (n, f, c) → (q, q_sp).
+        for (n, f, c, q, q_sp) in [
+            (4, 1, 0, 3, 3),
+            (7, 2, 0, 5, 5),
+            (6, 1, 1, 4, 4),
+            (31, 10, 0, 21, 21),
+        ] {
+            let resilience = arbitrary(n, f, c);
+            assert_eq!(
+                (resilience.quorum(), resilience.slow_path_quorum()),
+                (q, q_sp),
+                "n={n}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_one_site_too_few() {
+        for (f, c) in [(0, 0), (1, 0), (1, 1), (2, 0), (10, 0)] {
+            let needed = 3 * f + 2 * c + 1;
+            assert!(Resilience::new(FaultModel::Arbitrary, needed, f, c).is_ok());
+            assert!(matches!(
+                Resilience::new(FaultModel::Arbitrary, needed - 1, f, c),
+                Err(ResilienceError::TooFew { .. })
+            ));
+        }
+        assert!(Resilience::new(FaultModel::Hybrid, 2, 1, 0).is_err());
+        assert!(Resilience::new(FaultModel::Crash, 3, 1, 0).is_err());
+        assert!(Resilience::new(FaultModel::Arbitrary, 65, 1, 0).is_err());
+        assert!(Resilience::largest(FaultModel::Arbitrary, 0).is_err());
+    }
+
+    #[test]
+    fn slow_path_quorums_intersect_in_a_correct_site_and_are_reachable() {
+        for n in 1..=31 {
+            let resilience = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
+            let q_sp = resilience.slow_path_quorum();
+            assert!(2 * q_sp > n + resilience.intruded_max(), "n={n}");
+            assert!(q_sp <= resilience.quorum(), "n={n}");
+        }
+    }
+
+    #[test]
+    fn correction_7_novelty_budget_is_positive_without_faults() {
+        assert_eq!(arbitrary(1, 0, 0).novelty_budget(), 4);
+        assert_eq!(arbitrary(4, 1, 0).novelty_budget(), 32);
+    }
+}
