@@ -20,8 +20,12 @@
 //! Local callers get a `Result` and an `Err` leaves the state unchanged; the network never gets
 //! one: a remote message makes progress, is ignored, or yields a [`Fault`](maftia_types::Fault).
 
+mod plant;
 mod step;
 
+#[cfg(feature = "danger-planted-bugs")]
+pub use plant::plant;
+pub use plant::planted;
 pub use step::{Outgoing, Release, Step, Target};
 
 use maftia_types::{SiteId, Time};

@@ -1,0 +1,302 @@
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_crypto::{BadSignature, Domain, PublicKey, Signature, SigningKey};
+use maftia_types::{Digest, Epoch, Round, SITES_MAX, SiteId};
+
+use crate::parameters::PAYLOAD_BYTES_MAX;
+
+const BLOCK: Domain = Domain::new("block header");
+const SIGNED_BLOCK: Domain = Domain::new("block signature");
+const PAYLOAD: Domain = Domain::new("block payload");
+
+/// The longest encoded header: a control frame (DESIGN D9).
+pub const HEADER_BYTES_MAX: usize = 8 * 1024;
+const VERSION: u8 = 1;
+
+/// Names a block. Ordered by round, then author, then digest: the order of delivery within a
+/// commit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlockRef {
+    /// Who made it.
+    pub author: SiteId,
+    /// For which round.
+    pub round: Round,
+    /// Digest of its header.
+    pub digest: Digest,
+}
+
+/// What an author states in a block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// The group's configuration.
+    pub config: Digest,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The round.
+    pub round: Round,
+    /// The author.
+    pub author: SiteId,
+    /// The author's own previous block first, then one block per author; those of `round - 1` are
+    /// *strong*.
+    pub parents: Vec<BlockRef>,
+    /// Digest of the payload.
+    pub payload_digest: Digest,
+    /// Length of the payload in bytes.
+    pub payload_len: u32,
+    /// The author's latest commit: its index and chain digest.
+    pub commit_vote: Option<IndexedDigest>,
+    /// A checkpoint the author has computed and not yet seen stable.
+    pub checkpoint_vote: Option<IndexedDigest>,
+    /// The author's wall clock in milliseconds since 1970. Never decides validity beyond V5.
+    pub time_ms: u64,
+}
+
+/// A digest of something that has an index: a commit, a checkpoint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct IndexedDigest {
+    /// The index.
+    pub index: u64,
+    /// The digest.
+    pub digest: Digest,
+}
+
+/// A header with its author's signature, as received.
+#[derive(Debug)]
+pub struct Block {
+    header: Header,
+    digest: Digest,
+    signature: Signature,
+    encoded: Bytes,
+}
+
+impl BlockRef {
+    /// Whether this block is one round below `round`.
+    pub const fn is_strong_for(&self, round: Round) -> bool {
+        self.round.0 + 1 == round.0
+    }
+}
+
+impl PartialOrd for BlockRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BlockRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.round, self.author, self.digest).cmp(&(other.round, other.author, other.digest))
+    }
+}
+
+/// The digest a header carries for its payload.
+pub fn payload_digest(payload: &[u8]) -> Digest {
+    PAYLOAD.digest(payload)
+}
+
+impl Block {
+    /// Signs a header.
+    pub fn sign(header: Header, key: &SigningKey) -> Arc<Self> {
+        let bytes = header.to_bytes();
+        let digest = BLOCK.digest(&bytes);
+        let signature = key.sign(SIGNED_BLOCK, digest.as_bytes());
+        Self::assemble(header, &bytes, digest, signature)
+    }
+
+    /// The implicit block of round 0. It bears no signature and is never sent.
+    pub fn genesis(config: Digest, epoch: Epoch, author: SiteId) -> Arc<Self> {
+        let header = Header {
+            config,
+            epoch,
+            round: Round(0),
+            author,
+            parents: Vec::new(),
+            payload_digest: payload_digest(&[]),
+            payload_len: 0,
+            commit_vote: None,
+            checkpoint_vote: None,
+            time_ms: 0,
+        };
+        let bytes = header.to_bytes();
+        let digest = BLOCK.digest(&bytes);
+        Self::assemble(header, &bytes, digest, Signature([0; 64]))
+    }
+
+    fn assemble(header: Header, bytes: &Bytes, digest: Digest, signature: Signature) -> Arc<Self> {
+        let mut writer = Writer::with_capacity(bytes.len() + 68);
+        writer.bytes(bytes);
+        signature.encode(&mut writer);
+        Arc::new(Self {
+            header,
+            digest,
+            signature,
+            encoded: writer.finish(),
+        })
+    }
+
+    /// Checks that `key` signed this header.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(&self, key: &PublicKey) -> Result<(), BadSignature> {
+        key.verify(SIGNED_BLOCK, self.digest.as_bytes(), &self.signature)
+    }
+
+    /// What the author states.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The author.
+    pub const fn author(&self) -> SiteId {
+        self.header.author
+    }
+
+    /// The round.
+    pub const fn round(&self) -> Round {
+        self.header.round
+    }
+
+    /// Digest of the header.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The name of this block.
+    pub const fn reference(&self) -> BlockRef {
+        BlockRef {
+            author: self.header.author,
+            round: self.header.round,
+            digest: self.digest,
+        }
+    }
+
+    /// The parents of the round below.
+    pub fn strong_parents(&self) -> impl Iterator<Item = &BlockRef> {
+        self.header
+            .parents
+            .iter()
+            .filter(|parent| parent.is_strong_for(self.header.round))
+    }
+
+    /// Whether `candidate` is among the parents.
+    pub fn has_parent(&self, candidate: &BlockRef) -> bool {
+        self.header.parents.contains(candidate)
+    }
+
+    /// Whether the payload is empty.
+    pub const fn is_empty(&self) -> bool {
+        self.header.payload_len == 0
+    }
+}
+
+impl PartialEq for Block {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl Eq for Block {}
+
+/// The encoding is the header's bytes with their length, then the signature; the digest covers the
+/// received bytes.
+impl Wire for Block {
+    fn encode(&self, writer: &mut Writer) {
+        writer.raw(&self.encoded);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let bytes = reader.bytes("header", HEADER_BYTES_MAX)?;
+        let header = Header::from_bytes(bytes.clone())?;
+        let signature = Signature::decode(reader)?;
+        let digest = BLOCK.digest(&bytes);
+        let mut writer = Writer::with_capacity(bytes.len() + 68);
+        writer.bytes(&bytes);
+        signature.encode(&mut writer);
+        Ok(Self {
+            header,
+            digest,
+            signature,
+            encoded: writer.finish(),
+        })
+    }
+}
+
+impl Wire for BlockRef {
+    fn encode(&self, writer: &mut Writer) {
+        writer.site(self.author);
+        writer.round(self.round);
+        writer.digest(&self.digest);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            author: reader.site()?,
+            round: reader.round()?,
+            digest: reader.digest()?,
+        })
+    }
+}
+
+impl Wire for IndexedDigest {
+    fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.index);
+        writer.digest(&self.digest);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            index: reader.u64()?,
+            digest: reader.digest()?,
+        })
+    }
+}
+
+impl Wire for Header {
+    fn encode(&self, writer: &mut Writer) {
+        writer.u8(VERSION);
+        writer.digest(&self.config);
+        writer.epoch(self.epoch);
+        writer.round(self.round);
+        writer.site(self.author);
+        writer.list(&self.parents);
+        writer.digest(&self.payload_digest);
+        writer.u32(self.payload_len);
+        writer.option(self.commit_vote.as_ref());
+        writer.option(self.checkpoint_vote.as_ref());
+        writer.u64(self.time_ms);
+        writer.u8(0); // coin shares: none in an epoch without a key (correction 14)
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        if reader.u8()? != VERSION {
+            return Err(DecodeError::Invalid { field: "version" });
+        }
+        let header = Self {
+            config: reader.digest()?,
+            epoch: reader.epoch()?,
+            round: reader.round()?,
+            author: reader.site()?,
+            parents: reader.list("parents", SITES_MAX)?,
+            payload_digest: reader.digest()?,
+            payload_len: reader.u32()?,
+            commit_vote: reader.option()?,
+            checkpoint_vote: reader.option()?,
+            time_ms: reader.u64()?,
+        };
+        let payload_max = u32::try_from(PAYLOAD_BYTES_MAX).unwrap_or(u32::MAX);
+        if header.payload_len > payload_max {
+            return Err(DecodeError::Invalid {
+                field: "payload_len",
+            });
+        }
+        match reader.u8()? {
+            0 => Ok(header),
+            _ => Err(DecodeError::Invalid {
+                field: "coin_shares",
+            }),
+        }
+    }
+}

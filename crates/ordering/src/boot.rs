@@ -1,0 +1,244 @@
+//! Starting an engine: from nothing, from a snapshot and a log, or after the log was lost.
+
+use std::sync::Arc;
+
+use maftia_crypto::{Envelope, PublicKey, SigningKey};
+use maftia_protocol::{Step, Target};
+use maftia_types::{Round, SiteId, SiteSet, Time};
+
+use crate::committer::Committer;
+use crate::dag::Dag;
+use crate::draft::Draft;
+use crate::engine::{Engine, Output};
+use crate::fault::Misbehaviour;
+use crate::linearizer::{Frontier, Linearizer};
+use crate::message::Message;
+use crate::pacemaker::Pacemaker;
+use crate::parameters::Parameters;
+use crate::peers::Peers;
+use crate::record::Record;
+use crate::recovery::{RecoveryStatement, Standing};
+use crate::schedule::Schedule;
+use crate::suspended::Suspended;
+
+/// Who this site is in the view.
+#[derive(Debug)]
+pub struct Identity {
+    /// This site.
+    pub me: SiteId,
+    /// Its signing key.
+    pub key: SigningKey,
+    /// The keys of all sites, by index.
+    pub keys: Vec<PublicKey>,
+}
+
+/// What the disk held.
+#[derive(Debug)]
+pub struct Boot {
+    /// Where delivery stood in the snapshot; [`Frontier::start`] without one.
+    pub frontier: Frontier,
+    /// The blocks kept with the snapshot, then the records of the log; each in the order written.
+    pub records: Vec<Record>,
+    /// Whether the log is missing or damaged, so that own blocks may be unknown.
+    pub lost: bool,
+    /// Fresh at each boot: identifies the questions of a recovery.
+    pub nonce: u64,
+}
+
+impl Engine {
+    /// Rebuilds the state from what the disk held. The step re-delivers the commits above the
+    /// snapshot; it carries no records and no messages.
+    ///
+    /// # Panics
+    /// If `identity` does not fit the parameters.
+    pub fn boot(
+        parameters: Parameters,
+        identity: Identity,
+        boot: Boot,
+        now: Time,
+    ) -> (Self, Step<Self>) {
+        let sites = parameters.resilience.sites();
+        assert!(identity.keys.len() == sites, "one key per site");
+        assert!(identity.me.index() < sites, "this site is in the view");
+        let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
+        let settled = boot.frontier.settled;
+        let mut engine = Self {
+            dag: empty_dag(&parameters, settled),
+            committer: Committer::new(parameters.resilience, schedule, settled),
+            delivered_before: boot.frontier.delivered.iter().copied().collect(),
+            linearizer: Linearizer::new(boot.frontier),
+            pacemaker: Pacemaker::new(parameters.pacing),
+            suspended: Suspended::default(),
+            peers: Peers::new(sites),
+            draft: Draft::default(),
+            standing: Standing::Active,
+            equivocators: SiteSet::EMPTY,
+            checkpoint_vote: None,
+            last_own: Round(0),
+            unsettled_payloads: 0,
+            own_unsettled: 0,
+            boot_nonce: boot.nonce,
+            sync: crate::synchroniser::Sync::default(),
+            halted: false,
+            me: identity.me,
+            key: identity.key,
+            keys: identity.keys,
+            parameters,
+        };
+        let mut step = Step::none();
+        engine.replay(boot.records);
+        if boot.lost {
+            engine.standing = engine.fresh_recovery();
+        }
+        if let Err(alarm) = engine.settle(now, &mut step) {
+            engine.halted = true;
+            step.outputs.push(Output::Alarm(alarm));
+        }
+        engine.plan(now);
+        (engine, step)
+    }
+
+    fn replay(&mut self, records: Vec<Record>) {
+        let mut floor = Round(0);
+        for record in records {
+            match record {
+                Record::Block { block, payload } => {
+                    if block.author() == self.me {
+                        self.last_own = self.last_own.max(block.round());
+                    }
+                    if !self.is_exempt(&block.reference()) {
+                        self.insert(Arc::clone(&block), payload);
+                        self.peers.has_seen(&self.dag, &block);
+                    }
+                }
+                Record::Floor(round) => floor = floor.max(round),
+            }
+        }
+        if floor > self.last_own {
+            self.standing = Standing::Returning { floor, lost: true };
+        }
+    }
+
+    /// Jumps to a checkpoint that f+1 sites agree on. What is not in it comes from peers.
+    pub fn install(&mut self, now: Time, frontier: Frontier) {
+        let sites = self.parameters.resilience.sites();
+        let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
+        let settled = frontier.settled;
+        self.dag = empty_dag(&self.parameters, settled);
+        self.committer = Committer::new(self.parameters.resilience, schedule, settled);
+        self.delivered_before = frontier.delivered.iter().copied().collect();
+        self.linearizer = Linearizer::new(frontier);
+        self.suspended = Suspended::default();
+        self.unsettled_payloads = 0;
+        self.own_unsettled = 0;
+        if self.standing == Standing::Active {
+            self.standing = Standing::Returning {
+                floor: self.last_own,
+                lost: false,
+            };
+        }
+        self.plan(now);
+        self.arm(now);
+    }
+
+    /// The retained blocks, as records, for a snapshot: payloads only where they may still be
+    /// delivered.
+    pub fn window(&self) -> Vec<Record> {
+        let retained = self.dag.from(self.dag.base().max(Round(1)));
+        let blocks = retained.filter(|entry| !self.is_exempt(&entry.block.reference()));
+        let mut records: Vec<Record> = blocks
+            .map(|entry| Record::Block {
+                block: Arc::clone(&entry.block),
+                payload: entry.payload.clone().filter(|_| !entry.delivered),
+            })
+            .collect();
+        records.push(Record::Floor(self.floor()));
+        records
+    }
+
+    /// No block of this site at or below this round, whatever the log says.
+    fn floor(&self) -> Round {
+        match self.standing {
+            Standing::Returning { floor, .. } => floor.max(self.last_own),
+            Standing::Active | Standing::Recovering { .. } => self.last_own,
+        }
+    }
+
+    pub(crate) const fn fresh_recovery(&self) -> Standing {
+        Standing::Recovering {
+            nonce: self.boot_nonce,
+            answers: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Asks for what others hold of us, while recovering.
+    pub(crate) fn ask_recovery(&self, target: Target, step: &mut Step<Self>) {
+        if let Standing::Recovering { nonce, .. } = self.standing {
+            step.send_now(target, Message::RecoveryQuery { nonce });
+        }
+    }
+
+    /// Answers, unless this site's own log was lost and it has not sent a new block since: then it
+    /// cannot vouch for what it held (correction 11).
+    pub(crate) fn on_recovery_query(&mut self, from: SiteId, nonce: u64, step: &mut Step<Self>) {
+        let lost = match self.standing {
+            Standing::Active => false,
+            Standing::Returning { lost, .. } => lost,
+            Standing::Recovering { .. } => true,
+        };
+        if lost && !maftia_protocol::planted("amnesiac answers") {
+            return;
+        }
+        let statement = RecoveryStatement {
+            config: self.parameters.config,
+            epoch: self.parameters.epoch,
+            requester: from,
+            nonce,
+            highest: self.dag.tip(),
+        };
+        step.send(
+            Target::One(from),
+            Message::RecoveryAnswer(statement.seal(&self.key)),
+        );
+    }
+
+    /// Notes an answer to our question.
+    pub(crate) fn on_recovery_answer(
+        &mut self,
+        from: SiteId,
+        answer: &Envelope,
+        step: &mut Step<Self>,
+    ) {
+        let Standing::Recovering { nonce, .. } = self.standing else {
+            return;
+        };
+        let key = self.keys.get(from.index());
+        let statement = key.and_then(|key| RecoveryStatement::open(answer, key));
+        let (config, epoch) = (self.parameters.config, self.parameters.epoch);
+        match statement {
+            Some(statement) if statement.answers(config, epoch, self.me, nonce) => {
+                self.standing.note_answer(from, statement.highest);
+                self.finish_recovery(step);
+            }
+            Some(_) => step.blame(from, Misbehaviour::Unsolicited),
+            None => step.blame(from, Misbehaviour::BadRecoveryAnswer),
+        }
+    }
+
+    /// Ends a recovery once enough answers are covered by blocks that were accepted here: a claim
+    /// of a round that does not exist counts for nothing.
+    pub(crate) fn finish_recovery(&mut self, step: &mut Step<Self>) {
+        let needed = self.parameters.resilience.amnesia_responders();
+        if let Some(floor) = self.standing.try_finish(self.dag.tip(), needed) {
+            step.records.push(Record::Floor(floor));
+        }
+    }
+}
+
+fn empty_dag(parameters: &Parameters, settled: Round) -> Dag {
+    let sites = parameters.resilience.sites();
+    match parameters.acceptance_horizon(settled) {
+        None => Dag::genesis(parameters.config, parameters.epoch, sites),
+        Some(horizon) => Dag::empty(sites, horizon.next()),
+    }
+}

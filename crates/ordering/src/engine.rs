@@ -1,0 +1,281 @@
+use std::collections::BTreeSet;
+
+use maftia_crypto::{PublicKey, SigningKey};
+use maftia_protocol::{Event, Protocol, Step};
+use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
+
+use crate::block::{BlockRef, IndexedDigest};
+use crate::committer::Committer;
+use crate::dag::Dag;
+use crate::draft::{Draft, DraftFull};
+use crate::fault::{Equivocation, Misbehaviour};
+use crate::linearizer::{Commit, Frontier, Linearizer};
+use crate::message::Message;
+use crate::pacemaker::Pacemaker;
+use crate::parameters::Parameters;
+use crate::peers::Peers;
+use crate::record::Record;
+use crate::recovery::Standing;
+use crate::rule::Verdict;
+use crate::suspended::Suspended;
+
+/// One site's part of the ordering engine. See the crate's documentation for the rules.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) parameters: Parameters,
+    pub(crate) me: SiteId,
+    pub(crate) key: SigningKey,
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) dag: Dag,
+    pub(crate) committer: Committer,
+    pub(crate) linearizer: Linearizer,
+    pub(crate) pacemaker: Pacemaker,
+    pub(crate) suspended: Suspended,
+    pub(crate) peers: Peers,
+    pub(crate) draft: Draft,
+    pub(crate) standing: Standing,
+    pub(crate) equivocators: SiteSet,
+    pub(crate) checkpoint_vote: Option<IndexedDigest>,
+    /// Delivered before the frontier this engine started from; their payloads are not needed.
+    pub(crate) delivered_before: BTreeSet<BlockRef>,
+    /// The highest round this site has, to its knowledge, signed a block for.
+    pub(crate) last_own: Round,
+    /// Accepted blocks with a payload that may still be delivered.
+    pub(crate) unsettled_payloads: usize,
+    pub(crate) own_unsettled: usize,
+    pub(crate) boot_nonce: u64,
+    pub(crate) sync: crate::synchroniser::Sync,
+    pub(crate) halted: bool,
+}
+
+/// What the engine gives to the replica above.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A commit; in index order, without gaps.
+    Commit(Box<Commit>),
+    /// Two conflicting blocks by one author: evidence for the log.
+    Equivocation(Box<Equivocation>),
+    /// A peer has shown a block of ours that our log does not hold: the log lost its tail and the
+    /// recovery from amnesia has begun.
+    LostTail {
+        /// The block's round.
+        round: Round,
+    },
+    /// The blocks this site lacks are no longer served: it needs a checkpoint.
+    Behind,
+    /// Impossible under the fault assumption. The engine has stopped.
+    Alarm(Alarm),
+}
+
+/// What the replica asks of the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// The link to a peer has come up.
+    PeerUp(SiteId),
+    /// Vote for this checkpoint in the next blocks, or stop voting.
+    VoteCheckpoint(Option<IndexedDigest>),
+}
+
+impl Protocol for Engine {
+    type Command = Command;
+    type Message = Message;
+    type Output = Output;
+    type Record = Record;
+    type Misbehaviour = Misbehaviour;
+    type Error = std::convert::Infallible;
+
+    fn command(&mut self, now: Time, command: Command) -> Result<Step<Self>, Self::Error> {
+        let mut step = Step::none();
+        match command {
+            Command::PeerUp(peer) => self.greet(now, peer, &mut step),
+            Command::VoteCheckpoint(vote) => self.checkpoint_vote = vote,
+        }
+        self.progress(now, &mut step);
+        Ok(step)
+    }
+
+    fn handle(&mut self, now: Time, event: Event<Message>) -> Step<Self> {
+        let mut step = Step::none();
+        if self.halted {
+            return step;
+        }
+        match event {
+            Event::Message { from, .. } if from.index() >= self.keys.len() || from == self.me => {}
+            Event::Message { from, message } => self.on_message(now, from, message, &mut step),
+            Event::Timeout => self.on_timeout(now, &mut step),
+        }
+        self.progress(now, &mut step);
+        step
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        if self.halted {
+            return None;
+        }
+        [
+            self.pacemaker.next_timeout(),
+            self.suspended.next_due(),
+            self.sync.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+impl Engine {
+    /// Queues an item for this site's next blocks. Call [`Self::wake`] after a batch of them.
+    ///
+    /// # Errors
+    /// [`DraftFull`] when the group does not keep up.
+    pub fn submit(&mut self, item: &[u8]) -> Result<(), DraftFull> {
+        self.draft.push(item)
+    }
+
+    /// Plans the next block anew after items were queued.
+    pub fn wake(&mut self, now: Time) {
+        self.plan(now);
+    }
+
+    fn on_message(&mut self, now: Time, from: SiteId, message: Message, step: &mut Step<Self>) {
+        match message {
+            Message::Block { block, payload } => self.on_block(now, from, block, payload, step),
+            Message::Payload { block, payload } => self.on_payload(now, from, block, payload, step),
+            Message::Fetch { blocks, payloads } => self.on_fetch(from, &blocks, &payloads, step),
+            Message::Knowledge(knowledge) => self.on_knowledge(now, from, &knowledge, step),
+            Message::RecoveryQuery { nonce } => self.on_recovery_query(from, nonce, step),
+            Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
+        }
+    }
+
+    fn on_timeout(&mut self, now: Time, step: &mut Step<Self>) {
+        self.fetch_due(now, step);
+        self.synchronise(now, step);
+        self.plan(now);
+        if self.pacemaker.is_due(now) {
+            self.create(now, step);
+        }
+        if self.pacemaker.has_stalled(now) {
+            self.retransmit(step);
+        }
+    }
+
+    /// Decides, delivers and plans: after every event.
+    fn progress(&mut self, now: Time, step: &mut Step<Self>) {
+        if self.halted {
+            return;
+        }
+        if let Err(alarm) = self.settle(now, step) {
+            self.halted = true;
+            step.outputs.push(Output::Alarm(alarm));
+            return;
+        }
+        self.finish_recovery(step);
+        self.plan(now);
+        self.arm(now);
+    }
+
+    /// Acts on the verdicts that extend the settled prefix.
+    pub(crate) fn settle(&mut self, now: Time, step: &mut Step<Self>) -> Result<(), Alarm> {
+        let verdicts = self.committer.advance(&self.dag)?;
+        if verdicts.is_empty() {
+            return Ok(());
+        }
+        for (round, verdict) in verdicts {
+            if let Verdict::Commit(leader) = verdict {
+                self.deliver(leader, step);
+            }
+            self.linearizer.settle(round);
+        }
+        let settled = self.committer.settled();
+        self.pacemaker.settled(settled);
+        if let Some(horizon) = self.parameters.acceptance_horizon(settled) {
+            for woken in self.suspended.prune(horizon) {
+                self.try_accept(now, woken, step);
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, leader: BlockRef, step: &mut Step<Self>) {
+        let (commit, dropped) = self
+            .linearizer
+            .commit(&self.parameters, &mut self.dag, leader);
+        for (block, payload) in commit.blocks.iter().filter(|(block, _)| !block.is_empty()) {
+            self.unsettled_payloads = self.unsettled_payloads.saturating_sub(1);
+            if block.author() == self.me {
+                self.own_unsettled = self.own_unsettled.saturating_sub(payload.len());
+            }
+        }
+        for reference in dropped {
+            let Some(entry) = self.dag.get(&reference) else {
+                continue;
+            };
+            if entry.block.is_empty() {
+                continue;
+            }
+            self.unsettled_payloads = self.unsettled_payloads.saturating_sub(1);
+            if reference.author == self.me
+                && let Some(payload) = entry.payload.clone()
+            {
+                self.own_unsettled = self.own_unsettled.saturating_sub(payload.len());
+                self.draft.put_back(payload);
+            }
+        }
+        step.outputs.push(Output::Commit(Box::new(commit)));
+    }
+
+    /// Forgets rounds below `base`; never one that a decision or an acceptance may still read.
+    pub fn prune(&mut self, base: Round) {
+        let needed = self
+            .committer
+            .settled()
+            .minus(2 * self.parameters.delivery_depth);
+        self.dag.prune(base.min(needed));
+    }
+
+    /// Forgets the payloads of blocks delivered below `round`: only a site that asks for them by
+    /// name would still want them, and it can take a checkpoint.
+    pub fn drop_payloads(&mut self, below: Round) {
+        self.dag.drop_payloads(below);
+    }
+
+    pub(crate) fn was_delivered(&self, reference: &BlockRef) -> bool {
+        self.delivered_before.contains(reference)
+    }
+
+    /// What delivery has come to.
+    pub const fn frontier(&self) -> &Frontier {
+        self.linearizer.frontier()
+    }
+
+    /// The accepted blocks.
+    pub const fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    /// Whether this site may sign blocks.
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The constants of the epoch.
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The authors this site has seen equivocate.
+    pub const fn equivocators(&self) -> SiteSet {
+        self.equivocators
+    }
+
+    /// Bytes queued for this site's next blocks.
+    pub fn draft_bytes(&self) -> usize {
+        self.draft.len()
+    }
+
+    /// Whether an alarm has stopped the engine.
+    pub const fn is_halted(&self) -> bool {
+        self.halted
+    }
+}

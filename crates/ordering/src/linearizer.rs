@@ -1,0 +1,201 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_crypto::{Domain, Hasher};
+use maftia_protocol::planted;
+use maftia_types::{Digest, Round};
+
+use crate::block::{Block, BlockRef};
+use crate::dag::Dag;
+use crate::history::History;
+use crate::parameters::Parameters;
+
+const COMMIT: Domain = Domain::new("commit");
+
+/// A settled, committed slot and the blocks it delivers.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// k, counted from 1.
+    pub index: u64,
+    /// The committed leader block.
+    pub leader: BlockRef,
+    /// C_k = H(C_{k−1}, commit k).
+    pub digest: Digest,
+    /// Agreed time in milliseconds since 1970: strictly increasing, the lower median of the clocks
+    /// of the leader's strong parents.
+    pub time_ms: u64,
+    /// The delivered blocks with their payloads, in the order of delivery.
+    pub blocks: Vec<(Arc<Block>, Bytes)>,
+}
+
+/// What delivery has come to; part of every checkpoint (correction 2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frontier {
+    /// k, the last commit.
+    pub index: u64,
+    /// C_k.
+    pub digest: Digest,
+    /// Time of commit k.
+    pub time_ms: u64,
+    /// The last settled slot.
+    pub settled: Round,
+    /// The round of the last committed leader: the delivery cut is measured from it.
+    pub leader_round: Round,
+    /// The delivered blocks above the delivery cut. They cannot be recomputed from the DAG: a block
+    /// delivered by an earlier commit may lie outside the history of a later leader.
+    pub delivered: Vec<BlockRef>,
+}
+
+/// Orders the history of each committed leader (`protocols.md` §2.9).
+#[derive(Clone, Debug)]
+pub(crate) struct Linearizer {
+    frontier: Frontier,
+}
+
+impl Linearizer {
+    /// Goes on from a frontier.
+    pub(crate) const fn new(frontier: Frontier) -> Self {
+        Self { frontier }
+    }
+
+    /// Delivers the history of `leader`: the blocks not delivered yet and above the delivery cut,
+    /// by (round, author, digest), which is causal because parents have lower rounds.
+    ///
+    /// The second value holds the blocks that fall to the cut undelivered: nobody will ever
+    /// deliver them.
+    pub(crate) fn commit(
+        &mut self,
+        parameters: &Parameters,
+        dag: &mut Dag,
+        leader: BlockRef,
+    ) -> (Commit, Vec<BlockRef>) {
+        let cut = parameters.delivery_cut(leader.round);
+        let history = History::of(dag, &leader, cut.next(), |entry| !entry.delivered);
+        let mut blocks = Vec::new();
+        let mut hasher = Hasher::new(COMMIT);
+        hasher
+            .update(self.frontier.digest.as_bytes())
+            .number(self.frontier.index + 1);
+        hasher
+            .number(leader.round.0)
+            .update(leader.digest.as_bytes());
+        for reference in history.into_ordered() {
+            let Some(entry) = dag.get_mut(&reference) else {
+                continue;
+            };
+            if entry.delivered {
+                continue;
+            }
+            entry.delivered = true;
+            hasher
+                .number(reference.round.0)
+                .update(reference.digest.as_bytes());
+            self.frontier.delivered.push(reference);
+            let payload = entry.payload.clone().unwrap_or_default();
+            blocks.push((Arc::clone(&entry.block), payload));
+        }
+        let time_ms = self.commit_time(dag, &leader);
+        hasher.number(time_ms);
+        let dropped = self.drop_below(parameters, dag, leader.round);
+        self.frontier.index += 1;
+        self.frontier.digest = hasher.finish();
+        self.frontier.time_ms = time_ms;
+        self.frontier.leader_round = leader.round;
+        let commit = Commit {
+            index: self.frontier.index,
+            leader,
+            digest: self.frontier.digest,
+            time_ms,
+            blocks,
+        };
+        (commit, dropped)
+    }
+
+    /// Lower median of the strong parents' clocks, one more than the last commit at least
+    /// (correction 21). Saturating: a wild clock cannot wrap it.
+    fn commit_time(&self, dag: &Dag, leader: &BlockRef) -> u64 {
+        let mut clocks: Vec<u64> = dag
+            .get(leader)
+            .into_iter()
+            .flat_map(|entry| entry.block.strong_parents())
+            .filter_map(|parent| dag.get(parent))
+            .map(|entry| entry.block.header().time_ms)
+            .collect();
+        clocks.sort_unstable();
+        let middle = clocks.len().saturating_sub(1) / 2;
+        let median = clocks.get(middle).copied().unwrap_or(0);
+        median.max(self.frontier.time_ms.saturating_add(1))
+    }
+
+    fn drop_below(&mut self, parameters: &Parameters, dag: &Dag, leader: Round) -> Vec<BlockRef> {
+        let cut = parameters.delivery_cut(leader);
+        let previous = parameters.delivery_cut(self.frontier.leader_round);
+        self.frontier
+            .delivered
+            .retain(|delivered| delivered.round > cut);
+        (previous.0 + 1..=cut.0)
+            .flat_map(|round| dag.round(Round(round)))
+            .filter(|entry| !entry.delivered)
+            .map(|entry| entry.block.reference())
+            .collect()
+    }
+
+    /// Notes that the slots up to `round` are settled.
+    pub(crate) fn settle(&mut self, round: Round) {
+        self.frontier.settled = round;
+    }
+
+    /// What delivery has come to.
+    pub(crate) const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+}
+
+impl Frontier {
+    /// Before the first commit.
+    pub const fn start() -> Self {
+        Self {
+            index: 0,
+            digest: Digest::ZERO,
+            time_ms: 0,
+            settled: Round(0),
+            leader_round: Round(0),
+            delivered: Vec::new(),
+        }
+    }
+}
+
+/// A bound on the delivered set: D_gc rounds of all authors, twins included.
+const DELIVERED_MAX: usize = 1 << 17;
+
+impl Wire for Frontier {
+    fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.index);
+        writer.digest(&self.digest);
+        writer.u64(self.time_ms);
+        writer.round(self.settled);
+        writer.round(self.leader_round);
+        let mut delivered = self.delivered.clone();
+        delivered.sort_unstable();
+        if planted("checkpoint without the delivered set") {
+            delivered.clear();
+        }
+        writer.list(&delivered);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let frontier = Self {
+            index: reader.u64()?,
+            digest: reader.digest()?,
+            time_ms: reader.u64()?,
+            settled: reader.round()?,
+            leader_round: reader.round()?,
+            delivered: reader.list("delivered", DELIVERED_MAX)?,
+        };
+        if !frontier.delivered.is_sorted_by(|a, b| a < b) {
+            return Err(DecodeError::Invalid { field: "delivered" });
+        }
+        Ok(frontier)
+    }
+}

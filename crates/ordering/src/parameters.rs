@@ -1,0 +1,79 @@
+use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
+
+/// The longest payload of one block: twice the largest value, so that one request always fits.
+pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
+
+/// Constants of an epoch, equal at all its members and covered by `config`.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// Digest of the group's whole configuration, these constants included. Blocks of another
+    /// configuration are invalid (V1).
+    pub config: Digest,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// n, f, c and every threshold.
+    pub resilience: Resilience,
+    /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
+    /// dropped by everybody at the same commit. Even, at least 4.
+    pub delivery_depth: u64,
+    /// When to hurry and when to wait. Not part of any validity rule.
+    pub pacing: Pacing,
+}
+
+/// Local timing. Safety reads none of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pacing {
+    /// How long a block is held back when nothing is pending anywhere.
+    pub idle_interval: Duration,
+    /// Least time between two own blocks while there is work: lets requests gather.
+    pub block_interval_min: Duration,
+    /// First value of Δ, the assumed bound on a message delay; the round timeout is 2Δ.
+    pub delta_start: Duration,
+    /// Least value of Δ.
+    pub delta_min: Duration,
+    /// Largest value of Δ.
+    pub delta_max: Duration,
+    /// How long to wait for a block that is probably on its way before fetching it.
+    pub fetch_delay: Duration,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self {
+            idle_interval: Duration::from_secs(1),
+            block_interval_min: Duration::ZERO,
+            delta_start: Duration::from_millis(40),
+            delta_min: Duration::from_millis(20),
+            delta_max: Duration::from_secs(5),
+            fetch_delay: Duration::from_millis(5),
+        }
+    }
+}
+
+impl Parameters {
+    /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).
+    pub const fn reference_depth(&self) -> u64 {
+        self.delivery_depth / 2
+    }
+
+    /// The acceptance horizon for a settled frontier: parents at or below it are neither fetched
+    /// nor checked. The same formula at every member, whatever it retains (correction 5).
+    pub const fn acceptance_horizon(&self, settled: Round) -> Option<Round> {
+        match settled.0.checked_sub(2 * self.delivery_depth) {
+            Some(round) => Some(Round(round)),
+            None => None,
+        }
+    }
+
+    /// The delivery cut of a commit whose leader is at `leader`: undelivered blocks at or below it
+    /// are dropped.
+    pub const fn delivery_cut(&self, leader: Round) -> Round {
+        leader.minus(self.delivery_depth)
+    }
+
+    /// How far behind the tip a member is before it skips the rounds it missed. At most f + c
+    /// members can be that far behind at once, because the tip moves only with a quorum.
+    pub const fn returning_lag(&self) -> u64 {
+        self.reference_depth() / 2
+    }
+}

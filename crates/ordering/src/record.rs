@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_types::Round;
+
+use crate::block::Block;
+use crate::parameters::PAYLOAD_BYTES_MAX;
+
+/// What the engine keeps in the log. Records are replayed in the order they were written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Record {
+    /// An accepted block with its payload, own blocks included: an own block here is the lock that
+    /// keeps this site from signing another one for its round.
+    Block {
+        /// The block.
+        block: Arc<Block>,
+        /// The payload; absent if the block will not be delivered from here any more.
+        payload: Option<Bytes>,
+    },
+    /// Never again a block at this round or below: outcome of a recovery from amnesia.
+    Floor(Round),
+}
+
+impl Wire for Record {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Block { block, payload } => {
+                writer.u8(0);
+                block.encode(writer);
+                writer.bool(payload.is_some());
+                if let Some(payload) = payload {
+                    writer.bytes(payload);
+                }
+            }
+            Self::Floor(round) => {
+                writer.u8(1);
+                writer.round(*round);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        match reader.u8()? {
+            0 => {
+                let block = Arc::new(Block::decode(reader)?);
+                let payload = match reader.bool()? {
+                    true => Some(reader.bytes("payload", PAYLOAD_BYTES_MAX)?),
+                    false => None,
+                };
+                Ok(Self::Block { block, payload })
+            }
+            1 => Ok(Self::Floor(reader.round()?)),
+            _ => Err(DecodeError::Invalid { field: "record" }),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Making up for what was lost: fetching missing parents and payloads, ranges of rounds, and
+//! sending again what peers lack (`protocols.md` §2.8, corrections 6 and 7).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_protocol::{Step, Target, planted};
+use maftia_types::{Duration, Round, SiteId, Time};
+
+use crate::block::BlockRef;
+use crate::dag::Entry;
+use crate::engine::{Engine, Output};
+use crate::message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
+
+/// Most bytes of blocks sent in answer to one question.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Most headers pushed to one peer with one own block.
+const PUSH_MAX: usize = 64;
+/// Rounds a peer's own blocks may lag behind before headers are pushed to it: in the common case
+/// they show by then that it has everything.
+const PUSH_LAG: u64 = 3;
+/// How long to wait for a range before asking the next peer.
+const RANGE_PATIENCE: Duration = Duration::from_millis(50);
+
+/// The range synchroniser: whom to ask next, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    next: usize,
+    at: Option<Time>,
+    asked_at_tip: Round,
+}
+
+impl Sync {
+    pub(crate) const fn next_timeout(&self) -> Option<Time> {
+        self.at
+    }
+}
+
+impl Engine {
+    /// A link has come up: tell the peer how far we are and give it our newest block.
+    pub(crate) fn greet(&mut self, now: Time, peer: SiteId, step: &mut Step<Self>) {
+        step.send(Target::One(peer), self.knowledge(true));
+        self.send_newest(Target::One(peer), step);
+        self.ask_recovery(Target::One(peer), step);
+        self.arm(now);
+    }
+
+    /// A whole period without an own block: something is stuck or lost.
+    pub(crate) fn retransmit(&mut self, step: &mut Step<Self>) {
+        if planted("no retransmission") {
+            return;
+        }
+        step.send(Target::Others, self.knowledge(true));
+        self.send_newest(Target::Others, step);
+        self.ask_recovery(Target::Others, step);
+    }
+
+    fn send_newest(&self, target: Target, step: &mut Step<Self>) {
+        if let Some(entry) = self
+            .dag
+            .newest(self.me)
+            .filter(|e| e.block.round() > Round(0))
+        {
+            let message = block_message(entry, INLINE_PAYLOAD_BYTES_MAX);
+            step.send(target, message);
+        }
+    }
+
+    fn knowledge(&self, ask: bool) -> Message {
+        let floor = self.dag.base().minus(1);
+        let tips = SiteId::all(self.keys.len())
+            .map(|author| {
+                self.dag
+                    .newest(author)
+                    .map_or(floor, |e| e.block.round().max(floor))
+            })
+            .collect();
+        let settled = self.committer.settled();
+        Message::Knowledge(Knowledge {
+            tips,
+            base: self.dag.base(),
+            settled,
+            ask,
+        })
+    }
+
+    /// A peer says how far it is.
+    pub(crate) fn on_knowledge(
+        &mut self,
+        now: Time,
+        from: SiteId,
+        knowledge: &Knowledge,
+        step: &mut Step<Self>,
+    ) {
+        if knowledge.tips.len() != self.keys.len() {
+            return;
+        }
+        self.peers.says(from, knowledge);
+        if knowledge.ask {
+            self.push(from, Round(u64::MAX), usize::MAX, step);
+            step.send(Target::One(from), self.knowledge(false));
+        } else if self.dag.tip() > self.sync.asked_at_tip && self.is_behind() {
+            self.ask_range(now, from, step);
+        }
+        self.arm(now);
+        if self.peers.beyond(self.dag.tip()) >= self.parameters.resilience.one_correct() {
+            step.outputs.push(Output::Behind);
+        }
+    }
+
+    /// Sends a peer the blocks it lacks up to a round, oldest first, payloads included.
+    fn push(&mut self, peer: SiteId, to: Round, count: usize, step: &mut Step<Self>) {
+        let lowest = SiteId::all(self.keys.len())
+            .map(|a| self.peers.known(peer, a))
+            .min();
+        let from = lowest.unwrap_or_default().next().max(self.dag.base());
+        let with_payload = count == usize::MAX;
+        let (mut bytes, mut sent) = (0, Vec::new());
+        for entry in self.dag.from(from) {
+            let (author, round) = (entry.block.author(), entry.block.round());
+            if round > to || bytes > ANSWER_BYTES_MAX || sent.len() >= count {
+                break;
+            }
+            if round == Round(0) || round <= self.peers.known(peer, author) || author == peer {
+                continue;
+            }
+            let message = block_message(entry, if with_payload { usize::MAX } else { 0 });
+            bytes += 512
+                + if with_payload {
+                    entry.payload.as_ref().map_or(0, Bytes::len)
+                } else {
+                    0
+                };
+            step.send(Target::One(peer), message);
+            sent.push((author, round));
+        }
+        if with_payload {
+            self.push_own_of(peer, from, step);
+        }
+        for (author, round) in sent {
+            self.peers.was_sent(peer, author, round);
+        }
+    }
+
+    /// A peer that lost its own blocks gets its newest one back: it must not sign another for that
+    /// round.
+    fn push_own_of(&self, peer: SiteId, from: Round, step: &mut Step<Self>) {
+        if let Some(entry) = self.dag.newest(peer)
+            && entry.block.round() >= from
+            && entry.block.round() > self.peers.known(peer, peer)
+        {
+            step.send(Target::One(peer), block_message(entry, usize::MAX));
+        }
+    }
+
+    /// Clause B2: with an own block for `round` go the headers that peers seem to lack.
+    pub(crate) fn push_unknown(&mut self, round: Round, step: &mut Step<Self>) {
+        for peer in SiteId::all(self.keys.len()) {
+            if peer != self.me {
+                self.push(peer, round.minus(PUSH_LAG), PUSH_MAX, step);
+            }
+        }
+    }
+
+    /// Answers a fetch with what is here. Own blocks wait until they are durable; others promise
+    /// nothing.
+    pub(crate) fn on_fetch(
+        &mut self,
+        from: SiteId,
+        blocks: &[BlockRef],
+        payloads: &[BlockRef],
+        step: &mut Step<Self>,
+    ) {
+        let mut bytes = 0;
+        let mut reply = |author: SiteId, message: Message, length: usize| {
+            bytes += length;
+            if bytes > ANSWER_BYTES_MAX && bytes > length {
+                return;
+            }
+            if author == self.me && !planted("own block leaves before it is durable") {
+                step.send(Target::One(from), message);
+            } else {
+                step.send_now(Target::One(from), message);
+            }
+        };
+        for entry in blocks.iter().filter_map(|r| self.dag.get(r)) {
+            let inline = block_message(entry, INLINE_PAYLOAD_BYTES_MAX);
+            reply(entry.block.author(), inline, 512 + INLINE_PAYLOAD_BYTES_MAX);
+        }
+        for block in payloads {
+            if let Some(payload) = self.dag.get(block).and_then(|entry| entry.payload.clone()) {
+                let length = payload.len();
+                reply(
+                    block.author,
+                    Message::Payload {
+                        block: *block,
+                        payload,
+                    },
+                    length,
+                );
+            }
+        }
+    }
+
+    /// Sends the fetches that are due.
+    pub(crate) fn fetch_due(&mut self, now: Time, step: &mut Step<Self>) {
+        let (me, sites) = (self.me.index(), self.keys.len());
+        let next = |site: SiteId| {
+            let after = (site.index() + 1) % sites;
+            let after = if after == me {
+                (after + 1) % sites
+            } else {
+                after
+            };
+            SiteId::all(sites).nth(after).unwrap_or(site)
+        };
+        let due = self
+            .suspended
+            .due(now, self.parameters.pacing.fetch_delay, next);
+        for (peer, wanted) in due {
+            let blocks = wanted.blocks.chunks(FETCH_MAX).map(<[_]>::to_vec);
+            let payloads = wanted.payloads.chunks(FETCH_MAX).map(<[_]>::to_vec);
+            let fetches = blocks
+                .map(|blocks| Message::Fetch {
+                    blocks,
+                    payloads: Vec::new(),
+                })
+                .chain(payloads.map(|payloads| Message::Fetch {
+                    blocks: Vec::new(),
+                    payloads,
+                }));
+            fetches.for_each(|fetch| step.send_now(Target::One(peer), fetch));
+        }
+    }
+
+    /// Asks one peer for the next range, if peers are ahead and the time has come.
+    pub(crate) fn synchronise(&mut self, now: Time, step: &mut Step<Self>) {
+        if self.sync.at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.sync.at = None;
+        if !self.is_behind() {
+            return;
+        }
+        let peers: Vec<SiteId> = SiteId::all(self.keys.len())
+            .filter(|site| *site != self.me)
+            .collect();
+        if let Some(peer) = peers.get(self.sync.next % peers.len().max(1)).copied() {
+            self.sync.next = self.sync.next.wrapping_add(1);
+            self.ask_range(now, peer, step);
+        }
+    }
+
+    fn ask_range(&mut self, now: Time, peer: SiteId, step: &mut Step<Self>) {
+        self.sync.asked_at_tip = self.dag.tip();
+        self.sync.at = Some(now + RANGE_PATIENCE);
+        step.send_now(Target::One(peer), self.knowledge(true));
+    }
+
+    /// Sets the range synchroniser's timer if peers are ahead.
+    pub(crate) fn arm(&mut self, now: Time) {
+        if self.sync.at.is_none() && self.is_behind() {
+            self.sync.at = Some(now + self.parameters.pacing.fetch_delay);
+        }
+    }
+
+    /// Whether somebody shows rounds well above our tip, or too much waits for missing parents.
+    fn is_behind(&self) -> bool {
+        let tip = self.dag.tip().plus(2);
+        let ahead = SiteId::all(self.keys.len()).any(|peer| self.peers.claimed(peer) > tip);
+        ahead || self.suspended.len() > self.parameters.resilience.novelty_budget()
+    }
+}
+
+/// A block as it is sent, with its payload if that is at most `inline_max` long.
+fn block_message(entry: &Entry, inline_max: usize) -> Message {
+    let payload = entry
+        .payload
+        .clone()
+        .filter(|p| p.len() <= inline_max && !p.is_empty());
+    Message::Block {
+        block: Arc::clone(&entry.block),
+        payload,
+    }
+}

@@ -1,0 +1,48 @@
+use super::harness::*;
+use maftia_types::Time;
+
+#[test]
+fn four_engines_deliver_every_item_in_one_order() {
+    let mut net = Net::new(4);
+    for i in 0..20u8 {
+        net.submit(usize::from(i % 4), &[i]);
+        net.run(20);
+    }
+    net.run(100);
+    let first = net.payloads(0);
+    let items: usize = first.iter().map(Vec::len).sum();
+    assert_eq!(items, 20);
+    for other in 1..4 {
+        assert_eq!(net.payloads(other), first);
+    }
+}
+
+#[test]
+fn an_idle_group_makes_one_round_a_second_and_wakes_at_once() {
+    let mut net = Net::new(4);
+    net.run(60);
+    let rounds = net.engines[0].dag().tip().0;
+    let seconds = net.now.as_millis() / 1000;
+    assert!(rounds <= seconds + 2, "{rounds} rounds in {seconds} s");
+    let before = net.now;
+    net.submit(1, b"x");
+    while net.payloads(0).is_empty() {
+        net.run(1);
+    }
+    let waited = net.now.since(before);
+    assert_eq!(waited.as_millis(), 0, "{waited:?}");
+    let _ = Time::ZERO;
+}
+
+#[test]
+fn goes_on_with_one_site_silent() {
+    let mut net = Net::new(4);
+    net.cut = vec![site(2)];
+    for i in 0..30u8 {
+        net.submit(0, &[i]);
+        net.run(12);
+    }
+    net.run(60);
+    let items: usize = net.payloads(3).iter().map(Vec::len).sum();
+    assert_eq!(items, 30);
+}
