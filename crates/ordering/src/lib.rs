@@ -32,7 +32,7 @@ pub use engine::{Command, Engine, Output};
 pub use fault::{Equivocation, Invalid, Misbehaviour, NoProof};
 pub use linearizer::{Commit, Frontier};
 pub use message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
-pub use parameters::{PAYLOAD_BYTES_MAX, Pacing, Parameters};
+pub use parameters::{CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
 pub use rule::Verdict;

@@ -27,6 +27,8 @@ pub struct Commit {
     pub time_ms: u64,
     /// The delivered blocks with their payloads, in the order of delivery.
     pub blocks: Vec<(Arc<Block>, Bytes)>,
+    /// If this commit is a checkpoint: what delivery had come to with it.
+    pub checkpoint: Option<Box<Frontier>>,
 }
 
 /// What delivery has come to; part of every checkpoint (correction 2).
@@ -42,6 +44,10 @@ pub struct Frontier {
     pub settled: Round,
     /// The round of the last committed leader: the delivery cut is measured from it.
     pub leader_round: Round,
+    /// Commit time of the last checkpoint.
+    pub checkpoint_ms: u64,
+    /// Payload bytes delivered since the last checkpoint.
+    pub checkpoint_bytes: u64,
     /// The delivered blocks above the delivery cut. They cannot be recomputed from the DAG: a block
     /// delivered by an earlier commit may lie outside the history of a later leader.
     pub delivered: Vec<BlockRef>,
@@ -102,14 +108,34 @@ impl Linearizer {
         self.frontier.digest = hasher.finish();
         self.frontier.time_ms = time_ms;
         self.frontier.leader_round = leader.round;
+        self.frontier.settled = leader.round;
+        let bytes: usize = blocks.iter().map(|(_, payload)| payload.len()).sum();
         let commit = Commit {
             index: self.frontier.index,
             leader,
             digest: self.frontier.digest,
             time_ms,
             blocks,
+            checkpoint: self
+                .checkpoint(parameters, bytes as u64)
+                .then(|| Box::new(self.frontier.clone())),
         };
         (commit, dropped)
+    }
+
+    /// Whether the commit just made is a checkpoint (correction 13).
+    fn checkpoint(&mut self, parameters: &Parameters, bytes: u64) -> bool {
+        let policy = &parameters.checkpoints;
+        let frontier = &mut self.frontier;
+        frontier.checkpoint_bytes += bytes;
+        let due = frontier.index % policy.commits.max(1) == 0
+            || frontier.time_ms.saturating_sub(frontier.checkpoint_ms) >= policy.time_ms
+            || frontier.checkpoint_bytes >= policy.payload_bytes;
+        if due {
+            frontier.checkpoint_ms = frontier.time_ms;
+            frontier.checkpoint_bytes = 0;
+        }
+        due
     }
 
     /// Lower median of the strong parents' clocks, one more than the last commit at least
@@ -161,6 +187,8 @@ impl Frontier {
             time_ms: 0,
             settled: Round(0),
             leader_round: Round(0),
+            checkpoint_ms: 0,
+            checkpoint_bytes: 0,
             delivered: Vec::new(),
         }
     }
@@ -176,6 +204,8 @@ impl Wire for Frontier {
         writer.u64(self.time_ms);
         writer.round(self.settled);
         writer.round(self.leader_round);
+        writer.u64(self.checkpoint_ms);
+        writer.u64(self.checkpoint_bytes);
         let mut delivered = self.delivered.clone();
         delivered.sort_unstable();
         if planted("checkpoint without the delivered set") {
@@ -191,6 +221,8 @@ impl Wire for Frontier {
             time_ms: reader.u64()?,
             settled: reader.round()?,
             leader_round: reader.round()?,
+            checkpoint_ms: reader.u64()?,
+            checkpoint_bytes: reader.u64()?,
             delivered: reader.list("delivered", DELIVERED_MAX)?,
         };
         if !frontier.delivered.is_sorted_by(|a, b| a < b) {

@@ -16,8 +16,32 @@ pub struct Parameters {
     /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
     /// dropped by everybody at the same commit. Even, at least 4.
     pub delivery_depth: u64,
+    /// When a commit is a checkpoint.
+    pub checkpoints: CheckpointPolicy,
     /// When to hurry and when to wait. Not part of any validity rule.
     pub pacing: Pacing,
+}
+
+/// A commit is a checkpoint if any of these has been reached since the last one. A function of the
+/// log alone, so that all sites vote for the same ones (correction 13).
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointPolicy {
+    /// K: every this many commits.
+    pub commits: u64,
+    /// T: after this much commit time, in milliseconds.
+    pub time_ms: u64,
+    /// After this many delivered payload bytes.
+    pub payload_bytes: u64,
+}
+
+impl Default for CheckpointPolicy {
+    fn default() -> Self {
+        Self {
+            commits: 1024,
+            time_ms: 10_000,
+            payload_bytes: 32 * 1024 * 1024,
+        }
+    }
 }
 
 /// Local timing. Safety reads none of it.

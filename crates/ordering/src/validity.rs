@@ -91,7 +91,11 @@ pub fn check_parents(dag: &Dag, block: &Block) -> Result<(), Invalid> {
 
 /// The authors of whom the strong parents of a block at `round` reference two different blocks of
 /// round − 2.
-pub(crate) fn exposed<'a>(dag: &Dag, strong: impl Iterator<Item = &'a BlockRef>, round: Round) -> SiteSet {
+pub(crate) fn exposed<'a>(
+    dag: &Dag,
+    strong: impl Iterator<Item = &'a BlockRef>,
+    round: Round,
+) -> SiteSet {
     let mut first: Vec<Option<BlockRef>> = Vec::new();
     let mut exposed = SiteSet::EMPTY;
     for grandparent in strong
