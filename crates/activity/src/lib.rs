@@ -1,0 +1,9 @@
+//! Services made of deterministic state machines (the activity support services of the blueprint).
+//!
+//! - [`replication`]: the interface of a replicated state machine. A program implements
+//!   [`replication::StateMachine`]; the group executes its operations in one order at every site.
+//!
+//! Everything here is pure: no clock, no randomness, no I/O. Ordering, sessions, checkpoints and
+//! state transfer are the caller's.
+
+pub mod replication;
