@@ -106,7 +106,13 @@ impl Engine {
                     if block.author() == self.me {
                         self.last_own = self.last_own.max(block.round());
                     }
-                    if !self.is_exempt(&block.reference()) {
+                    // A parent is missing if the image that held it never became durable: the block
+                    // then comes again from peers.
+                    let parents = &block.header().parents;
+                    let rooted = parents
+                        .iter()
+                        .all(|p| self.is_exempt(p) || self.dag.contains(p));
+                    if rooted && !self.is_exempt(&block.reference()) {
                         self.insert(Arc::clone(&block), payload);
                         self.peers.has_seen(&self.dag, &block);
                     }

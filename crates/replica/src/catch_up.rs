@@ -1,0 +1,199 @@
+//! The replica's side of a state transfer: serving one and going through one.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use maftia_activity::replication::StateMachine;
+use maftia_codec::Wire;
+use maftia_ordering::Frontier;
+use maftia_protocol::Step;
+use maftia_types::{SiteId, Time};
+
+use crate::checkpoint::Checkpoint;
+use crate::fault::Misbehaviour;
+use crate::ledger::Ledger;
+use crate::message::Transfer;
+use crate::replica::{Output, Replica};
+use crate::status::Status;
+use crate::transfer::{Fetch, Fetched, Requests};
+
+impl Replica {
+    /// Begins to fetch a checkpoint, unless that is under way.
+    pub(crate) fn start_fetch(&mut self, now: Time) {
+        if self.fetch.is_none() {
+            self.fetch = Some(Fetch::start(now));
+        }
+    }
+
+    /// A message of a state transfer.
+    pub(crate) fn on_transfer(
+        &mut self,
+        now: Time,
+        from: SiteId,
+        message: Transfer,
+        step: &mut Step<Self>,
+    ) {
+        match message {
+            Transfer::Query => self.offer(from, step),
+            Transfer::ManifestRequest { index } => self.serve_manifest(from, index, step),
+            Transfer::ChunkRequest { index, chunk } => self.serve_chunk(from, index, chunk, step),
+            Transfer::Offer { index, digest } => {
+                let above = if self.diverged {
+                    0
+                } else {
+                    self.engine.frontier().index
+                };
+                let needed = self.one_correct();
+                let requests = self
+                    .fetch
+                    .as_mut()
+                    .map(|fetch| fetch.on_offer(now, from, (index, digest), above, needed));
+                Self::request(requests.unwrap_or_default(), step);
+            }
+            Transfer::Manifest {
+                index,
+                parts,
+                digests,
+            } => {
+                let parts = usize::try_from(parts).unwrap_or(usize::MAX);
+                let answer = self
+                    .fetch
+                    .as_mut()
+                    .map(|f| f.on_manifest(now, index, parts, digests));
+                match answer {
+                    Some(Ok(requests)) => Self::request(requests, step),
+                    Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),
+                    None => {}
+                }
+            }
+            Transfer::Chunk {
+                index,
+                chunk,
+                bytes,
+            } => {
+                let place = (index, usize::try_from(chunk).unwrap_or(usize::MAX));
+                let machine: &dyn StateMachine = self.machine.as_ref();
+                let digest = |chunk: &Bytes| machine.chunk_digest(chunk);
+                let answer = self
+                    .fetch
+                    .as_mut()
+                    .map(|fetch| fetch.on_chunk(now, place, bytes, digest));
+                match answer {
+                    Some(Ok(requests)) => Self::request(requests, step),
+                    Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),
+                    None => {}
+                }
+                self.try_install(now, step);
+            }
+        }
+    }
+
+    /// Asks, or asks again, when it is time.
+    pub(crate) fn fetch_due(&mut self, now: Time, step: &mut Step<Self>) {
+        let requests = self.fetch.as_mut().map(|fetch| fetch.on_timeout(now));
+        Self::request(requests.unwrap_or_default(), step);
+        if !self.diverged && self.fetch.as_ref().is_some_and(Fetch::is_fruitless) {
+            self.fetch = None;
+        }
+    }
+
+    fn request(requests: Requests, step: &mut Step<Self>) {
+        for (to, message) in requests {
+            Self::send_transfer(to, message, step);
+        }
+    }
+
+    fn offer(&self, to: SiteId, step: &mut Step<Self>) {
+        if let Some(stable) = self.checkpoints.stable() {
+            let offer = Transfer::Offer {
+                index: stable.index,
+                digest: stable.digest,
+            };
+            Self::send_transfer(Some(to), offer, step);
+        }
+    }
+
+    fn serve_manifest(&self, to: SiteId, index: u64, step: &mut Step<Self>) {
+        let Some(stable) = self.checkpoints.find(index) else {
+            return self.offer(to, step);
+        };
+        let parts = u32::try_from(stable.parts.len()).unwrap_or(u32::MAX);
+        let digests = stable.manifest.clone();
+        Self::send_transfer(
+            Some(to),
+            Transfer::Manifest {
+                index,
+                parts,
+                digests,
+            },
+            step,
+        );
+    }
+
+    fn serve_chunk(&self, to: SiteId, index: u64, chunk: u32, step: &mut Step<Self>) {
+        let Some(stable) = self.checkpoints.find(index) else {
+            return self.offer(to, step);
+        };
+        let place = usize::try_from(chunk).unwrap_or(usize::MAX);
+        if let Some(bytes) = stable.chunk(place) {
+            Self::send_transfer(
+                Some(to),
+                Transfer::Chunk {
+                    index,
+                    chunk,
+                    bytes,
+                },
+                step,
+            );
+        }
+    }
+
+    /// Puts a complete checkpoint in place of the state.
+    fn try_install(&mut self, now: Time, step: &mut Step<Self>) {
+        let Some(fetched) = self.fetch.as_mut().and_then(Fetch::finish) else {
+            return;
+        };
+        let Some((frontier, ledger, bytes)) = self.read(&fetched) else {
+            self.fetch = Some(Fetch::start(now));
+            return;
+        };
+        let index = frontier.index;
+        let stale = !self.diverged && index <= self.engine.frontier().index;
+        self.fetch = None;
+        if stale {
+            return;
+        }
+        self.ledger = ledger;
+        self.chain.clear();
+        self.diverged = false;
+        let app = self.machine.snapshot();
+        self.checkpoints.clear();
+        let checkpoint = Arc::new(Checkpoint::new(frontier.clone(), &bytes, app));
+        self.checkpoints.set_stable(checkpoint);
+        self.engine.install(now, frontier);
+        self.vote(now);
+        self.want_image();
+        step.outputs.push(Output::Installed { index });
+    }
+
+    /// Decodes a fetched checkpoint and restores the application. Every chunk has been checked
+    /// against the digest f+1 sites gave, so only a wrong program fails here.
+    fn read(&mut self, fetched: &Fetched) -> Option<(Frontier, Ledger, Bytes)> {
+        let (frontier, ledger) = fetched.parts.split_first()?;
+        let frontier = Frontier::from_bytes(frontier.clone()).ok()?;
+        let mut bytes = BytesMut::new();
+        ledger
+            .iter()
+            .for_each(|piece| bytes.extend_from_slice(piece));
+        let bytes = bytes.freeze();
+        let needed = self.one_correct();
+        let ledger = Ledger::restore(self.settings.limits, needed, bytes.clone()).ok()?;
+        self.machine.restore(&fetched.app).ok()?;
+        Some((frontier, ledger, bytes))
+    }
+
+    /// How this site stands; one site's word.
+    pub fn status(&self) -> Status {
+        Status::of(self)
+    }
+}

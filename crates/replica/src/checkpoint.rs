@@ -1,0 +1,212 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_activity::replication::Snapshot;
+use maftia_codec::Wire;
+use maftia_crypto::{Domain, Hasher};
+use maftia_ordering::{Frontier, IndexedDigest};
+use maftia_protocol::planted;
+use maftia_types::{Digest, SiteId};
+
+const CHECKPOINT: Domain = Domain::new("checkpoint");
+const PART: Domain = Domain::new("checkpoint part");
+
+/// The longest piece of a checkpoint's own parts.
+const PART_BYTES_MAX: usize = 1024 * 1024;
+/// How many stable checkpoints are kept for sites that are fetching one.
+const KEPT: usize = 2;
+/// How many votes of one author are remembered.
+const VOTES_PER_AUTHOR: usize = 4;
+
+/// The whole state after a checkpoint commit, cut into chunks that are checked one by one.
+pub(crate) struct Checkpoint {
+    pub(crate) index: u64,
+    pub(crate) frontier: Frontier,
+    /// The frontier, then the ledger in pieces.
+    pub(crate) parts: Vec<Bytes>,
+    pub(crate) app: Arc<dyn Snapshot>,
+    pub(crate) manifest: Vec<Digest>,
+    pub(crate) digest: Digest,
+}
+
+impl Checkpoint {
+    pub(crate) fn new(frontier: Frontier, ledger: &Bytes, app: Arc<dyn Snapshot>) -> Self {
+        let mut parts = vec![frontier.to_bytes()];
+        let mut rest = ledger.clone();
+        while rest.len() > PART_BYTES_MAX {
+            parts.push(rest.split_to(PART_BYTES_MAX));
+        }
+        parts.push(rest);
+        let manifest: Vec<Digest> = parts
+            .iter()
+            .map(|part| part_digest(part))
+            .chain(app.manifest().iter().copied())
+            .collect();
+        let digest = digest_of(frontier.index, parts.len(), &manifest);
+        Self {
+            index: frontier.index,
+            frontier,
+            parts,
+            app,
+            manifest,
+            digest,
+        }
+    }
+
+    pub(crate) fn vote(&self) -> IndexedDigest {
+        IndexedDigest {
+            index: self.index,
+            digest: self.digest,
+        }
+    }
+
+    /// A chunk by its place in the manifest.
+    pub(crate) fn chunk(&self, index: usize) -> Option<Bytes> {
+        match index.checked_sub(self.parts.len()) {
+            None => self.parts.get(index).cloned(),
+            Some(index) => self.app.chunk(index),
+        }
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Checkpoint({}, {:?})", self.index, self.digest)
+    }
+}
+
+/// The digest of one of the checkpoint's own parts.
+pub(crate) fn part_digest(part: &[u8]) -> Digest {
+    PART.digest(part)
+}
+
+/// What sites vote for: the index and the digests of all chunks.
+pub(crate) fn digest_of(index: u64, parts: usize, manifest: &[Digest]) -> Digest {
+    let mut hasher = Hasher::new(CHECKPOINT);
+    hasher
+        .number(index)
+        .number(parts as u64)
+        .number(manifest.len() as u64);
+    manifest.iter().for_each(|digest| {
+        hasher.update(digest.as_bytes());
+    });
+    hasher.finish()
+}
+
+/// This site's checkpoints and the votes of all: a checkpoint is *stable* at f+1 equal votes
+/// ordered in the log (`protocols.md` §2.4, keyless rule).
+#[derive(Debug, Default)]
+pub(crate) struct Checkpoints {
+    own: VecDeque<Arc<Checkpoint>>,
+    stable: VecDeque<Arc<Checkpoint>>,
+    votes: BTreeMap<SiteId, VecDeque<IndexedDigest>>,
+    stable_index: u64,
+}
+
+/// What a vote has brought about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Tally {
+    Nothing,
+    /// One of ours is stable.
+    Stable(u64),
+    /// f+1 sites have another state than we at this checkpoint.
+    Diverged {
+        index: u64,
+        ours: Digest,
+        theirs: Digest,
+    },
+}
+
+/// How many own checkpoints may wait for votes.
+const OWN_MAX: usize = 8;
+
+impl Checkpoints {
+    /// Notes a checkpoint of our own.
+    pub(crate) fn add(&mut self, checkpoint: Arc<Checkpoint>) {
+        self.own.push_back(checkpoint);
+        while self.own.len() > OWN_MAX {
+            self.own.pop_front();
+        }
+    }
+
+    /// What to vote for in the next block.
+    pub(crate) fn vote(&self) -> Option<IndexedDigest> {
+        let latest = self.own.back()?;
+        (latest.index > self.stable_index).then(|| latest.vote())
+    }
+
+    /// Counts a delivered vote.
+    pub(crate) fn count(&mut self, author: SiteId, vote: IndexedDigest, needed: usize) -> Tally {
+        let votes = self.votes.entry(author).or_default();
+        if vote.index <= self.stable_index || votes.contains(&vote) {
+            return Tally::Nothing;
+        }
+        votes.push_back(vote);
+        while votes.len() > VOTES_PER_AUTHOR {
+            votes.pop_front();
+        }
+        let needed = if planted("one checkpoint vote is enough") {
+            1
+        } else {
+            needed
+        };
+        let equal = self
+            .votes
+            .values()
+            .filter(|votes| votes.contains(&vote))
+            .count();
+        if equal < needed {
+            return Tally::Nothing;
+        }
+        let Some(own) = self.own.iter().find(|own| own.index == vote.index) else {
+            return Tally::Nothing;
+        };
+        if own.digest != vote.digest {
+            let (ours, theirs) = (own.digest, vote.digest);
+            return Tally::Diverged {
+                index: vote.index,
+                ours,
+                theirs,
+            };
+        }
+        let stable = Arc::clone(own);
+        self.set_stable(stable);
+        Tally::Stable(vote.index)
+    }
+
+    /// Makes a checkpoint the stable one.
+    pub(crate) fn set_stable(&mut self, checkpoint: Arc<Checkpoint>) {
+        let index = checkpoint.index;
+        self.stable_index = index;
+        self.own.retain(|own| own.index > index);
+        self.votes
+            .values_mut()
+            .for_each(|votes| votes.retain(|vote| vote.index > index));
+        self.stable.push_back(checkpoint);
+        while self.stable.len() > KEPT {
+            self.stable.pop_front();
+        }
+    }
+
+    /// Forgets everything computed here: the state was found to be wrong.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The newest stable checkpoint.
+    pub(crate) fn stable(&self) -> Option<&Arc<Checkpoint>> {
+        self.stable.back()
+    }
+
+    /// The oldest stable checkpoint that is still served.
+    pub(crate) fn oldest(&self) -> Option<&Arc<Checkpoint>> {
+        self.stable.front()
+    }
+
+    /// A stable checkpoint by index.
+    pub(crate) fn find(&self, index: u64) -> Option<&Arc<Checkpoint>> {
+        self.stable.iter().find(|stable| stable.index == index)
+    }
+}

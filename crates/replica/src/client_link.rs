@@ -1,0 +1,281 @@
+//! What a client and a site say to each other.
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_crypto::Domain;
+use maftia_types::{Digest, Incarnation, Sequence};
+
+use crate::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
+
+const RESULT: Domain = Domain::new("request result");
+
+/// Most requests, vouches or replies in one message.
+pub const BATCH_MAX: usize = 4096;
+
+/// From a client to a site. The link has authenticated the client's key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientMessage {
+    /// "Order these": full bodies, to one site.
+    Submit {
+        /// Which of the key's sessions.
+        session: u32,
+        /// In which life.
+        incarnation: Incarnation,
+        /// Number and body of each.
+        requests: Vec<(Sequence, Bytes)>,
+    },
+    /// "I asked for these": digests, to 2f+1 sites.
+    Vouch {
+        /// Which of the key's sessions.
+        session: u32,
+        /// In which life.
+        incarnation: Incarnation,
+        /// Number and [`crate::request_digest`] of each.
+        digests: Vec<(Sequence, Digest)>,
+    },
+    /// Asks the site how it sees the group. The number comes back with the answer.
+    Status {
+        /// Chosen by the client.
+        nonce: u64,
+    },
+}
+
+/// From a site to a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SiteMessage {
+    /// Executed requests.
+    Replies {
+        /// Which of the key's sessions.
+        session: u32,
+        /// In which life.
+        incarnation: Incarnation,
+        /// One for each.
+        replies: Vec<Reply>,
+    },
+    /// How the site sees the group, as JSON text; one site's word.
+    Status {
+        /// The question's number.
+        nonce: u64,
+        /// The text.
+        json: Bytes,
+    },
+}
+
+/// The fate of one request. Equal at all correct sites but for the form of the result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// Which request.
+    pub sequence: Sequence,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Executed, with the result in full.
+    Executed {
+        /// Its index among all executed requests.
+        position: u64,
+        /// The result.
+        result: Bytes,
+    },
+    /// Executed; the result is left to another site.
+    ExecutedDigest {
+        /// Its index among all executed requests.
+        position: u64,
+        /// [`result_digest`] of the result.
+        digest: Digest,
+    },
+    /// Executed so long ago that the result is gone.
+    Forgotten,
+    /// Not executed and never will be: the session's incarnation is closed.
+    Closed,
+}
+
+/// The digest of a result in [`Fate::ExecutedDigest`].
+pub fn result_digest(result: &[u8]) -> Digest {
+    RESULT.digest(result)
+}
+
+struct Numbered<T>(Sequence, T);
+
+impl Wire for Numbered<Bytes> {
+    fn encode(&self, writer: &mut Writer) {
+        writer.sequence(self.0);
+        writer.bytes(&self.1);
+    }
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self(
+            reader.sequence()?,
+            reader.bytes("body", REQUEST_BYTES_MAX)?,
+        ))
+    }
+}
+
+impl Wire for Numbered<Digest> {
+    fn encode(&self, writer: &mut Writer) {
+        writer.sequence(self.0);
+        writer.digest(&self.1);
+    }
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self(reader.sequence()?, reader.digest()?))
+    }
+}
+
+fn numbered<T>(reader: &mut Reader) -> Result<Vec<(Sequence, T)>, DecodeError>
+where
+    Numbered<T>: Wire,
+{
+    let count = reader.length("batch", BATCH_MAX)?;
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let Numbered(sequence, value) = Numbered::decode(reader)?;
+        items.push((sequence, value));
+    }
+    Ok(items)
+}
+
+impl Wire for ClientMessage {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Submit {
+                session,
+                incarnation,
+                requests,
+            } => {
+                writer.u8(0);
+                writer.u32(*session);
+                writer.incarnation(*incarnation);
+                writer.length(requests.len());
+                for (sequence, body) in requests {
+                    writer.sequence(*sequence);
+                    writer.bytes(body);
+                }
+            }
+            Self::Vouch {
+                session,
+                incarnation,
+                digests,
+            } => {
+                writer.u8(1);
+                writer.u32(*session);
+                writer.incarnation(*incarnation);
+                writer.length(digests.len());
+                for (sequence, digest) in digests {
+                    writer.sequence(*sequence);
+                    writer.digest(digest);
+                }
+            }
+            Self::Status { nonce } => {
+                writer.u8(2);
+                writer.u64(*nonce);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match reader.u8()? {
+            0 => Self::Submit {
+                session: reader.u32()?,
+                incarnation: reader.incarnation()?,
+                requests: numbered(reader)?,
+            },
+            1 => Self::Vouch {
+                session: reader.u32()?,
+                incarnation: reader.incarnation()?,
+                digests: numbered(reader)?,
+            },
+            2 => Self::Status {
+                nonce: reader.u64()?,
+            },
+            _ => {
+                return Err(DecodeError::Invalid {
+                    field: "client message",
+                });
+            }
+        })
+    }
+}
+
+/// The longest status text.
+pub const STATUS_BYTES_MAX: usize = 64 * 1024;
+
+impl Wire for SiteMessage {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Replies {
+                session,
+                incarnation,
+                replies,
+            } => {
+                writer.u8(0);
+                writer.u32(*session);
+                writer.incarnation(*incarnation);
+                writer.list(replies);
+            }
+            Self::Status { nonce, json } => {
+                writer.u8(1);
+                writer.u64(*nonce);
+                writer.bytes(json);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match reader.u8()? {
+            0 => Self::Replies {
+                session: reader.u32()?,
+                incarnation: reader.incarnation()?,
+                replies: reader.list("replies", BATCH_MAX)?,
+            },
+            1 => Self::Status {
+                nonce: reader.u64()?,
+                json: reader.bytes("status", STATUS_BYTES_MAX)?,
+            },
+            _ => {
+                return Err(DecodeError::Invalid {
+                    field: "site message",
+                });
+            }
+        })
+    }
+}
+
+impl Wire for Reply {
+    fn encode(&self, writer: &mut Writer) {
+        writer.sequence(self.sequence);
+        match &self.fate {
+            Fate::Executed { position, result } => {
+                writer.u8(0);
+                writer.u64(*position);
+                writer.bytes(result);
+            }
+            Fate::ExecutedDigest { position, digest } => {
+                writer.u8(1);
+                writer.u64(*position);
+                writer.digest(digest);
+            }
+            Fate::Forgotten => writer.u8(2),
+            Fate::Closed => writer.u8(3),
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let sequence = reader.sequence()?;
+        let fate = match reader.u8()? {
+            0 => Fate::Executed {
+                position: reader.u64()?,
+                result: reader.bytes("result", RESULT_BYTES_MAX)?,
+            },
+            1 => Fate::ExecutedDigest {
+                position: reader.u64()?,
+                digest: reader.digest()?,
+            },
+            2 => Fate::Forgotten,
+            3 => Fate::Closed,
+            _ => return Err(DecodeError::Invalid { field: "fate" }),
+        };
+        Ok(Self { sequence, fate })
+    }
+}

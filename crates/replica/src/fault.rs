@@ -1,0 +1,11 @@
+/// What a replica blames a peer for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// A chunk or manifest that does not match the checkpoint f+1 sites agree on.
+    #[error("a piece of state that does not match the agreed checkpoint")]
+    ForeignChunk,
+    /// Something the ordering engine saw.
+    #[error(transparent)]
+    Ordering(#[from] maftia_ordering::Misbehaviour),
+}

@@ -1,0 +1,95 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_activity::replication::Snapshot;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_ordering::{Frontier, Record};
+
+/// Everything a site needs to start again without its earlier log: the state after its latest
+/// commit and the blocks it still holds. Taken at one instant, copy-on-write.
+pub struct Image {
+    pub(crate) frontier: Frontier,
+    pub(crate) ledger: Bytes,
+    pub(crate) app: Arc<dyn Snapshot>,
+    pub(crate) window: Vec<Record>,
+}
+
+/// An image as it was read back.
+#[derive(Debug)]
+pub struct Restored {
+    pub(crate) frontier: Frontier,
+    pub(crate) ledger: Bytes,
+    pub(crate) app: Vec<Bytes>,
+    pub(crate) window: Vec<Record>,
+}
+
+/// Most chunks of the application or blocks of the window an image may have.
+const ITEMS_MAX: usize = 1 << 24;
+
+impl Image {
+    /// The commit whose state this is.
+    pub fn index(&self) -> u64 {
+        self.frontier.index
+    }
+
+    /// The image as chunks for a file: counts, frontier, ledger, application chunks, blocks.
+    pub fn chunks(&self) -> impl Iterator<Item = Bytes> + '_ {
+        let app = self.app.manifest().len();
+        let mut counts = Writer::new();
+        counts.u64(app as u64);
+        counts.u64(self.window.len() as u64);
+        [
+            counts.finish(),
+            self.frontier.to_bytes(),
+            self.ledger.clone(),
+        ]
+        .into_iter()
+        .chain((0..app).filter_map(|index| self.app.chunk(index)))
+        .chain(self.window.iter().map(Wire::to_bytes))
+    }
+}
+
+impl Restored {
+    /// Reads what [`Image::chunks`] gave.
+    ///
+    /// # Errors
+    /// If the chunks are not those of one image.
+    pub fn from_chunks(chunks: Vec<Bytes>) -> Result<Self, DecodeError> {
+        let missing = DecodeError::Invalid { field: "image" };
+        let mut chunks = chunks.into_iter();
+        let mut counts = Reader::new(chunks.next().ok_or(missing)?);
+        let count = |reader: &mut Reader| {
+            let count = usize::try_from(reader.u64()?).unwrap_or(usize::MAX);
+            if count > ITEMS_MAX {
+                Err(missing)
+            } else {
+                Ok(count)
+            }
+        };
+        let (app, window) = (count(&mut counts)?, count(&mut counts)?);
+        counts.end()?;
+        let frontier = Frontier::from_bytes(chunks.next().ok_or(missing)?)?;
+        let ledger = chunks.next().ok_or(missing)?;
+        let app_chunks: Vec<Bytes> = chunks.by_ref().take(app).collect();
+        let records: Vec<Record> = chunks
+            .by_ref()
+            .map(Record::from_bytes)
+            .collect::<Result<_, _>>()?;
+        if app_chunks.len() != app || records.len() != window {
+            return Err(missing);
+        }
+        Ok(Self {
+            frontier,
+            ledger,
+            app: app_chunks,
+            window: records,
+        })
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({})", self.frontier.index)
+    }
+}

@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_activity::replication::{Context, StateMachine};
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_crypto::PublicKey;
+use maftia_ordering::{Commit, Equivocation};
+use maftia_protocol::planted;
+use maftia_types::{SITES_MAX, SiteId};
+
+use crate::client_link::Fate;
+use crate::item::{Item, RequestId, items, request_digest};
+use crate::limits::Limits;
+use crate::sessions::{Expected, Sessions};
+use crate::vouches::{Vouch, Vouches};
+
+/// How often the tables are searched for what has expired: the search reads all of them.
+const EXPIRY_COMMITS: u64 = 64;
+
+/// The ordered state beside the application's own: equal at all correct sites after equal commits,
+/// and part of every checkpoint (correction 2).
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    limits: Limits,
+    /// Vouchers a request needs.
+    needed: usize,
+    vouches: Vouches,
+    sessions: Sessions,
+    convicted: BTreeMap<SiteId, Equivocation>,
+    position: u64,
+}
+
+/// A request that a commit has executed or refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Executed {
+    /// Which request.
+    pub id: RequestId,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What a commit has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) executed: Vec<Executed>,
+    pub(crate) expired: Vec<RequestId>,
+    pub(crate) convicted: Vec<SiteId>,
+}
+
+impl Ledger {
+    pub(crate) fn new(limits: Limits, needed: usize) -> Self {
+        Self {
+            limits,
+            needed,
+            vouches: Vouches::default(),
+            sessions: Sessions::default(),
+            convicted: BTreeMap::new(),
+            position: 0,
+        }
+    }
+
+    /// Executes a commit.
+    pub(crate) fn apply(
+        &mut self,
+        machine: &mut dyn StateMachine,
+        keys: &[PublicKey],
+        commit: &Commit,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        for (block, payload) in &commit.blocks {
+            for item in items(payload) {
+                match item {
+                    Item::Request { id, body } => {
+                        let (author, digest) = (block.author(), request_digest(&id, &body));
+                        let vouch = Vouch {
+                            author,
+                            id,
+                            digest,
+                            body: Some(&body),
+                        };
+                        self.vouch(machine, commit, &vouch, &mut applied);
+                    }
+                    Item::Vouch { id, digest } => {
+                        let vouch = Vouch {
+                            author: block.author(),
+                            id,
+                            digest,
+                            body: None,
+                        };
+                        self.vouch(machine, commit, &vouch, &mut applied);
+                    }
+                    Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                }
+            }
+        }
+        if commit.index % EXPIRY_COMMITS == 0 {
+            self.sessions.expire(&self.limits, commit.time_ms);
+            applied.expired = self.vouches.expire(&self.limits, commit.index);
+        }
+        applied
+    }
+
+    fn vouch(
+        &mut self,
+        machine: &mut dyn StateMachine,
+        commit: &Commit,
+        vouch: &Vouch<'_>,
+        applied: &mut Applied,
+    ) {
+        if self.sessions.expected(&self.limits, &vouch.id) != Expected::Yes {
+            return;
+        }
+        let needed = if planted("one vouch is enough") {
+            1
+        } else {
+            self.needed
+        };
+        let authentic = self.vouches.add(&self.limits, needed, commit.index, vouch);
+        let Some(body) = authentic else { return };
+        self.sessions
+            .admit(&self.limits, vouch.id, body, commit.time_ms);
+        while let Some((id, body)) = self.sessions.next_ready(vouch.id.client) {
+            self.execute(machine, commit, id, &body, applied);
+        }
+    }
+
+    fn execute(
+        &mut self,
+        machine: &mut dyn StateMachine,
+        commit: &Commit,
+        id: RequestId,
+        body: &Bytes,
+        applied: &mut Applied,
+    ) {
+        self.position += 1;
+        let position = self.position;
+        let context = Context {
+            position,
+            commit_time_ms: commit.time_ms,
+            client: id.client,
+        };
+        let mut result = Vec::new();
+        machine.apply(&context, body, &mut result);
+        let result = Bytes::from(result);
+        self.sessions
+            .executed(&self.limits, &id, position, result.clone(), commit.time_ms);
+        applied.executed.push(Executed {
+            id,
+            fate: Fate::Executed { position, result },
+        });
+    }
+
+    /// Evidence convicts whom it names, once, if it holds.
+    fn convict(&mut self, keys: &[PublicKey], proof: Equivocation, applied: &mut Applied) {
+        let culprit = proof.culprit();
+        let Some(key) = keys.get(culprit.index()) else {
+            return;
+        };
+        if !self.convicted.contains_key(&culprit) && proof.verify(key).is_ok() {
+            self.convicted.insert(culprit, proof);
+            applied.convicted.push(culprit);
+        }
+    }
+
+    /// What is known of a request.
+    pub(crate) fn expected(&self, id: &RequestId) -> Expected {
+        self.sessions.expected(&self.limits, id)
+    }
+
+    /// The convicted sites with the proofs.
+    pub(crate) const fn convicted(&self) -> &BTreeMap<SiteId, Equivocation> {
+        &self.convicted
+    }
+
+    /// How many requests have been executed.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How many requests wait for vouches.
+    pub(crate) fn open_vouches(&self) -> usize {
+        self.vouches.len()
+    }
+
+    /// The state from its encoding.
+    pub(crate) fn restore(
+        limits: Limits,
+        needed: usize,
+        bytes: Bytes,
+    ) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let mut ledger = Self::new(limits, needed);
+        ledger.vouches = Vouches::decode(&mut reader)?;
+        ledger.sessions = Sessions::decode(&mut reader)?;
+        for _ in 0..reader.length("convicted", SITES_MAX)? {
+            let proof = Equivocation::decode(&mut reader)?;
+            ledger.convicted.insert(proof.culprit(), proof);
+        }
+        ledger.position = reader.u64()?;
+        reader.end()?;
+        Ok(ledger)
+    }
+
+    /// The canonical encoding.
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut writer = Writer::new();
+        self.vouches.encode(&mut writer);
+        self.sessions.encode(&mut writer);
+        writer.length(self.convicted.len());
+        self.convicted
+            .values()
+            .for_each(|proof| proof.encode(&mut writer));
+        writer.u64(self.position);
+        writer.finish()
+    }
+}

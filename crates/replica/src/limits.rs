@@ -1,0 +1,54 @@
+use maftia_ordering::PAYLOAD_BYTES_MAX;
+
+/// Bounds that are part of the replicated state machine: equal at all sites of an epoch, because
+/// what they drop is dropped as a function of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// W_fifo: a request this far above the next expected number is dropped.
+    pub window: u64,
+    /// B_fifo: most bytes of requests of one session that wait for a gap to close.
+    pub hold_bytes: usize,
+    /// V_ttl in commits: a vouch that has not become a request by then is dropped.
+    pub vouch_commits: u64,
+    /// Most open vouches of one author for one client key.
+    pub vouches_per_author: u32,
+    /// Most sessions of one client key; the one idle longest makes room.
+    pub sessions_per_key: usize,
+    /// A session that executed nothing for this long, in commit time, expires.
+    pub session_ms: u64,
+    /// Most replies kept per session for clients that ask again.
+    pub replies: usize,
+    /// Most bytes of replies kept per session.
+    pub reply_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window: 1024,
+            hold_bytes: 4 * 1024 * 1024,
+            vouch_commits: 4096,
+            vouches_per_author: 16 * 1024,
+            sessions_per_key: 256,
+            session_ms: 3_600_000,
+            replies: 1024,
+            reply_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// The longest request body: a transaction with a largest value and its keys fits, and a request
+/// always fits into a block.
+pub const REQUEST_BYTES_MAX: usize = 5 * 256 * 1024;
+const _: () = assert!(REQUEST_BYTES_MAX + 64 <= PAYLOAD_BYTES_MAX);
+
+/// The longest result of a request.
+pub const RESULT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Results up to this length are sent in full by every site; longer ones by one, as a digest by
+/// the others.
+pub const RESULT_INLINE_BYTES_MAX: usize = 256;
+
+/// Most bytes one client key may have queued for this site's own blocks: one client cannot fill
+/// the queue of all.
+pub const QUEUED_BYTES_PER_KEY: usize = 3 * 1024 * 1024;

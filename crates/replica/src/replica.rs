@@ -1,0 +1,567 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_activity::replication::StateMachine;
+use maftia_codec::{Wire, Writer};
+use maftia_crypto::PublicKey;
+use maftia_ordering::{
+    Boot as EngineBoot, Commit, DraftFull, Engine, Equivocation, Frontier, Identity, Parameters,
+    Standing,
+};
+use maftia_protocol::{Event, Protocol, Step, Target};
+use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
+
+use crate::chain::Chain;
+use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
+use crate::client_link::{ClientMessage, Fate, Reply, result_digest};
+use crate::fault::Misbehaviour;
+use crate::image::{Image, Restored};
+use crate::intake::Intake;
+use crate::item::{Item, RequestId, request_digest};
+use crate::ledger::{Executed, Ledger};
+use crate::limits::{Limits, REQUEST_BYTES_MAX, RESULT_INLINE_BYTES_MAX};
+use crate::message::Message;
+use crate::sessions::Expected;
+use crate::transfer::Fetch;
+
+/// One site's whole behaviour. See the crate's documentation.
+pub struct Replica {
+    pub(crate) engine: Engine,
+    pub(crate) machine: Box<dyn StateMachine>,
+    pub(crate) ledger: Ledger,
+    pub(crate) intake: Intake,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) fetch: Option<Fetch>,
+    pub(crate) settings: Settings,
+    pub(crate) keys: Vec<PublicKey>,
+    /// Whether this site's state was found to differ from what f+1 others have.
+    pub(crate) diverged: bool,
+    pub(crate) chain: Chain,
+    logged_bytes: usize,
+    image_wanted: bool,
+}
+
+/// What the replica is built with besides the engine's parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bounds of the ordered state.
+    pub limits: Limits,
+    /// Write an image, so that the log can be cut, after this many bytes of log. Local.
+    pub image_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            image_bytes: 128 * 1024 * 1024,
+        }
+    }
+}
+
+/// What the disk held when the site started.
+#[derive(Debug, Default)]
+pub struct Boot {
+    /// The newest image.
+    pub image: Option<Restored>,
+    /// The records of the log, in the order written.
+    pub records: Vec<maftia_ordering::Record>,
+    /// Whether the log is missing or damaged.
+    pub lost: bool,
+    /// Fresh at each boot.
+    pub nonce: u64,
+}
+
+/// Why a site cannot start from what its disk held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// The image is not one that this program wrote.
+    #[error("the snapshot does not decode; remove it and let the site fetch the state")]
+    Image,
+}
+
+/// What the driver asks of the replica.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// A client's message; its link has authenticated the key with this index.
+    Client {
+        /// Index of the client's key.
+        key: u32,
+        /// What it sent.
+        message: ClientMessage,
+    },
+    /// The link to a site has come up.
+    PeerUp(SiteId),
+}
+
+/// What the replica gives to the driver.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Impossible under the fault assumption: this site has stopped voting.
+    Alarm(Alarm),
+    /// A proof in the log convicts a site.
+    Convicted(SiteId),
+    /// This site's state differs from what f+1 sites have; it stops serving and fetches theirs.
+    Diverged {
+        /// At this checkpoint.
+        index: u64,
+        /// This site's digest.
+        ours: Digest,
+        /// Theirs.
+        theirs: Digest,
+    },
+    /// A fetched checkpoint is in place.
+    Installed {
+        /// Its commit.
+        index: u64,
+    },
+    /// The log has lost its tail; a recovery from amnesia has begun.
+    LostTail,
+    /// Replies for a client, if it has a link here.
+    Replies {
+        /// Whose.
+        client: ClientId,
+        /// In which life.
+        incarnation: Incarnation,
+        /// The fates of some of its requests.
+        replies: Vec<Reply>,
+    },
+    /// The group agrees on the state after this commit.
+    Stable {
+        /// The checkpoint's commit.
+        index: u64,
+    },
+}
+
+/// What must be durable.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A record of the ordering engine.
+    Ordering(maftia_ordering::Record),
+    /// An image: once it is durable, all earlier records are superfluous. Messages need not wait
+    /// for it.
+    Image(Arc<Image>),
+}
+
+impl Protocol for Replica {
+    type Command = Command;
+    type Message = Message;
+    type Output = Output;
+    type Record = Record;
+    type Misbehaviour = Misbehaviour;
+    type Error = std::convert::Infallible;
+
+    fn command(&mut self, now: Time, command: Command) -> Result<Step<Self>, Self::Error> {
+        let mut step = Step::none();
+        match command {
+            Command::Client { key, message } => {
+                self.on_client(key, message, &mut step);
+                self.engine.wake(now);
+            }
+            Command::PeerUp(peer) => {
+                let below = self
+                    .engine
+                    .command(now, maftia_ordering::Command::PeerUp(peer))?;
+                self.lift(now, below, &mut step);
+            }
+        }
+        self.finish(&mut step);
+        Ok(step)
+    }
+
+    fn handle(&mut self, now: Time, event: Event<Message>) -> Step<Self> {
+        let mut step = Step::none();
+        match event {
+            Event::Message {
+                from,
+                message: Message::Ordering(message),
+            } => {
+                let below = self.engine.handle(now, Event::Message { from, message });
+                self.lift(now, below, &mut step);
+            }
+            Event::Message {
+                from,
+                message: Message::Transfer(message),
+            } => {
+                self.on_transfer(now, from, message, &mut step);
+            }
+            Event::Timeout => {
+                if self.engine.next_timeout().is_some_and(|at| at <= now) {
+                    let below = self.engine.handle(now, Event::Timeout);
+                    self.lift(now, below, &mut step);
+                }
+                self.fetch_due(now, &mut step);
+            }
+        }
+        self.finish(&mut step);
+        step
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        let fetch = self.fetch.as_ref().map(Fetch::next_timeout);
+        [self.engine.next_timeout(), fetch]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Replica {
+    /// Starts a site from what its disk held. `machine` is empty.
+    ///
+    /// # Errors
+    /// [`BootError::Image`].
+    pub fn boot(
+        parameters: Parameters,
+        settings: Settings,
+        identity: Identity,
+        mut machine: Box<dyn StateMachine>,
+        boot: Boot,
+        now: Time,
+    ) -> Result<(Self, Step<Self>), BootError> {
+        let keys = identity.keys.clone();
+        let needed = parameters.resilience.one_correct();
+        let (frontier, ledger, mut records) = match boot.image {
+            None => (
+                Frontier::start(),
+                Ledger::new(settings.limits, needed),
+                Vec::new(),
+            ),
+            Some(image) => {
+                machine.restore(&image.app).map_err(|_| BootError::Image)?;
+                let ledger = Ledger::restore(settings.limits, needed, image.ledger)
+                    .map_err(|_| BootError::Image)?;
+                (image.frontier, ledger, image.window)
+            }
+        };
+        records.extend(boot.records);
+        let below = EngineBoot {
+            frontier,
+            records,
+            lost: boot.lost,
+            nonce: boot.nonce,
+        };
+        let (engine, below) = Engine::boot(parameters, identity, below, now);
+        let mut replica = Self {
+            engine,
+            machine,
+            ledger,
+            intake: Intake::default(),
+            checkpoints: Checkpoints::default(),
+            fetch: None,
+            settings,
+            keys,
+            diverged: false,
+            chain: Chain::default(),
+            logged_bytes: 0,
+            image_wanted: false,
+        };
+        let mut step = Step::none();
+        replica.lift(now, below, &mut step);
+        replica.finish(&mut step);
+        Ok((replica, step))
+    }
+
+    /// Takes over the engine's effects and acts on its outputs.
+    pub(crate) fn lift(&mut self, now: Time, below: Step<Engine>, step: &mut Step<Self>) {
+        for output in step.absorb(below, Message::Ordering, Record::Ordering) {
+            match output {
+                maftia_ordering::Output::Alarm(alarm) => step.outputs.push(Output::Alarm(alarm)),
+                maftia_ordering::Output::Behind => self.start_fetch(now),
+                maftia_ordering::Output::Commit(commit) => self.on_commit(now, &commit, step),
+                maftia_ordering::Output::Equivocation(proof) => self.on_equivocation(now, proof),
+                maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
+            }
+        }
+    }
+
+    fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
+        let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
+        for id in &applied.expired {
+            self.intake.settle(id);
+        }
+        step.outputs
+            .extend(applied.convicted.into_iter().map(Output::Convicted));
+        self.reply(applied.executed, step);
+        self.remember(commit, step);
+        if let Some(frontier) = &commit.checkpoint {
+            self.take_checkpoint(now, frontier.as_ref().clone());
+        }
+        for (block, _) in &commit.blocks {
+            if let Some(vote) = block.header().checkpoint_vote {
+                let needed = self.one_correct();
+                let tally = self.checkpoints.count(block.author(), vote, needed);
+                self.on_tally(now, tally, step);
+            }
+        }
+    }
+
+    /// f+1 other chains mean that this site has ordered something else, which is impossible.
+    fn remember(&mut self, commit: &Commit, step: &mut Step<Self>) {
+        let disputed = self.chain.add(commit);
+        if disputed.len() >= self.one_correct() && !self.diverged {
+            self.diverged = true;
+            let text = format!(
+                "{disputed:?} have ordered other commits than this site, which is impossible while \
+                 at most f sites are intruded"
+            );
+            step.outputs.push(Output::Alarm(Alarm { text }));
+        }
+    }
+
+    fn take_checkpoint(&mut self, now: Time, frontier: Frontier) {
+        let ledger = self.ledger.encode();
+        let checkpoint = Checkpoint::new(frontier, &ledger, self.machine.snapshot());
+        self.checkpoints.add(Arc::new(checkpoint));
+        self.vote(now);
+    }
+
+    pub(crate) fn vote(&mut self, now: Time) {
+        let vote = maftia_ordering::Command::VoteCheckpoint(self.checkpoints.vote());
+        let Ok(step) = self.engine.command(now, vote);
+        debug_assert!(step.is_empty(), "voting has no other effects");
+    }
+
+    fn on_tally(&mut self, now: Time, tally: Tally, step: &mut Step<Self>) {
+        match tally {
+            Tally::Nothing => {}
+            Tally::Stable(index) => {
+                self.on_stable();
+                self.vote(now);
+                step.outputs.push(Output::Stable { index });
+            }
+            Tally::Diverged {
+                index,
+                ours,
+                theirs,
+            } => {
+                self.diverged = true;
+                self.checkpoints.clear();
+                self.vote(now);
+                self.start_fetch(now);
+                step.outputs.push(Output::Diverged {
+                    index,
+                    ours,
+                    theirs,
+                });
+            }
+        }
+    }
+
+    /// Forgets what only a site that is behind the oldest served checkpoint could ask for.
+    pub(crate) fn on_stable(&mut self) {
+        if let Some(oldest) = self.checkpoints.oldest() {
+            let depth = 2 * self.engine.parameters().delivery_depth;
+            let settled = oldest.frontier.settled;
+            self.engine.prune(settled.minus(depth));
+            self.engine.drop_payloads(settled);
+        }
+        self.image_wanted = self.logged_bytes >= self.settings.image_bytes;
+    }
+
+    fn on_equivocation(&mut self, now: Time, proof: Box<Equivocation>) {
+        let mut writer = Writer::new();
+        Item::Evidence(proof).encode(&mut writer);
+        if self.engine.submit(writer.as_slice()).is_ok() {
+            self.engine.wake(now);
+        }
+    }
+
+    /// A client's requests or vouches.
+    fn on_client(&mut self, key: u32, message: ClientMessage, step: &mut Step<Self>) {
+        match message {
+            ClientMessage::Submit {
+                session,
+                incarnation,
+                requests,
+            } => {
+                let client = ClientId { key, session };
+                let mut replies = Vec::new();
+                for (sequence, body) in requests {
+                    let id = RequestId {
+                        client,
+                        incarnation,
+                        sequence,
+                    };
+                    if body.len() <= REQUEST_BYTES_MAX {
+                        let digest = request_digest(&id, &body);
+                        self.take_in(id, digest, Some(body), &mut replies);
+                    }
+                }
+                push_replies(client, incarnation, replies, step);
+            }
+            ClientMessage::Vouch {
+                session,
+                incarnation,
+                digests,
+            } => {
+                let client = ClientId { key, session };
+                let mut replies = Vec::new();
+                for (sequence, digest) in digests {
+                    let id = RequestId {
+                        client,
+                        incarnation,
+                        sequence,
+                    };
+                    self.take_in(id, digest, None, &mut replies);
+                }
+                push_replies(client, incarnation, replies, step);
+            }
+            ClientMessage::Status { .. } => {}
+        }
+    }
+
+    /// Queues one request, or answers it if it has been settled already.
+    fn take_in(
+        &mut self,
+        id: RequestId,
+        digest: Digest,
+        body: Option<Bytes>,
+        replies: &mut Vec<Reply>,
+    ) {
+        if self.diverged {
+            return;
+        }
+        match self.ledger.expected(&id) {
+            Expected::Settled(fate) => {
+                // A vouch for what is executed long since is a client asking again; one with the
+                // body wants the result itself.
+                let fate = shorten(fate, body.is_some());
+                replies.push(Reply {
+                    sequence: id.sequence,
+                    fate,
+                });
+            }
+            Expected::TooFar => {}
+            Expected::Yes => {
+                let has_body = body.is_some();
+                let item = match body {
+                    Some(body) => Item::Request { id, body },
+                    None => Item::Vouch { id, digest },
+                };
+                let mut writer = Writer::new();
+                item.encode(&mut writer);
+                if self.intake.admit(&id, has_body, writer.len())
+                    && self.engine.submit(writer.as_slice()) == Err(DraftFull)
+                {
+                    self.intake.settle(&id);
+                }
+            }
+        }
+    }
+
+    /// Turns executed requests into replies: in full from the site that had the body, and from
+    /// everybody if they are short.
+    fn reply(&mut self, executed: Vec<Executed>, step: &mut Step<Self>) {
+        for Executed { id, fate } in executed {
+            let full = self.intake.settle(&id);
+            if self.diverged {
+                continue;
+            }
+            let reply = Reply {
+                sequence: id.sequence,
+                fate: shorten(fate, full),
+            };
+            match step.outputs.last_mut() {
+                Some(Output::Replies {
+                    client,
+                    incarnation,
+                    replies,
+                }) if *client == id.client && *incarnation == id.incarnation => {
+                    replies.push(reply);
+                }
+                _ => push_replies(id.client, id.incarnation, vec![reply], step),
+            }
+        }
+    }
+
+    /// At the end of every event, when the state is that of the latest commit.
+    fn finish(&mut self, step: &mut Step<Self>) {
+        for record in &step.records {
+            if let Record::Ordering(maftia_ordering::Record::Block { payload, .. }) = record {
+                self.logged_bytes += 512 + payload.as_ref().map_or(0, Bytes::len);
+            }
+        }
+        if std::mem::take(&mut self.image_wanted) {
+            self.logged_bytes = 0;
+            step.records.push(Record::Image(Arc::new(self.image())));
+        }
+    }
+
+    /// The state now, with the blocks that are still held.
+    pub(crate) fn image(&mut self) -> Image {
+        Image {
+            frontier: self.engine.frontier().clone(),
+            ledger: self.ledger.encode(),
+            app: self.machine.snapshot(),
+            window: self.engine.window(),
+        }
+    }
+
+    /// Marks that an image is wanted at the end of this event.
+    pub(crate) const fn want_image(&mut self) {
+        self.image_wanted = true;
+    }
+
+    /// f + 1.
+    pub(crate) fn one_correct(&self) -> usize {
+        self.engine.parameters().resilience.one_correct()
+    }
+
+    /// Asks a peer about a checkpoint, or all of them.
+    pub(crate) fn send_transfer(
+        to: Option<SiteId>,
+        message: crate::message::Transfer,
+        step: &mut Step<Self>,
+    ) {
+        let target = to.map_or(Target::Others, Target::One);
+        step.send_now(target, Message::Transfer(message));
+    }
+
+    /// The ordering engine.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether this site serves clients: it is not diverged, fetching or recovering.
+    pub fn is_serving(&self) -> bool {
+        let recovering = matches!(self.engine.standing(), Standing::Recovering { .. });
+        !self.diverged && self.fetch.is_none() && !recovering && !self.engine.is_halted()
+    }
+}
+
+/// Leaves a long result to the site that has the body.
+fn shorten(fate: Fate, full: bool) -> Fate {
+    match fate {
+        Fate::Executed { position, result } if !full && result.len() > RESULT_INLINE_BYTES_MAX => {
+            Fate::ExecutedDigest {
+                position,
+                digest: result_digest(&result),
+            }
+        }
+        fate => fate,
+    }
+}
+
+fn push_replies(
+    client: ClientId,
+    incarnation: Incarnation,
+    replies: Vec<Reply>,
+    step: &mut Step<Replica>,
+) {
+    if !replies.is_empty() {
+        step.outputs.push(Output::Replies {
+            client,
+            incarnation,
+            replies,
+        });
+    }
+}
+
+impl fmt::Debug for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Replica({})", self.engine.frontier().index)
+    }
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_protocol::planted;
+use maftia_types::{Digest, SITES_MAX, Sequence, SiteId, SiteSet};
+
+use crate::item::RequestId;
+use crate::limits::{Limits, REQUEST_BYTES_MAX};
+
+/// Requests on their way to being authentic: part of the ordered state.
+///
+/// A request executes once blocks of f+1 distinct authors vouch for its digest and one of them
+/// carries the body (D4; correction 9): then at least one correct site has it from its client.
+/// Bounded per author and client key; what is dropped is dropped as a function of the log
+/// (correction 8).
+#[derive(Debug, Default)]
+pub(crate) struct Vouches {
+    open: BTreeMap<RequestId, Open>,
+    per_author: BTreeMap<(SiteId, u32), u32>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// The commit of the first vouch.
+    since: u64,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Candidate {
+    digest: Digest,
+    authors: SiteSet,
+    body: Option<Bytes>,
+}
+
+/// One author's word for a request.
+pub(crate) struct Vouch<'a> {
+    pub(crate) author: SiteId,
+    pub(crate) id: RequestId,
+    pub(crate) digest: Digest,
+    pub(crate) body: Option<&'a Bytes>,
+}
+
+impl Vouches {
+    /// A delivered block of commit `commit` vouches for a request. Gives the body once `needed`
+    /// authors have and one of them gave the body; the request is then no longer open.
+    pub(crate) fn add(
+        &mut self,
+        limits: &Limits,
+        needed: usize,
+        commit: u64,
+        vouch: &Vouch<'_>,
+    ) -> Option<Bytes> {
+        let same = |candidate: &Candidate| candidate.digest == vouch.digest;
+        let known = self
+            .open
+            .get(&vouch.id)
+            .and_then(|o| o.candidates.iter().find(|c| same(c)));
+        let again = known.is_some_and(|candidate| candidate.authors.contains(vouch.author));
+        if !again {
+            let count = self
+                .per_author
+                .entry((vouch.author, vouch.id.client.key))
+                .or_default();
+            if *count >= limits.vouches_per_author {
+                return None;
+            }
+            *count += 1;
+        }
+        let fresh = || Open {
+            since: commit,
+            candidates: Vec::new(),
+        };
+        let open = self.open.entry(vouch.id).or_insert_with(fresh);
+        if !open.candidates.iter().any(same) {
+            let (digest, authors) = (vouch.digest, SiteSet::EMPTY);
+            open.candidates.push(Candidate {
+                digest,
+                authors,
+                body: None,
+            });
+        }
+        let candidate = open
+            .candidates
+            .iter_mut()
+            .find(|candidate| same(candidate))?;
+        candidate.authors.insert(vouch.author);
+        if again && planted("vouch counted twice") {
+            let twice = SiteId::all(SITES_MAX).find(|s| !candidate.authors.contains(*s))?;
+            candidate.authors.insert(twice);
+        }
+        if candidate.body.is_none() {
+            candidate.body = vouch.body.cloned();
+        }
+        let authentic = candidate.authors.len() >= needed;
+        let body = candidate.body.clone().filter(|_| authentic)?;
+        self.forget(&vouch.id);
+        Some(body)
+    }
+
+    /// Forgets a request.
+    pub(crate) fn forget(&mut self, id: &RequestId) {
+        let candidates = self
+            .open
+            .remove(id)
+            .map(|open| open.candidates)
+            .unwrap_or_default();
+        for author in candidates
+            .iter()
+            .flat_map(|candidate| candidate.authors.iter())
+        {
+            if let Some(count) = self.per_author.get_mut(&(author, id.client.key)) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Forgets what was first vouched for V_ttl commits ago, and names it.
+    pub(crate) fn expire(&mut self, limits: &Limits, commit: u64) -> Vec<RequestId> {
+        let old = |open: &Open| open.since + limits.vouch_commits <= commit;
+        let expired: Vec<RequestId> = self
+            .open
+            .iter()
+            .filter(|(_, open)| old(open))
+            .map(|(id, _)| *id)
+            .collect();
+        expired.iter().for_each(|id| self.forget(id));
+        expired
+    }
+
+    /// How many requests are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+}
+
+/// More open vouches than this do not occur within the limits of any configuration.
+const OPEN_MAX: usize = 1 << 22;
+
+impl Wire for Vouches {
+    fn encode(&self, writer: &mut Writer) {
+        writer.length(self.open.len());
+        for (id, open) in &self.open {
+            id.encode(writer);
+            writer.u64(open.since);
+            writer.list(&open.candidates);
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let mut vouches = Self::default();
+        for _ in 0..reader.length("open", OPEN_MAX)? {
+            let (id, since) = (RequestId::decode(reader)?, reader.u64()?);
+            let candidates: Vec<Candidate> = reader.list("candidates", SITES_MAX * SITES_MAX)?;
+            for author in candidates
+                .iter()
+                .flat_map(|candidate| candidate.authors.iter())
+            {
+                *vouches
+                    .per_author
+                    .entry((author, id.client.key))
+                    .or_default() += 1;
+            }
+            vouches.open.insert(id, Open { since, candidates });
+        }
+        Ok(vouches)
+    }
+}
+
+impl Wire for Candidate {
+    fn encode(&self, writer: &mut Writer) {
+        writer.digest(&self.digest);
+        writer.u64(self.authors.bits());
+        writer.bool(self.body.is_some());
+        if let Some(body) = &self.body {
+            writer.bytes(body);
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            digest: reader.digest()?,
+            authors: SiteSet::from_bits(reader.u64()?),
+            body: match reader.bool()? {
+                true => Some(reader.bytes("body", REQUEST_BYTES_MAX)?),
+                false => None,
+            },
+        })
+    }
+}
+
+/// The least sequence number; smaller ones do not name requests.
+pub(crate) const FIRST: Sequence = Sequence(1);
