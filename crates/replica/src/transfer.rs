@@ -57,6 +57,7 @@ impl Fetch {
             offers: BTreeMap::new(),
             target: None,
             at: now,
+            queries: 0,
         }
     }
 
