@@ -8,22 +8,26 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     reason = "parts of the model are used only by the engine's own tests"
 )]
 
 mod adversary;
+mod builder;
 mod check;
 mod dag;
 mod fuzz;
 mod modes;
+mod parents;
 mod row;
 mod rules;
 mod stall;
 mod view;
 
 pub(crate) use check::{check, first_disagreement};
-pub(crate) use dag::Dag;
-pub(crate) use fuzz::{Options, Pattern, generate};
-pub(crate) use row::{Mutation, Row};
-pub(crate) use stall::stall;
+pub(crate) use dag::{Bits, BlockSpec, Dag};
+pub(crate) use fuzz::{Generated, Options, Pattern, generate};
+pub(crate) use modes::{Control, control};
+pub(crate) use row::{Family, Mutation, Row};
+pub(crate) use stall::{StallReport, stall};
 pub(crate) use view::{Mode, Schedule, Verdict, View, frontier};
