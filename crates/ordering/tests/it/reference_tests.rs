@@ -10,7 +10,7 @@ use crate::reference::Mutation::{
 use crate::reference::{Options, Pattern, Row, check, first_disagreement};
 
 /// DAGs per row in the quick run. Every control listed below shows within as many.
-const DAGS: usize = 2000;
+const DAGS: usize = 1500;
 const SLOW_FACTOR: usize = 50;
 const SEED: u64 = 5;
 const NO_OPTIONS: Options = Options { weak_links: false };
