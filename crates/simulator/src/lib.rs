@@ -28,6 +28,74 @@
 //!   unsynced records, and with even odds each message of the last [`SEND_BUFFER`].
 //! * Links are authenticated: the intruder cannot speak for a correct site.
 //! * A step takes no time of its own. Corrupted sites neither crash nor wait for disks.
+//!
+//! # Example
+//! Four sites greet one another over links that lose nothing.
+//! ```
+//! use maftia_protocol::{Event, Protocol, Step, Target};
+//! use maftia_simulator::{
+//!     Boot, Context, Environment, Item, Nobody, Setup, Subject, World, check, fingerprint_of_debug,
+//! };
+//! use maftia_types::{SiteId, Time};
+//!
+//! struct Greeter;
+//! impl Protocol for Greeter {
+//!     type Command = ();
+//!     type Message = &'static str;
+//!     type Output = SiteId;
+//!     type Record = ();
+//!     type Misbehaviour = ();
+//!     type Error = ();
+//!     fn command(&mut self, _: Time, (): ()) -> Result<Step<Self>, ()> {
+//!         Err(())
+//!     }
+//!     fn handle(&mut self, _: Time, event: Event<&'static str>) -> Step<Self> {
+//!         let mut step = Step::none();
+//!         if let Event::Message { from, .. } = event {
+//!             step.outputs.push(from);
+//!         }
+//!         step
+//!     }
+//! }
+//!
+//! struct Greeters;
+//! impl Subject for Greeters {
+//!     type Protocol = Greeter;
+//!     fn boot(&mut self, _: Boot<'_, ()>) -> (Greeter, Step<Greeter>) {
+//!         let mut step = Step::none();
+//!         step.send(Target::All, "hello");
+//!         (Greeter, step)
+//!     }
+//!     fn fingerprint(&self, item: Item<'_, Greeter>) -> u64 {
+//!         match item {
+//!             Item::Message(message) => fingerprint_of_debug(message),
+//!             Item::Output(from) => u64::from(from.as_u8()),
+//!             Item::Command(()) | Item::Record(()) => 0,
+//!         }
+//!     }
+//! }
+//!
+//! struct Guests(usize);
+//! impl Environment<Greeter> for Guests {
+//!     fn on_output(&mut self, _: &mut Context<'_, Greeter>, _: SiteId, _: SiteId) {
+//!         self.0 += 1;
+//!     }
+//!     fn on_timer(&mut self, _: &mut Context<'_, Greeter>) {}
+//!     fn next_timer(&self) -> Option<Time> {
+//!         None
+//!     }
+//!     fn done(&self) -> bool {
+//!         self.0 == 16
+//!     }
+//!     fn stuck(&self) -> String {
+//!         format!("{} of 16 greetings", self.0)
+//!     }
+//! }
+//!
+//! let run = |seed| World::new(Setup::quiet(4, seed), Greeters, Guests(0), Nobody).run();
+//! assert_eq!(check("greeting", 0..100, run)?.seeds, 100);
+//! # Ok::<(), maftia_simulator::CheckError>(())
+//! ```
 
 mod adversary;
 mod check;

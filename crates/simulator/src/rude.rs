@@ -1,5 +1,5 @@
 use maftia_protocol::{Protocol, Step};
-use maftia_types::{Duration, SiteId, SiteSet};
+use maftia_types::{Duration, SITES_MAX, SiteId, SiteSet};
 
 use crate::{Adversary, Dice, Turn};
 
@@ -10,7 +10,7 @@ pub type Forge<M> = Box<dyn FnMut(&mut Dice, SiteId, &M) -> Option<M>>;
 pub type ForgeOutput<O> = Box<dyn FnMut(&mut Dice, &O) -> Option<O>>;
 
 /// How often a rude intruder does what, of 1000 messages to one recipient; what is left passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manners {
     /// Says nothing.
     pub silent: u32,
@@ -50,13 +50,28 @@ impl Manners {
 }
 
 /// The default intruder: per recipient and message it may say the truth, a lie, something old,
-/// nothing, late, twice, or to the wrong site. Its sites collude through one history.
+/// nothing, late, twice, or to the wrong site. Towards some recipients it may keep one face for the
+/// whole run. Its sites collude through one history.
 pub struct Rude<P: Protocol> {
     corrupted: SiteSet,
     manners: Manners,
+    faces: Vec<Face>,
     forge: Forge<P::Message>,
     forge_output: ForgeOutput<P::Output>,
     history: Vec<P::Message>,
+}
+
+/// How it treats one recipient throughout a run.
+#[derive(Clone, Copy)]
+enum Face {
+    /// As its manners have it.
+    Moody,
+    /// The truth.
+    Fair,
+    /// Nothing.
+    Shunning,
+    /// Lies, wherever it knows one.
+    Lying,
 }
 
 /// Messages remembered for replay. Old ones are overwritten at random, so that some stay for long.
@@ -66,16 +81,24 @@ const HISTORY_MAX: usize = 256;
 const DELAY_MAX: Duration = Duration::from_millis(1_000);
 
 impl<P: Protocol<Message: Clone>> Rude<P> {
-    /// Corrupts these sites and draws their manners.
+    /// Corrupts these sites and draws their manners and, in every other run, the faces they show.
     pub fn new(corrupted: SiteSet, dice: &mut Dice) -> Self {
-        Self::with_manners(corrupted, Manners::random(dice))
+        let mut this = Self::with_manners(corrupted, Manners::random(dice));
+        if dice.chance(500) {
+            let faces = [Face::Moody, Face::Fair, Face::Shunning, Face::Lying];
+            this.faces = (0..SITES_MAX)
+                .filter_map(|_| dice.pick(&faces).copied())
+                .collect();
+        }
+        this
     }
 
-    /// Corrupts these sites.
+    /// Corrupts these sites, which are moody towards all.
     pub fn with_manners(corrupted: SiteSet, manners: Manners) -> Self {
         Self {
             corrupted,
             manners,
+            faces: Vec::new(),
             forge: Box::new(|_, _, _| None),
             forge_output: Box::new(|_, _| None),
             history: Vec::new(),
@@ -103,7 +126,18 @@ impl<P: Protocol<Message: Clone>> Rude<P> {
     }
 
     fn say(&mut self, turn: &mut Turn<'_, P>, site: SiteId, to: SiteId, message: &P::Message) {
-        let manners = self.manners;
+        let manners = match self.faces.get(to.index()).unwrap_or(&Face::Moody) {
+            Face::Moody => self.manners,
+            Face::Fair => Manners::default(),
+            Face::Shunning => Manners {
+                silent: 1_000,
+                ..Manners::default()
+            },
+            Face::Lying => Manners {
+                forge: 1_000,
+                ..Manners::default()
+            },
+        };
         let mut throw = u32::try_from(turn.dice.between(0, 999)).unwrap_or(0);
         let mut falls = |share: u32| {
             let hit = throw < share;

@@ -57,7 +57,7 @@ fn each_weakened_threshold_is_caught() {
             thresholds,
             ..Case::correct(4)
         };
-        let violation = first_violation(case, 3_000);
+        let violation = first_violation(case, 5_000);
         assert!(violation.is_some(), "{thresholds:?} survives");
     }
 }

@@ -1,7 +1,7 @@
 use maftia_protocol::Step;
 use maftia_simulator::{
     Adversary, BlameSoundness, Carriage, ClockModel, Cut, DiskModel, Fate, Honesty, Inbox,
-    Incident, LinkModel, Nobody, Observation, Property, Setup, Turn, Violation,
+    Incident, LinkModel, Manners, Nobody, Observation, Property, Rude, Setup, Turn, Violation,
 };
 use maftia_types::{Duration, SiteId, SiteSet, Time};
 
@@ -41,6 +41,51 @@ fn what_a_sync_does_not_cover_waits_for_the_next() {
     assert_eq!(times(&world, A, &Output::Wrote(2)), [20]);
 }
 
+#[test]
+fn a_sync_cut_short_by_a_crash_acknowledges_nothing_afterwards() {
+    let crash = Incident::Crash {
+        site: A,
+        down_for: Duration::from_micros(500),
+    };
+    let commands = [(10, A, Command::Write(1)), (14, A, Command::Write(2))];
+    let mut world = world(setup([(13, crash)]), commands, Nobody);
+    world.run().unwrap();
+    assert_eq!(
+        times(&world, A, &Output::Wrote(2)),
+        [19],
+        "not at 15, when the first would end"
+    );
+}
+
+#[test]
+fn a_crash_takes_some_of_what_was_sent_just_before_and_nothing_older() {
+    let lost = |crash_at| {
+        let crash = Incident::Crash {
+            site: A,
+            down_for: span(20),
+        };
+        let slow = LinkModel {
+            delay_min: span(5),
+            delay_max: span(5),
+            carriage: Carriage::Datagram,
+            ..LinkModel::PERFECT
+        };
+        let base = setup([(crash_at, crash)]);
+        let commands = (0..50).map(|number| (10, A, Command::Shout(number)));
+        let mut world = world(
+            Setup {
+                links: slow,
+                ..base
+            },
+            commands,
+            Nobody,
+        );
+        world.run().unwrap().counters.lost
+    };
+    assert!((20..80).contains(&lost(11)), "{} of 100", lost(11));
+    assert_eq!(lost(12), 0);
+}
+
 /// Ten records of which a crash comes between, at 13 ms of a sync that ends at 15.
 fn crash_while_writing(honesty: Honesty) -> (Vec<u64>, usize) {
     let crash = Incident::Crash {
@@ -54,7 +99,7 @@ fn crash_while_writing(honesty: Honesty) -> (Vec<u64>, usize) {
     };
     let commands = (0..10).map(|number| (10, A, Command::Write(number)));
     let mut world = world(Setup { disks, ..base }, commands, Nobody);
-    world.run().unwrap();
+    world.run().expect("nothing is promised");
     let wrote = (0..10).filter(|number| !times(&world, A, &Output::Wrote(*number)).is_empty());
     let wrote = wrote.count();
     let mut boots = boots(&world, A);
@@ -321,6 +366,68 @@ fn an_adversary_delays_holds_and_drops_but_cannot_speak_for_a_correct_site() {
     assert_eq!(times(&world, C, &Output::Heard(B, 2)), []);
     assert_eq!(times(&world, C, &Output::Heard(A, 3)), [1_502]);
     assert_eq!(times(&world, B, &Output::Heard(A, 77)), []);
+}
+
+#[test]
+fn a_rude_site_is_as_rude_as_it_was_told() {
+    let run = |manners| {
+        let intruder = Rude::with_manners(std::iter::once(C).collect(), manners)
+            .forging(|_, to, message| (to == A).then_some(message + 100))
+            .forging_outputs(|_, _| Some(Output::Wrote(9)));
+        let commands = [(10, C, Command::Write(1)), (20, C, Command::Write(2))];
+        let mut world = world(setup(NONE), commands, intruder);
+        world.run().unwrap();
+        let heard = |site, number| times(&world, site, &Output::Heard(C, number)).len();
+        [heard(A, 1), heard(B, 1), heard(A, 101), heard(B, 101)]
+    };
+    let polite = Manners::default();
+    assert_eq!(run(polite), [1, 1, 0, 0]);
+    let silent = 1_000;
+    assert_eq!(run(Manners { silent, ..polite }), [0, 0, 0, 0]);
+    let forge = 1_000;
+    assert_eq!(
+        run(Manners { forge, ..polite }),
+        [0, 1, 1, 0],
+        "to B it knows no lie"
+    );
+    let repeat = 1_000;
+    assert_eq!(run(Manners { repeat, ..polite }), [2, 2, 0, 0]);
+    let replay = 1_000;
+    let [at_a, at_b, ..] = run(Manners { replay, ..polite });
+    assert!(
+        at_a + at_b >= 2,
+        "there is nothing older than the first message"
+    );
+}
+
+#[test]
+fn clients_see_the_lies_of_corrupted_sites_and_properties_do_not() {
+    struct SeesNothingOf(SiteId);
+    impl Property<Probe> for SeesNothingOf {
+        fn name(&self) -> &str {
+            "blindness"
+        }
+        fn observe(&mut self, _: Time, it: &Observation<'_, Probe>) -> Result<(), Violation> {
+            match it {
+                Observation::Output { site, .. } if *site == self.0 => {
+                    Err(Violation::new(self.name(), "it sees"))
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+    let forge = 1_000;
+    let manners = Manners {
+        forge,
+        ..Manners::default()
+    };
+    let intruder = Rude::with_manners(std::iter::once(C).collect(), manners)
+        .forging_outputs(|_, output| (*output == Output::Wrote(1)).then_some(Output::Wrote(9)));
+    let commands = [(10, C, Command::Write(1))];
+    let mut world = world(setup(NONE), commands, intruder).checking(SeesNothingOf(C));
+    world.run().unwrap();
+    assert_eq!(times(&world, C, &Output::Wrote(1)), []);
+    assert_eq!(times(&world, C, &Output::Wrote(9)).len(), 1);
 }
 
 /// Never content.
