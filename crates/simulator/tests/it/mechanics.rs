@@ -241,6 +241,45 @@ fn a_paused_site_does_nothing_and_finds_its_inbox_kept_or_dropped() {
 }
 
 #[test]
+fn a_crash_ends_a_pause() {
+    let pause = Incident::Pause {
+        site: B,
+        lasts: span(500),
+        inbox: Inbox::Dropped,
+    };
+    let crash = Incident::Crash {
+        site: B,
+        down_for: span(20),
+    };
+    let commands = [(100, A, Command::Shout(1))];
+    let mut world = world(setup([(10, pause), (50, crash)]), commands, Nobody);
+    world.run().unwrap();
+    assert_eq!(times(&world, B, &Output::Heard(A, 1)), [101]);
+}
+
+#[test]
+fn healing_hurries_what_is_still_on_its_way() {
+    let slow = LinkModel {
+        delay_min: span(5_000),
+        delay_max: span(5_000),
+        ..LinkModel::PERFECT
+    };
+    let base = setup(NONE);
+    let commands = [(10, A, Command::Shout(1)), (1_100, A, Command::Shout(2))];
+    let mut world = world(
+        Setup {
+            links: slow,
+            ..base
+        },
+        commands,
+        Nobody,
+    );
+    world.run().unwrap();
+    assert_eq!(times(&world, B, &Output::Heard(A, 1)), [1_001]);
+    assert_eq!(times(&world, B, &Output::Heard(A, 2)), [1_102]);
+}
+
+#[test]
 fn a_timeout_comes_at_its_deadline_after_what_waits() {
     let commands = [(10, B, Command::Wait(span(1))), (10, A, Command::Shout(1))];
     let mut world = world(setup(NONE), commands, Nobody);
