@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Position;
+use crate::Position;
 use crate::disk::DiskError;
 
 /// Why a log stopped. Final: nothing is reported durable by this [`Log`](super::Log) any more.

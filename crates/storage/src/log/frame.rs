@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::Position;
+use crate::Position;
 use crate::disk::widen;
 
 /// Frames start at multiples of this: the physical sector of current disks, so that no write ever

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::Position;
 use super::frame::{Fields, Keys, Sum};
+use crate::Position;
 use crate::disk::{Context as _, DiskError, replace_durable};
 
 /// The manifest's file.

@@ -7,7 +7,10 @@ mod keeper;
 mod manifest;
 mod open;
 mod recover;
+mod replay;
 mod segment;
+mod walker;
+mod writer;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,28 +21,13 @@ use std::thread::JoinHandle;
 
 pub use error::{AppendError, LogFailed, OpenError};
 pub use frame::RECORD_BYTES_MAX;
-pub use recover::{Recovered, ReplayError, Tail};
+pub use replay::{Recovered, ReplayError, Tail};
 
+use crate::Position;
 use crate::disk::{Lock, widen};
 use flusher::{Shared, reset};
 use frame::{BODY_BYTES_MAX, HEADER_BYTES, PREFIX_BYTES};
 use keeper::Job;
-
-/// A place between two records: the number of record bytes (length prefixes included) before it
-/// since the log was made. It only grows and does not depend on how the records lie on the disk.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Position(pub u64);
-
-impl Position {
-    /// Before the first record.
-    pub const ZERO: Self = Self(0);
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "position {}", self.0)
-    }
-}
 
 /// Called with [`Log::durable`] by the log's threads.
 pub type OnDurable = Arc<dyn Fn(Position) + Send + Sync>;
@@ -155,11 +143,12 @@ impl Log {
             return Err(failure);
         }
         let small = self.buffer.len() <= INLINE_BYTES_MAX;
-        if self.has_appended() && small {
-            if let Some(writer) = self.shared.take_idle_writer(&self.buffer) {
-                self.shared.write(writer, &mut self.buffer)?;
-                return Ok(self.durable());
-            }
+        if self.has_appended()
+            && small
+            && let Some(writer) = self.shared.take_idle_writer(&self.buffer)
+        {
+            self.shared.write(writer, &mut self.buffer)?;
+            return Ok(self.durable());
         }
         self.commit();
         Ok(self.durable())

@@ -7,15 +7,15 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
-use super::flusher::{self, Ahead, Shared, Writer};
+use super::flusher::{self, Shared};
 use super::frame::{BLOCK_BYTES, Sum};
 use super::keeper::Keeper;
 use super::manifest::{Found, MANIFEST, Manifest, Start};
 use super::recover::{Resume, recover};
 use super::segment::{self, Fill};
-use super::{
-    Log, LogFailed, OpenError, Options, Position, Recovered, Tail, empty_buffer, record_bytes_max,
-};
+use super::writer::{Ahead, Writer};
+use super::{Log, LogFailed, OpenError, Options, Recovered, Tail, empty_buffer, record_bytes_max};
+use crate::Position;
 use crate::disk::{
     Context as _, Disk, DiskError, LOCK, Lock, Medium, create_dir_durable, names, read_full_at,
     replace_durable, sync_dir, widen,

@@ -1,8 +1,9 @@
-//! Tests of the log that need to look at its files or to make the disk fail.
+//! Tests that need to look at its files or to make the disk fail.
 
 mod damage;
 mod failure;
 mod life;
+mod snapshots;
 mod torn;
 
 use std::fs;
