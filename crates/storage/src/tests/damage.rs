@@ -96,6 +96,28 @@ fn a_record_copied_elsewhere_is_refused() {
 }
 
 #[test]
+fn a_header_at_a_wrong_place_proves_nothing() {
+    let dir = log_of(&[b"one", b"two"]);
+    let bytes = fs::read(segment(dir.path(), 0)).unwrap();
+    // A third frame names the second as durable, but only at its own place.
+    let longer = copy(dir.path());
+    let manifest = fs::read(longer.path().join("manifest")).unwrap();
+    let (mut log, _) = Log::open(longer.path(), options()).unwrap();
+    put(&mut log, &[b"three"]);
+    drop(log);
+    let third = fs::read(segment(longer.path(), 0)).unwrap()[2 * BLOCK..3 * BLOCK].to_vec();
+    for (place, damaged) in [(2 * BLOCK, true), (3 * BLOCK, false)] {
+        let mut torn = bytes.clone();
+        torn[BLOCK..2 * BLOCK].fill(0);
+        torn[place..place + BLOCK].copy_from_slice(&third);
+        fs::write(segment(dir.path(), 0), &torn).unwrap();
+        fs::write(dir.path().join("manifest"), &manifest).unwrap();
+        let tail = read(dir.path()).1;
+        assert_eq!(matches!(tail, Tail::Damaged { .. }), damaged, "{tail:?}");
+    }
+}
+
+#[test]
 fn a_record_of_another_log_is_refused() {
     let dir = log_of(&[b"one", b"two"]);
     let other = log_of(&[b"bad", b"bad", b"bad"]);

@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::Sender;
 
 use rustix::io::Errno;
 
@@ -168,4 +169,53 @@ fn a_release_that_cannot_be_noted_ends_the_log() {
     drop(log);
     fs::remove_dir(dir.path().join("manifest.tmp")).unwrap();
     assert_eq!(read(dir.path()).0.len(), 8);
+}
+
+/// A disk whose next sync, once armed, waits until it is told to go on.
+struct Slow {
+    armed: AtomicBool,
+    entered: Mutex<Sender<()>>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Medium for Slow {
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        Disk.write_at(file, bytes, offset)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            self.entered.lock().unwrap().send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        Disk.sync(file)
+    }
+}
+
+#[test]
+fn a_sync_under_way_when_the_log_fails_acknowledges_nothing() {
+    let record = [5; 3000];
+    let dir = log_of(&[&record[..]; 6]);
+    let (entered, has_entered) = channel();
+    let (go, go_on) = channel();
+    let disk = Arc::new(Slow {
+        armed: false.into(),
+        entered: Mutex::new(entered),
+        go_on: Mutex::new(go_on),
+    });
+    let (options, reports) = reporting();
+    let medium: Arc<dyn Medium> = Arc::clone(&disk) as _;
+    let (mut log, recovered) = Log::open_on(medium, dir.path(), options).unwrap();
+    disk.armed.store(true, Ordering::SeqCst);
+    log.append(&[b"x"]).unwrap();
+    log.commit();
+    has_entered.recv().unwrap();
+    // Meanwhile the other thread fails.
+    fs::create_dir(dir.path().join("manifest.tmp")).unwrap();
+    log.release(recovered.end);
+    assert_eq!(reports.recv().unwrap(), recovered.end);
+    go.send(()).unwrap();
+    assert_eq!(reports.recv().unwrap(), recovered.end);
+    assert_eq!(log.durable(), recovered.end);
+    assert!(log.flush().is_err());
 }

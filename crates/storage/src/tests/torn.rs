@@ -121,6 +121,7 @@ fn a_torn_tail_in_the_next_segment_is_cut() {
     alter(&segment(dir.path(), 1), |bytes| bytes[100] ^= 1);
     let (records, tail) = read(dir.path());
     assert_eq!((records.len(), tail), (4, Tail::Torn { cut_bytes: 4096 }));
+    assert_eq!(read(dir.path()).1, Tail::Clean);
     let (mut log, _) = Log::open(dir.path(), options()).unwrap();
     put(&mut log, &[&record[..]; 5]);
     drop(log);
