@@ -35,7 +35,7 @@ async fn main() {
         };
         nodes.push(Network::start(key, config).unwrap());
     }
-    let (_, mut to) = nodes.pop().unwrap();
+    let (_held, mut to) = nodes.pop().unwrap();
     let (from, mut events) = nodes.pop().unwrap();
     events.recv().await;
     to.recv().await;

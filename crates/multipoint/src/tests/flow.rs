@@ -128,3 +128,18 @@ async fn a_round_trip_is_measured_from_the_answer_to_our_own_ping_only() {
     a.message().await;
     assert!(a.peer(peer).round_trip.is_some());
 }
+
+#[tokio::test]
+async fn a_peer_that_ignores_the_goodbye_does_not_hold_up_a_shutdown() {
+    let mut group = Group::new(1, 1);
+    group.limits.flush_timeout = Duration::from_millis(50);
+    group.limits.silence_max = DEADLINE * 2;
+    let mut a = group.site(0);
+    let mut rude = Raw::client(&group, 0, 0).await.unwrap();
+    a.up().await;
+    within(a.network.shutdown()).await;
+    assert_eq!(a.down().await.1, DownReason::Stopping);
+    while let Some(item) = rude.hear().await {
+        assert!(matches!(item, Incoming::Ping(_) | Incoming::Goodbye));
+    }
+}
