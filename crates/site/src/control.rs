@@ -1,0 +1,14 @@
+use tokio::sync::oneshot;
+
+use crate::status::SiteStatus;
+
+/// What the HTTP side and the signal handler ask of the loop.
+#[derive(Debug)]
+pub enum Control {
+    /// How the site stands.
+    Status(oneshot::Sender<SiteStatus>),
+    /// The metrics, in Prometheus' text format.
+    Metrics(oneshot::Sender<String>),
+    /// Stop in good order.
+    Stop,
+}

@@ -1,0 +1,372 @@
+//! The site's one loop: take what has arrived, let the replica handle it, make its records
+//! durable, let its effects leave.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use maftia_activity::kv;
+use maftia_activity::replication::StateMachine;
+use maftia_codec::Wire;
+use maftia_multipoint::{Network, NetworkEvent, Peer};
+use maftia_ordering::{Identity, Parameters};
+use maftia_protocol::{Event, Protocol, Step};
+use maftia_replica::{ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage};
+use maftia_types::{ClientId, SiteId, SiteSet, Time};
+use tokio::sync::{Notify, mpsc};
+
+use crate::control::Control;
+use crate::error::SiteError;
+use crate::metrics::Metrics;
+use crate::performer::Performer;
+use crate::status::{SiteStatus, Watch};
+use crate::store::{Store, split};
+
+/// Most events taken before their records are committed: bounds the time until a reply leaves.
+const BATCH_EVENTS: usize = 512;
+/// Events up to this many count as a quiet moment, in which the loop syncs by itself.
+const QUIET_EVENTS: usize = 16;
+/// How often suspicion is looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A running site.
+pub(crate) struct Daemon {
+    me: SiteId,
+    names: Vec<String>,
+    replica: Replica,
+    store: Store,
+    performer: Performer,
+    network: Network,
+    clock: Clock,
+    links: SiteSet,
+    watch: Watch,
+    metrics: Metrics,
+    durable: Arc<Notify>,
+    saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
+    fatal: Option<SiteError>,
+}
+
+type Saved = Result<(), maftia_storage::SnapshotError>;
+
+/// The site's own time: nanoseconds since 1970 when it started, then monotonic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: u64,
+    started: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let origin = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX / 2);
+        Self {
+            origin,
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX / 2);
+        Time::from_nanos(self.origin.saturating_add(elapsed))
+    }
+
+    fn instant(&self, at: Time) -> tokio::time::Instant {
+        let after = at.as_nanos().saturating_sub(self.origin);
+        tokio::time::Instant::from_std(self.started + Duration::from_nanos(after))
+    }
+}
+
+/// What the daemon is made of.
+pub(crate) struct Parts {
+    pub(crate) parameters: Parameters,
+    pub(crate) settings: Settings,
+    pub(crate) identity: Identity,
+    pub(crate) names: Vec<String>,
+    pub(crate) data_dir: std::path::PathBuf,
+    pub(crate) network: Network,
+}
+
+impl Daemon {
+    pub(crate) fn start(parts: Parts) -> Result<Self, SiteError> {
+        let durable = Arc::new(Notify::new());
+        let wake = Arc::clone(&durable);
+        let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
+        boot.nonce = rand::random();
+        let clock = Clock::start();
+        let (me, sites) = (parts.identity.me, parts.names.len());
+        let machine: Box<dyn StateMachine> = Box::new(kv::Store::default());
+        let (replica, step) = Replica::boot(
+            parts.parameters,
+            parts.settings,
+            parts.identity,
+            machine,
+            boot,
+            clock.now(),
+        )?;
+        let mut daemon = Self {
+            me,
+            names: parts.names,
+            replica,
+            store,
+            performer: Performer::new(me, sites, parts.network.clone()),
+            network: parts.network,
+            clock,
+            links: SiteSet::EMPTY,
+            watch: Watch::new(sites, Instant::now()),
+            metrics: Metrics::default(),
+            durable,
+            saved: mpsc::channel(1),
+            fatal: None,
+        };
+        daemon.perform(step)?;
+        Ok(daemon)
+    }
+
+    /// Runs until told to stop or until something fatal happens.
+    pub(crate) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<NetworkEvent>,
+        mut control: mpsc::Receiver<Control>,
+    ) -> Result<(), SiteError> {
+        let mut watch = tokio::time::interval(WATCH_INTERVAL);
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let durable = Arc::clone(&self.durable);
+            let deadline = self.replica.next_timeout().map(|at| self.clock.instant(at));
+            let timeout = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let mut handled = 0;
+            tokio::select! {
+                biased;
+                request = control.recv() => match request {
+                    Some(Control::Stop) | None => return self.stop().await,
+                    Some(request) => self.answer(request),
+                },
+                () = durable.notified() => {}
+                event = events.recv() => if let Some(event) = event {
+                    handled += 1;
+                    self.on_event(event)?;
+                },
+                Some(saved) = self.saved.1.recv() => self.on_saved(saved)?,
+                _ = watch.tick() => self.watch.observe(&self.replica, Instant::now()),
+                () = timeout => {}
+            }
+            while handled < BATCH_EVENTS
+                && let Ok(event) = events.try_recv()
+            {
+                handled += 1;
+                self.on_event(event)?;
+            }
+            self.turn(handled)?;
+        }
+    }
+
+    /// After a batch of events: what is due, the log, and what may leave.
+    fn turn(&mut self, handled: usize) -> Result<(), SiteError> {
+        let now = self.clock.now();
+        if self.replica.next_timeout().is_some_and(|at| at <= now) {
+            let step = self.replica.handle(now, Event::Timeout);
+            self.perform(step)?;
+        }
+        self.store.commit(handled <= QUIET_EVENTS)?;
+        if self.performer.is_waiting() {
+            self.performer.release(self.store.durable());
+        }
+        self.fatal.take().map_or(Ok(()), Err)
+    }
+
+    fn on_event(&mut self, event: NetworkEvent) -> Result<(), SiteError> {
+        let now = self.clock.now();
+        match event {
+            NetworkEvent::Up {
+                peer: Peer::Site(site),
+                ..
+            } => {
+                self.links.insert(site);
+                let Ok(step) = self.replica.command(now, Command::PeerUp(site));
+                self.perform(step)
+            }
+            NetworkEvent::Down {
+                peer: Peer::Site(site),
+                ..
+            } => {
+                self.links.remove(site);
+                Ok(())
+            }
+            NetworkEvent::Down { link, .. } => {
+                self.performer.forget(link);
+                Ok(())
+            }
+            NetworkEvent::Message(message) => match message.peer {
+                Peer::Site(from) => self.on_site(now, from, message.bytes),
+                Peer::Client(key) => self.on_client(now, key, message.link, message.bytes),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn on_site(&mut self, now: Time, from: SiteId, bytes: Bytes) -> Result<(), SiteError> {
+        self.metrics.site_messages += 1;
+        match Message::from_bytes(bytes) {
+            Ok(message) => {
+                let step = self.replica.handle(now, Event::Message { from, message });
+                self.perform(step)
+            }
+            Err(error) => {
+                self.metrics.malformed += 1;
+                tracing::debug!(%from, %error, "a peer sent a malformed message");
+                Ok(())
+            }
+        }
+    }
+
+    fn on_client(
+        &mut self,
+        now: Time,
+        key: u32,
+        link: maftia_multipoint::LinkId,
+        bytes: Bytes,
+    ) -> Result<(), SiteError> {
+        let message = match ClientMessage::from_bytes(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                self.metrics.malformed += 1;
+                tracing::debug!(key, %error, "a client sent a malformed message");
+                return Ok(());
+            }
+        };
+        match &message {
+            ClientMessage::Submit { session, .. } | ClientMessage::Vouch { session, .. } => {
+                self.performer.heard(
+                    ClientId {
+                        key,
+                        session: *session,
+                    },
+                    link,
+                );
+            }
+            ClientMessage::Status { nonce } => {
+                let json = serde_json::to_vec(&self.status()).unwrap_or_default();
+                let answer = SiteMessage::Status {
+                    nonce: *nonce,
+                    json: json.into(),
+                };
+                // A full queue loses the answer; the client asks again.
+                let _ =
+                    self.network
+                        .send(link, maftia_multipoint::Class::Control, answer.to_bytes());
+                return Ok(());
+            }
+        }
+        let Ok(step) = self.replica.command(now, Command::Client { key, message });
+        self.perform(step)
+    }
+
+    /// Queues the effects of a step behind its records.
+    fn perform(&mut self, step: Step<Replica>) -> Result<(), SiteError> {
+        let (records, image) = split(step.records);
+        for record in &records {
+            self.store.append(record)?;
+        }
+        let end = self.store.end();
+        for out in step.messages {
+            self.performer
+                .message(out.target, out.release, &out.message, end);
+        }
+        for output in step.outputs {
+            self.output(output, end);
+        }
+        for fault in step.faults {
+            self.metrics.faults += 1;
+            tracing::warn!(culprit = %fault.culprit, what = %fault.misbehaviour, "fault");
+        }
+        if let Some(image) = image {
+            let done = self.saved.0.clone();
+            // The receiver lives as long as the daemon; at most one save is under way.
+            self.store
+                .save(image, move |saved| drop(done.try_send(saved)));
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, output: Output, end: maftia_storage::Position) {
+        match output {
+            Output::Replies {
+                client,
+                incarnation,
+                replies,
+            } => {
+                self.metrics.replies += replies.len() as u64;
+                let session = client.session;
+                for chunk in replies.chunks(maftia_replica::BATCH_MAX) {
+                    let replies = chunk.to_vec();
+                    let message = SiteMessage::Replies {
+                        session,
+                        incarnation,
+                        replies,
+                    };
+                    self.performer.client(client, &message, end);
+                }
+            }
+            Output::Alarm(alarm) => {
+                tracing::error!(%alarm, "alarm");
+                self.fatal = Some(SiteError::Alarm(alarm));
+            }
+            Output::Convicted(site) => {
+                tracing::warn!(site = %self.name(site), "convicted of equivocation by proof");
+            }
+            Output::Diverged {
+                index,
+                ours,
+                theirs,
+            } => {
+                tracing::error!(index, %ours, %theirs, "this site's state differs; fetching");
+            }
+            Output::Installed { index } => tracing::info!(index, "state fetched and installed"),
+            Output::LostTail => tracing::warn!("the log has lost its tail; asking the others"),
+            Output::Stable { index } => tracing::debug!(index, "checkpoint is stable"),
+        }
+    }
+
+    fn on_saved(&mut self, saved: Saved) -> Result<(), SiteError> {
+        saved.map_err(crate::store::StoreError::from)?;
+        self.store.saved();
+        self.metrics.images += 1;
+        Ok(())
+    }
+
+    fn answer(&self, request: Control) {
+        match request {
+            // Whoever asked may be gone; then nobody needs the answer.
+            Control::Status(reply) => drop(reply.send(self.status())),
+            Control::Metrics(reply) => {
+                let text = self
+                    .metrics
+                    .render(&self.status(), &self.store, &self.network);
+                drop(reply.send(text));
+            }
+            Control::Stop => {}
+        }
+    }
+
+    async fn stop(self) -> Result<(), SiteError> {
+        tracing::info!("stopping");
+        self.network.shutdown().await;
+        self.store.close()?;
+        Ok(())
+    }
+
+    fn status(&self) -> SiteStatus {
+        SiteStatus::of(&self.replica, &self.names, self.me, self.links, &self.watch)
+    }
+
+    fn name(&self, site: SiteId) -> &str {
+        self.names.get(site.index()).map_or("?", String::as_str)
+    }
+}

@@ -1,0 +1,14 @@
+//! The site daemon: configuration, log, links and replica wired into one loop.
+
+mod control;
+mod daemon;
+mod error;
+mod metrics;
+mod performer;
+mod status;
+mod store;
+
+pub use control::Control;
+pub use error::SiteError;
+pub use status::{CheckpointStatus, PeerStatus, SiteStatus};
+pub use store::{StoreError, create};

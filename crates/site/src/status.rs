@@ -1,0 +1,146 @@
+//! How a site says it sees the group.
+
+use std::time::{Duration, Instant};
+
+use maftia_replica::{Activity, Replica};
+use maftia_types::{Round, SiteId, SiteSet};
+use serde::Serialize;
+
+/// A site without a new block for this long, while the tip moves, is called silent.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
+
+/// One site's word on itself and the group, as JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct SiteStatus {
+    /// The site's name.
+    pub site: String,
+    /// `serving`, `recovering`, `fetching H/N`, `diverged` or `halted`.
+    pub state: String,
+    /// Requests executed.
+    pub position: u64,
+    /// Last commit.
+    pub commit: u64,
+    /// Chain digest of the last commit.
+    pub commit_digest: String,
+    /// Last settled round.
+    pub settled: u64,
+    /// Highest round seen.
+    pub tip: u64,
+    /// Newest stable checkpoint.
+    pub checkpoint: Option<CheckpointStatus>,
+    /// Sites convicted by proof.
+    pub convicted: Vec<String>,
+    /// The other sites.
+    pub peers: Vec<PeerStatus>,
+    /// Process id.
+    pub pid: u32,
+    /// Program version.
+    pub version: &'static str,
+}
+
+/// A checkpoint the group agrees on.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckpointStatus {
+    /// Its commit.
+    pub index: u64,
+    /// Digest of the whole state after it.
+    pub digest: String,
+}
+
+/// How a site sees another.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerStatus {
+    /// The other's name.
+    pub name: String,
+    /// `up` or `down`.
+    pub link: &'static str,
+    /// `live` or `silent`.
+    pub state: &'static str,
+    /// Highest round of a block of its.
+    pub newest: u64,
+}
+
+/// Notes when each site last showed a new block. Suspicion only: revocable, convinces nobody.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    seen: Vec<(Round, Instant)>,
+    tip_moved: Instant,
+    tip: Round,
+}
+
+impl Watch {
+    pub(crate) fn new(sites: usize, now: Instant) -> Self {
+        Self {
+            seen: vec![(Round(0), now); sites],
+            tip_moved: now,
+            tip: Round(0),
+        }
+    }
+
+    pub(crate) fn observe(&mut self, replica: &Replica, now: Instant) {
+        let status = replica.status();
+        for ((round, at), newest) in self.seen.iter_mut().zip(&status.newest) {
+            if newest > round {
+                (*round, *at) = (*newest, now);
+            }
+        }
+        if status.tip > self.tip {
+            (self.tip, self.tip_moved) = (status.tip, now);
+        }
+    }
+
+    /// A site that stood still for long while the group moved on.
+    fn is_silent(&self, site: SiteId) -> bool {
+        self.seen
+            .get(site.index())
+            .is_some_and(|(_, at)| self.tip_moved.saturating_duration_since(*at) > SILENT_AFTER)
+    }
+}
+
+impl SiteStatus {
+    pub(crate) fn of(
+        replica: &Replica,
+        names: &[String],
+        me: SiteId,
+        links: SiteSet,
+        watch: &Watch,
+    ) -> Self {
+        let status = replica.status();
+        let name = |site: &SiteId| names.get(site.index()).cloned().unwrap_or_default();
+        let peers = SiteId::all(names.len())
+            .filter(|site| *site != me)
+            .map(|site| PeerStatus {
+                name: name(&site),
+                link: if links.contains(site) { "up" } else { "down" },
+                state: if watch.is_silent(site) {
+                    "silent"
+                } else {
+                    "live"
+                },
+                newest: status.newest.get(site.index()).map_or(0, |round| round.0),
+            });
+        Self {
+            site: name(&me),
+            state: match status.activity {
+                Activity::Serving => "serving".into(),
+                Activity::Recovering => "recovering".into(),
+                Activity::Fetching(here, all) => format!("fetching {here}/{all}"),
+                Activity::Diverged => "diverged".into(),
+                Activity::Halted => "halted".into(),
+            },
+            position: status.position,
+            commit: status.commit,
+            commit_digest: status.commit_digest.to_string(),
+            settled: status.settled.0,
+            tip: status.tip.0,
+            checkpoint: status.checkpoint.map(|(index, digest)| CheckpointStatus {
+                index,
+                digest: digest.to_string(),
+            }),
+            convicted: status.convicted.iter().map(name).collect(),
+            peers: peers.collect(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}

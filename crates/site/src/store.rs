@@ -1,0 +1,285 @@
+//! The site's disk: the log of the replica's records and the images that cut it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_codec::Wire;
+use maftia_replica::{Boot, Image, Record, Restored};
+use maftia_storage::{
+    AppendError, Log, LogFailed, OnDurable, OpenError, Options, Position, ReplayError,
+    SnapshotError, Snapshots, Tail,
+};
+
+/// First byte of a log record: a record of the replica.
+const REPLICA: u8 = 0;
+/// First byte of a log record: before this log there was another one that is lost.
+const LOST: u8 = 1;
+
+/// The open disk of a site.
+pub(crate) struct Store {
+    log: Log,
+    snapshots: Arc<Snapshots>,
+    saving: Option<Position>,
+}
+
+/// Why a site's disk cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The log holds a record this program did not write.
+    #[error("the log holds a record that does not decode, at {at}")]
+    Foreign {
+        /// Where.
+        at: Position,
+    },
+    /// The log cannot be opened or made.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log stopped.
+    #[error(transparent)]
+    Failed(#[from] LogFailed),
+    /// The log cannot be read back.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The snapshots cannot be used.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotError),
+}
+
+/// Makes the empty disk of a new site. Only `init` does this: a site that finds no log when it
+/// starts has lost it, and asks the others before it signs anything.
+///
+/// # Errors
+/// If the directory holds something already or the disk fails.
+pub fn create(dir: &Path) -> Result<(), StoreError> {
+    Log::create(&log_dir(dir), Options::default())?.close()?;
+    Snapshots::open(&snapshot_dir(dir))?;
+    Ok(())
+}
+
+fn log_dir(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
+
+fn snapshot_dir(dir: &Path) -> PathBuf {
+    dir.join("snapshots")
+}
+
+impl Store {
+    /// Opens the disk and reads what the replica starts from.
+    pub(crate) fn open(dir: &Path, on_durable: OnDurable) -> Result<(Self, Boot), StoreError> {
+        let snapshots = Snapshots::open(&snapshot_dir(dir))?;
+        let options = Options {
+            on_durable,
+            ..Options::default()
+        };
+        let (log, found) = open_log(&log_dir(dir), options)?;
+        let (image, from) = match snapshots.latest() {
+            Ok(None) => (None, found.start),
+            Ok(Some(loaded)) => {
+                let image =
+                    Restored::from_chunks(loaded.chunks).map_err(|_| StoreError::Foreign {
+                        at: loaded.position,
+                    })?;
+                (Some(image), loaded.position)
+            }
+            // The blocks are in the log as far as it goes; the state comes from the others.
+            Err(SnapshotError::AllDamaged { .. }) => (None, found.start),
+            Err(error) => return Err(error.into()),
+        };
+        let reset = found.lost_now || from > found.end;
+        let (records, lost_mark) = found.read(if reset { found.start } else { from })?;
+        let boot = Boot {
+            image,
+            records,
+            lost: lost_mark || found.lost_now,
+            nonce: 0,
+        };
+        Ok((
+            Self {
+                log,
+                snapshots: Arc::new(snapshots),
+                saving: None,
+            },
+            boot,
+        ))
+    }
+
+    /// Queues a record; durable once [`Self::durable`] has passed the returned position.
+    pub(crate) fn append(&mut self, record: &maftia_ordering::Record) -> Result<(), LogFailed> {
+        let bytes = record.to_bytes();
+        match self.log.append(&[&[REPLICA], &bytes]) {
+            Ok(_) => Ok(()),
+            Err(AppendError::Failed(failed)) => Err(failed),
+            // More is queued than the disk takes in a quarter of a second: wait for it.
+            Err(AppendError::Full { .. }) => {
+                self.log.flush()?;
+                self.append(record)
+            }
+            Err(error @ AppendError::TooLarge { .. }) => {
+                unreachable!("a block and its payload fit into a record: {error}")
+            }
+            Err(error) => unreachable!("an unknown refusal of the log: {error}"),
+        }
+    }
+
+    /// Hands everything queued to the disk. `alone` says that nothing else is waiting to be done,
+    /// so that syncing on this thread saves two wake-ups.
+    pub(crate) fn commit(&mut self, alone: bool) -> Result<(), LogFailed> {
+        if alone {
+            self.log.commit_inline()?;
+        } else {
+            self.log.commit();
+        }
+        self.log.failed().map_or(Ok(()), Err)
+    }
+
+    /// Starts saving an image in the background, unless one is being saved. `done` is called from
+    /// the saving thread.
+    pub(crate) fn save(
+        &mut self,
+        image: Arc<Image>,
+        done: impl FnOnce(Result<(), SnapshotError>) + Send + 'static,
+    ) {
+        if self.saving.is_some() {
+            return;
+        }
+        let position = self.log.end();
+        self.saving = Some(position);
+        let snapshots = Arc::clone(&self.snapshots);
+        let work = move || {
+            let saved = snapshots.save(position, image.index(), image.chunks());
+            done(saved.map(|_| ()));
+        };
+        std::thread::Builder::new()
+            .name("snapshot".into())
+            .spawn(work)
+            .expect("the system can start a thread");
+    }
+
+    /// The image being saved is durable: the log before it is superfluous.
+    pub(crate) fn saved(&mut self) {
+        if let Some(position) = self.saving.take() {
+            self.log.release(position);
+        }
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.log.end()
+    }
+
+    pub(crate) fn durable(&self) -> Position {
+        self.log.durable()
+    }
+
+    pub(crate) fn syncs(&self) -> u64 {
+        self.log.stats().syncs
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.log.stats().bytes
+    }
+
+    /// Makes everything durable and closes the log.
+    pub(crate) fn close(self) -> Result<(), LogFailed> {
+        self.log.close().map(|_| ())
+    }
+}
+
+struct Found {
+    recovered: Option<maftia_storage::Recovered>,
+    start: Position,
+    end: Position,
+    lost_now: bool,
+}
+
+/// Opens the log; a missing or damaged one is replaced by an empty one that says so.
+fn open_log(dir: &Path, options: Options) -> Result<(Log, Found), StoreError> {
+    let mut log = match Log::open(dir, options.clone()) {
+        Ok((log, recovered)) if !matches!(recovered.tail, Tail::Damaged { .. }) => {
+            if let Tail::Torn { cut_bytes } = recovered.tail {
+                tracing::info!(cut_bytes, "cut the torn tail of the log");
+            }
+            let (start, end) = (recovered.start, recovered.end);
+            let lost_now = recovered.generation > 0 && start == end;
+            let found = Found {
+                recovered: Some(recovered),
+                start,
+                end,
+                lost_now,
+            };
+            return Ok((log, found));
+        }
+        Ok((log, recovered)) => {
+            tracing::warn!(tail = ?recovered.tail, "the log is damaged; setting it aside");
+            drop(log);
+            Log::recreate(dir, options)?.0
+        }
+        Err(OpenError::Missing { .. }) => {
+            tracing::warn!(dir = %dir.display(), "there is no log; asking the others");
+            Log::create(dir, options)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    log.append(&[&[LOST]])
+        .expect("an empty log takes a record of one byte");
+    log.flush()?;
+    let (start, end) = (log.end(), log.end());
+    Ok((
+        log,
+        Found {
+            recovered: None,
+            start,
+            end,
+            lost_now: true,
+        },
+    ))
+}
+
+impl Found {
+    /// The records after `from`, and whether an earlier log was lost and no recovery has been
+    /// completed since.
+    fn read(&self, from: Position) -> Result<(Vec<maftia_ordering::Record>, bool), StoreError> {
+        let Some(recovered) = &self.recovered else {
+            return Ok((Vec::new(), true));
+        };
+        let (mut records, mut lost, mut foreign) = (Vec::new(), false, None);
+        recovered.replay(from, &mut |at, mut bytes: Bytes| {
+            let kind = if bytes.is_empty() {
+                LOST
+            } else {
+                bytes.split_to(1)[0]
+            };
+            if kind == LOST {
+                lost = true;
+                return;
+            }
+            match maftia_ordering::Record::from_bytes(bytes) {
+                Ok(record) => {
+                    if matches!(record, maftia_ordering::Record::Floor(_)) {
+                        lost = false;
+                    }
+                    records.push(record);
+                }
+                Err(_) => foreign = Some(at),
+            }
+        })?;
+        match foreign {
+            Some(at) => Err(StoreError::Foreign { at }),
+            None => Ok((records, lost)),
+        }
+    }
+}
+
+/// Splits a step's records into those for the log and the image, if there is one.
+pub(crate) fn split(records: Vec<Record>) -> (Vec<maftia_ordering::Record>, Option<Arc<Image>>) {
+    let (mut log, mut image) = (Vec::new(), None);
+    for record in records {
+        match record {
+            Record::Ordering(record) => log.push(record),
+            Record::Image(taken) => image = Some(taken),
+        }
+    }
+    (log, image)
+}
