@@ -2,7 +2,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Bound;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -27,7 +26,7 @@ pub(super) struct Draft<'a> {
 struct Change {
     /// The charge of the entry in the pages, if the key is there.
     before: Option<u64>,
-    after: Option<Arc<Entry>>,
+    after: Option<Entry>,
 }
 
 /// What one action gave.
@@ -35,16 +34,16 @@ pub(super) enum Answer {
     Count(u64),
     Delete {
         deleted: bool,
-        previous: Option<Arc<Entry>>,
+        previous: Option<Entry>,
     },
     DeleteRange {
         deleted: u32,
         more: bool,
     },
-    Get(Option<Arc<Entry>>),
-    Put(Option<Arc<Entry>>),
+    Get(Option<Entry>),
+    Put(Option<Entry>),
     Range {
-        entries: Vec<Arc<Entry>>,
+        entries: Vec<Entry>,
         keys_only: bool,
         more: bool,
     },
@@ -52,7 +51,7 @@ pub(super) enum Answer {
 
 /// A write to be made in the pages.
 pub(super) enum Write {
-    Put(Arc<Entry>),
+    Put(Entry),
     Remove(Bytes),
 }
 
@@ -101,13 +100,14 @@ impl<'a> Draft<'a> {
     /// Whether a compare holds. An absent key compares as zero, its value with nothing.
     pub(super) fn holds(&self, compare: &Compare) -> bool {
         let entry = self.visible(&compare.key);
-        let number = |of: fn(&Entry) -> u64| entry.map_or(0, |entry| of(entry));
+        let entry = entry.map(Entry::as_entry);
+        let number = |of: fn(EntryRef<'_>) -> u64| entry.map_or(0, of);
         let order = match &compare.target {
             Target::CreateRevision(given) => number(|entry| entry.create_revision).cmp(given),
             Target::ModRevision(given) => number(|entry| entry.mod_revision).cmp(given),
             Target::Version(given) => number(|entry| entry.version).cmp(given),
             Target::Value(given) => match entry {
-                Some(entry) => entry.value().cmp(given),
+                Some(entry) => entry.value.cmp(given),
                 None => return false,
             },
         };
@@ -137,18 +137,18 @@ impl<'a> Draft<'a> {
         Ok(writes.collect())
     }
 
-    fn put(&mut self, key: &Bytes, value: &Bytes) -> Option<Arc<Entry>> {
+    fn put(&mut self, key: &Bytes, value: &Bytes) -> Option<Entry> {
         let replaced = self.visible(key).cloned();
-        let replaced_entry = replaced.as_deref();
+        let old = replaced.as_ref().map(Entry::as_entry);
         let entry = Entry::new(EntryRef {
             key,
             value,
-            create_revision: replaced_entry.map_or(self.revision, |entry| entry.create_revision),
+            create_revision: old.map_or(self.revision, |entry| entry.create_revision),
             mod_revision: self.revision,
-            version: replaced_entry.map_or(1, |entry| entry.version + 1),
+            version: old.map_or(1, |entry| entry.version + 1),
         });
-        let before = replaced_entry.map(Entry::charge);
-        self.set(key.clone(), before, Some(Arc::new(entry)));
+        let before = replaced.as_ref().map(Entry::charge);
+        self.set(key.clone(), before, Some(entry));
         replaced
     }
 
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
                 break;
             }
             room -= size;
-            entries.push(Arc::clone(entry));
+            entries.push(entry.clone());
         }
         self.room = room;
         Answer::Range {
@@ -203,7 +203,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes an entry's size from what the answer may still hold.
-    fn answered(&mut self, entry: Option<Arc<Entry>>) -> Result<Option<Arc<Entry>>, Refusal> {
+    fn answered(&mut self, entry: Option<Entry>) -> Result<Option<Entry>, Refusal> {
         if let Some(entry) = &entry {
             let room = self.room.checked_sub(size(entry));
             self.room = room.ok_or(Refusal::ResponseTooLarge)?;
@@ -211,7 +211,7 @@ impl<'a> Draft<'a> {
         Ok(entry)
     }
 
-    fn set(&mut self, key: Bytes, visible: Option<u64>, after: Option<Arc<Entry>>) {
+    fn set(&mut self, key: Bytes, visible: Option<u64>, after: Option<Entry>) {
         // A key changed before keeps what the pages hold for it; otherwise that is what was visible.
         self.changes
             .entry(key)
@@ -222,7 +222,7 @@ impl<'a> Draft<'a> {
             .after = after;
     }
 
-    fn visible(&self, key: &[u8]) -> Option<&Arc<Entry>> {
+    fn visible(&self, key: &[u8]) -> Option<&Entry> {
         match self.changes.get(key) {
             Some(change) => change.after.as_ref(),
             None => self.pages.find(key),
@@ -230,7 +230,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What is visible in a span: the pages' entries with the changes over them.
-    fn entries<'b>(&'b self, span: Span<'b>) -> impl Iterator<Item = &'b Arc<Entry>> {
+    fn entries<'b>(&'b self, span: Span<'b>) -> impl Iterator<Item = &'b Entry> {
         let mut stored = self.pages.range(span).peekable();
         let mut changed = self.changes_in(span).peekable();
         iter::from_fn(move || {
@@ -268,18 +268,22 @@ impl Answer {
         match self {
             Self::Count(count) => w.count(*count),
             Self::Delete { deleted, previous } => {
-                w.delete(*deleted, previous.as_deref().map(Entry::as_entry));
+                w.delete(*deleted, previous.as_ref().map(Entry::as_entry));
             }
             Self::DeleteRange { deleted, more } => w.delete_range(*deleted, *more),
-            Self::Get(found) => w.get(found.as_deref().map(Entry::as_entry)),
-            Self::Put(previous) => w.put(previous.as_deref().map(Entry::as_entry)),
+            Self::Get(found) => w.get(found.as_ref().map(Entry::as_entry)),
+            Self::Put(previous) => w.put(previous.as_ref().map(Entry::as_entry)),
             Self::Range {
                 entries,
                 keys_only,
                 more,
             } => {
                 let shown = entries.iter().map(|entry| EntryRef {
-                    value: if *keys_only { &[] } else { entry.value() },
+                    value: if *keys_only {
+                        &[]
+                    } else {
+                        entry.as_entry().value
+                    },
                     ..entry.as_entry()
                 });
                 w.range(shown, *more);
@@ -289,7 +293,8 @@ impl Answer {
 }
 
 fn size(entry: &Entry) -> usize {
-    KEY_VALUE_BYTES_FIXED + entry.key().len() + entry.value().len()
+    let entry = entry.as_entry();
+    KEY_VALUE_BYTES_FIXED + entry.key.len() + entry.value.len()
 }
 
 fn span<'b>(interval: &'b Interval, after: Option<&'b Bytes>) -> Span<'b> {

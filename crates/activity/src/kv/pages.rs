@@ -79,7 +79,7 @@ impl Pages {
     }
 
     /// Stores an entry, in place of the one with its key if there is one.
-    pub(super) fn put(&mut self, entry: Arc<Entry>) {
+    pub(super) fn put(&mut self, entry: Entry) {
         self.entries += 1;
         self.bytes += entry.charge();
         let upto = (Bound::Unbounded, Bound::Included(entry.key()));
@@ -141,14 +141,14 @@ impl Pages {
     }
 
     /// The entry with this key.
-    pub(super) fn find(&self, key: &[u8]) -> Option<&Arc<Entry>> {
+    pub(super) fn find(&self, key: &[u8]) -> Option<&Entry> {
         let upto = (Bound::Unbounded, Bound::Included(key));
         let (_, slot) = self.index.range::<[u8], _>(upto).next_back()?;
         slot.page.find(key)
     }
 
     /// The entries of a span in key order.
-    pub(super) fn range<'a>(&'a self, span: Span<'a>) -> impl Iterator<Item = &'a Arc<Entry>> {
+    pub(super) fn range<'a>(&'a self, span: Span<'a>) -> impl Iterator<Item = &'a Entry> {
         self.pages(span)
             .flat_map(move |page| page.entries().iter().skip(below(page, span.lower)))
             .take_while(move |entry| span.end.is_none_or(|end| entry.key() < end))
@@ -192,7 +192,7 @@ impl Pages {
     }
 
     /// Stores an entry whose key is below all others.
-    fn put_first(&mut self, entry: Arc<Entry>) {
+    fn put_first(&mut self, entry: Entry) {
         let mut slot = match self.index.pop_first() {
             Some((_, slot)) => slot,
             None => Slot::new(Page::new(Vec::new())),

@@ -130,7 +130,7 @@ pub(super) fn thaw(chunks: &[Bytes]) -> Result<(Meta, Pages), RestoreError> {
         if !page
             .entries()
             .iter()
-            .all(|entry| of_the_past(entry.mod_revision))
+            .all(|entry| of_the_past(entry.as_entry().mod_revision))
         {
             return inconsistent("an entry is newer than the state");
         }
