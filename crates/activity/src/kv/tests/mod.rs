@@ -1,6 +1,10 @@
+mod format;
 mod generate;
+mod limits;
 mod model;
 mod random;
+mod semantics;
+mod snapshots;
 
 use std::sync::Arc;
 
