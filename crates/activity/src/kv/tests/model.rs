@@ -176,7 +176,7 @@ fn conflict(branch: &[Action]) -> Option<Refusal> {
                     Action::Put { key, .. } => i != j && key == put,
                     Action::Delete { key, .. } => key == put,
                     Action::DeleteRange { interval, .. } => {
-                        &interval.start <= put && interval.end.as_ref().is_none_or(|e| put < e)
+                        interval.start <= *put && interval.end.as_ref().is_none_or(|e| put < e)
                     }
                     _ => false,
                 });

@@ -99,18 +99,17 @@ proptest! {
     ) {
         let mut often = Store::default();
         let mut once = Store::default();
-        let mut changed = Store::default();
-        ask(&mut changed, Operation::put("extra", "value"));
         for (i, operation) in ops.iter().enumerate() {
             if i % every == 0 {
                 often.snapshot();
             }
             ask(&mut often, operation.clone());
             ask(&mut once, operation.clone());
-            ask(&mut changed, operation.clone());
         }
         prop_assert_eq!(chunks(&often.snapshot()), chunks(&once.snapshot()));
-        prop_assert_ne!(changed.snapshot().root(), once.snapshot().root());
+        // An early difference may be undone by later transactions; a last one is not.
+        ask(&mut once, Operation::put("extra", "value"));
+        prop_assert_ne!(often.snapshot().root(), once.snapshot().root());
     }
 
     #[test]
