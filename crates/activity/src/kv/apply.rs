@@ -126,8 +126,8 @@ impl<'a> Draft<'a> {
             removed += change.before.unwrap_or(0);
             added += change.after.as_ref().map_or(0, |entry| entry.charge());
         }
-        // What shrinks the store or leaves it as it is, is always allowed.
-        if added > removed && self.pages.bytes() + added - removed > bytes_max {
+        // The store is within its quota, so only what grows it can be refused.
+        if self.pages.bytes() + added - removed > bytes_max {
             return Err(Refusal::NoSpace);
         }
         let writes = self

@@ -17,6 +17,24 @@ pub(super) fn operations(
     vec(prop_oneof![6 => action, 2 => txn], count)
 }
 
+/// Puts many keys and deletes most of them, twice, each in any order: pages split, then join.
+pub(super) fn filling_and_emptying(keys: u32) -> impl Strategy<Value = Vec<Operation>> {
+    let all: Vec<Bytes> = (0..keys).map(|i| format!("{i:05}").into()).collect();
+    let shuffled = || Just(all.clone()).prop_shuffle();
+    let kept = keys as usize / 10;
+    (shuffled(), shuffled(), shuffled(), shuffled()).prop_map(move |(fill, empty, refill, rest)| {
+        let put = |key: &Bytes| Operation::put(key.clone(), "value");
+        let delete = |key: &Bytes| Operation::delete(key.clone());
+        let phases = [
+            fill.iter().map(put).collect::<Vec<_>>(),
+            empty.iter().skip(kept).map(delete).collect(),
+            refill.iter().map(put).collect(),
+            rest.iter().skip(kept).map(delete).collect(),
+        ];
+        phases.concat()
+    })
+}
+
 pub(super) fn key(keys: u32) -> impl Strategy<Value = Bytes> + Clone {
     // Prefixes of one another among them; in an order unlike that of the numbers.
     (0..keys).prop_map(|i| Bytes::from(format!("{:o}", i.wrapping_mul(2_654_435_761) % (8 * 4096))))

@@ -239,9 +239,27 @@ fn an_answer_is_filled_to_its_last_byte_or_refused() {
     let both = || Txn::default().then(Action::get("a")).then(Action::get("b"));
     ask(&mut store, Operation::put("b", bytes(fits)));
     assert_eq!(refusal(&mut store, both()), None);
+    assert_eq!(entries_of(&mut store, fits), (2, false));
     ask(&mut store, Operation::put("b", bytes(fits + 1)));
     let too_large = Some(Refusal::ResponseTooLarge);
     assert_eq!(refusal(&mut store, both()), too_large);
+    assert_eq!(entries_of(&mut store, fits + 1), (1, true));
+}
+
+/// What a range gives beside another action in one transaction, so that as much is reserved as for
+/// two gets.
+fn entries_of(store: &mut Store, second: usize) -> (usize, bool) {
+    assert_eq!(
+        store.bytes(),
+        (VALUE_BYTES_MAX + second + 2 + 2 * 128) as u64
+    );
+    let txn = Txn::default()
+        .then(Range::over(Interval::all()))
+        .then(Action::get("absent"));
+    match ask(store, txn).outcome(0) {
+        Some(Outcome::Range { entries, more }) => (entries.len(), *more),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

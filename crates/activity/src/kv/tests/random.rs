@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::generate::operations;
+use super::generate::{filling_and_emptying, operations};
 use super::model::Model;
 use super::*;
 
@@ -19,9 +19,9 @@ fn agrees_with_model(quota: u64, operations: &[Operation]) {
     }
 }
 
-/// Runs two stores, of which one is replaced half-way by a copy restored from a snapshot.
-fn restored_goes_on_alike(operations: &[Operation]) {
-    let (first, second) = operations.split_at(operations.len() / 2);
+/// Runs two stores, of which one is replaced by a copy restored from a snapshot on the way.
+fn restored_goes_on_alike(operations: &[Operation], at: usize) {
+    let (first, second) = operations.split_at(at);
     let mut original = Store::default();
     for operation in first {
         ask(&mut original, operation.clone());
@@ -40,6 +40,25 @@ fn restored_goes_on_alike(operations: &[Operation]) {
     let (original, copy) = (original.snapshot(), copy.snapshot());
     assert_eq!(original.manifest(), copy.manifest());
     assert_eq!(chunks(&original), chunks(&copy));
+}
+
+/// Runs two stores, of which one takes snapshots on the way.
+fn snapshots_leave_no_trace(operations: &[Operation], every: usize) {
+    let (mut often, mut once) = (Store::default(), Store::default());
+    for (i, operation) in operations.iter().enumerate() {
+        if i % every == 0 {
+            often.snapshot();
+        }
+        ask(&mut often, operation.clone());
+        often.assert_invariants();
+        ask(&mut once, operation.clone());
+    }
+    let (one, other) = (often.snapshot(), once.snapshot());
+    assert_eq!(one.manifest(), other.manifest());
+    assert_eq!(chunks(&one), chunks(&other));
+    // An early difference may be undone by later transactions; a last one is not.
+    ask(&mut once, Operation::put("extra", "value"));
+    assert_ne!(often.snapshot().root(), once.snapshot().root());
 }
 
 proptest! {
@@ -66,14 +85,14 @@ proptest! {
 
     #[test]
     fn a_restored_store_goes_on_as_the_original(ops in operations(600, SMALL, 0..3000)) {
-        restored_goes_on_alike(&ops);
+        restored_goes_on_alike(&ops, ops.len() / 2);
     }
 
     #[test]
     fn a_restored_store_of_large_values_goes_on_as_the_original(
         ops in operations(60, MIXED, 0..600),
     ) {
-        restored_goes_on_alike(&ops);
+        restored_goes_on_alike(&ops, ops.len() / 2);
     }
 
     #[test]
@@ -97,19 +116,23 @@ proptest! {
         ops in operations(300, SMALL, 1..1500),
         every in 1usize..100,
     ) {
-        let mut often = Store::default();
-        let mut once = Store::default();
-        for (i, operation) in ops.iter().enumerate() {
-            if i % every == 0 {
-                often.snapshot();
-            }
-            ask(&mut often, operation.clone());
-            ask(&mut once, operation.clone());
-        }
-        prop_assert_eq!(chunks(&often.snapshot()), chunks(&once.snapshot()));
-        // An early difference may be undone by later transactions; a last one is not.
-        ask(&mut once, Operation::put("extra", "value"));
-        prop_assert_ne!(often.snapshot().root(), once.snapshot().root());
+        snapshots_leave_no_trace(&ops, every);
+    }
+
+    #[test]
+    fn pages_join_alike_with_and_without_snapshots(
+        ops in filling_and_emptying(500),
+        every in 1usize..300,
+    ) {
+        snapshots_leave_no_trace(&ops, every);
+    }
+
+    #[test]
+    fn pages_join_alike_after_a_restore(
+        ops in filling_and_emptying(500),
+        at in any::<prop::sample::Index>(),
+    ) {
+        restored_goes_on_alike(&ops, at.index(ops.len()));
     }
 
     #[test]

@@ -83,6 +83,16 @@ fn values_that_shrink_leave_no_lonely_pages() {
 }
 
 #[test]
+fn a_full_page_that_a_snapshot_holds_is_copied_whole() {
+    let mut store = filled(64);
+    let snapshot = store.snapshot();
+    ask(&mut store, Operation::put("k00007", "other"));
+    store.assert_invariants();
+    assert_eq!(store.entries(), 64);
+    assert_eq!(chunks(&snapshot), chunks(&filled(64).snapshot()));
+}
+
+#[test]
 fn a_small_change_changes_the_first_chunk_and_one_page() {
     let mut store = filled(2000);
     let before = store.snapshot();
