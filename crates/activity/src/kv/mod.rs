@@ -50,6 +50,7 @@
 
 mod apply;
 mod operation;
+mod operation_wire;
 mod page;
 mod pages;
 mod response;

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
-use super::operation::key;
+use super::operation_wire::key;
 use super::{RANGE_LIMIT_MAX, TXN_OPERATIONS_MAX, VALUE_BYTES_MAX};
 
 /// The store's answer to an operation.
