@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::page::Entry;
+use super::entry::Entry;
 use super::pages::{Pages, Span};
 use super::response::{
     EntryRef, KEY_VALUE_BYTES_FIXED, OUTCOME_BYTES_FIXED, RESPONSE_BYTES_FIXED, ResponseWriter,

@@ -49,6 +49,7 @@
 //! ```
 
 mod apply;
+mod entry;
 mod operation;
 mod operation_wire;
 mod page;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use maftia_types::Digest;
 
-use super::page::{Entry, Page};
+use super::entry::Entry;
+use super::page::Page;
 
 /// All entries, in pages.
 ///
@@ -288,6 +289,7 @@ impl Pages {
                 assert_eq!(digest, slot.page.digest());
             }
             for entry in slot.page.entries() {
+                assert!(slot.page.find(entry.key()).is_some());
                 assert!(last < Some(entry.key()));
                 last = Some(entry.key());
                 entries += 1;

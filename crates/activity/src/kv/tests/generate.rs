@@ -17,6 +17,35 @@ pub(super) fn operations(
     vec(prop_oneof![6 => action, 2 => txn], count)
 }
 
+/// Puts, deletions and reads of these keys.
+pub(super) fn operations_on(
+    key: impl Strategy<Value = Bytes> + Clone,
+    count: std::ops::Range<usize>,
+) -> impl Strategy<Value = Vec<Operation>> {
+    let put = key.clone().prop_map(|key| Operation::put(key, "v"));
+    let delete = key.clone().prop_map(Operation::delete);
+    let get = key.clone().prop_map(Operation::get);
+    let after = key.prop_map(|key| {
+        let after = Some(key);
+        let range = Range::over(Interval::all());
+        Operation::from(Range { after, ..range })
+    });
+    vec(
+        prop_oneof![6 => put, 2 => delete, 2 => get, 1 => after],
+        count,
+    )
+}
+
+/// Keys of a few bytes that share long beginnings, extend one another, and hold zeros.
+pub(super) fn similar_key() -> impl Strategy<Value = Bytes> + Clone {
+    let byte = || prop::sample::select(&[0, 0, 1, 255][..]);
+    (0usize..3, vec(byte(), 1..14)).prop_map(|(shared, tail)| {
+        let mut key = vec![b'x'; 9 * shared];
+        key.extend(tail);
+        key.into()
+    })
+}
+
 /// Puts many keys and deletes most of them, twice, each in any order: pages split, then join.
 pub(super) fn filling_and_emptying(keys: u32) -> impl Strategy<Value = Vec<Operation>> {
     let all: Vec<Bytes> = (0..keys).map(|i| format!("{i:05}").into()).collect();

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::generate::{filling_and_emptying, operations};
+use super::generate::{filling_and_emptying, operations, operations_on};
 use super::model::Model;
 use super::*;
 
@@ -80,6 +80,13 @@ proptest! {
 
     #[test]
     fn many_keys_agree_with_the_model(ops in operations(600, SMALL, 1000..2500)) {
+        agrees_with_model(u64::MAX, &ops);
+    }
+
+    #[test]
+    fn keys_that_share_bytes_and_hold_zeros_agree_with_the_model(
+        ops in operations_on(generate::similar_key(), 0..1500),
+    ) {
         agrees_with_model(u64::MAX, &ops);
     }
 
