@@ -1,0 +1,102 @@
+use std::net::SocketAddr;
+
+use maftia_crypto::SigningKey;
+use maftia_types::{FaultModel, Resilience, SiteId};
+use rand::CryptoRng;
+
+use crate::group::{ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
+
+/// What a new group is to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The group's name.
+    pub name: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// Where each site is to be dialed; as many sites as addresses.
+    pub sites: Vec<SocketAddr>,
+    /// Where each site's HTTP interface listens; sites beyond the end have none.
+    pub http: Vec<SocketAddr>,
+    /// The names of its clients.
+    pub clients: Vec<String>,
+}
+
+/// A new group and its keys.
+#[derive(Debug)]
+pub struct Generated {
+    /// The group's file.
+    pub group: GroupFile,
+    /// The keys of the sites, in order.
+    pub sites: Vec<NamedKey>,
+    /// The keys of the clients, in order.
+    pub clients: Vec<NamedKey>,
+}
+
+/// A key and whose it is.
+#[derive(Debug)]
+pub struct NamedKey {
+    /// The site's or client's name.
+    pub name: String,
+    /// Its key.
+    pub key: SigningKey,
+}
+
+/// Makes a group with fresh keys that tolerates as many intruded sites as its size carries. Sites
+/// are called `A`, `B`, ….
+///
+/// # Errors
+/// If the plan is no valid group.
+pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, GroupError> {
+    let resilience = Resilience::largest(FaultModel::Arbitrary, plan.sites.len())?;
+    let mut fresh = |name: String| NamedKey {
+        name,
+        key: SigningKey::generate(rng),
+    };
+    let names = SiteId::all(plan.sites.len()).map(|site| site.to_string());
+    let sites: Vec<NamedKey> = names.map(&mut fresh).collect();
+    let clients: Vec<NamedKey> = plan.clients.into_iter().map(&mut fresh).collect();
+    let http = plan
+        .http
+        .into_iter()
+        .map(Some)
+        .chain(std::iter::repeat(None));
+    let group = Group {
+        name: plan.name,
+        kind: plan.kind,
+        model: resilience.model(),
+        f: resilience.intruded_max(),
+        sites: sites
+            .iter()
+            .zip(plan.sites)
+            .zip(http)
+            .map(|((named, address), http)| SiteEntry {
+                name: named.name.clone(),
+                key: named.key.public(),
+                address,
+                http,
+            })
+            .collect(),
+        clients: clients
+            .iter()
+            .map(|named| ClientEntry {
+                name: named.name.clone(),
+                key: named.key.public(),
+            })
+            .collect(),
+    };
+    Ok(Generated {
+        group: GroupFile::new(group)?,
+        sites,
+        clients,
+    })
+}
+
+/// `n` addresses with rising ports from `base` on. `None` if the ports run out.
+pub fn consecutive(base: SocketAddr, n: usize) -> Option<Vec<SocketAddr>> {
+    (0..n)
+        .map(|offset| {
+            let port = base.port().checked_add(u16::try_from(offset).ok()?)?;
+            Some(SocketAddr::new(base.ip(), port))
+        })
+        .collect()
+}

@@ -1,0 +1,37 @@
+//! How values are spelt in the files.
+
+pub(crate) mod key {
+    use maftia_crypto::PublicKey;
+    use maftia_types::Digest;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(key: &PublicKey, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(key)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PublicKey, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = Digest::from_hex(&text)
+            .ok_or_else(|| D::Error::custom("a public key is 64 hexadecimal digits"))?;
+        PublicKey::new(bytes.0).map_err(D::Error::custom)
+    }
+}
+
+pub(crate) mod model {
+    use maftia_types::FaultModel;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(model: &FaultModel, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(model)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FaultModel, D::Error> {
+        let text = String::deserialize(from)?;
+        [FaultModel::Arbitrary, FaultModel::Hybrid, FaultModel::Crash]
+            .into_iter()
+            .find(|model| model.to_string() == text)
+            .ok_or_else(|| D::Error::custom("the model is \"arbitrary\", \"hybrid\" or \"crash\""))
+    }
+}

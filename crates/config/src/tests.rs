@@ -1,0 +1,169 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::*;
+
+fn plan(n: usize) -> Plan {
+    Plan {
+        name: "test".to_owned(),
+        kind: Kind::Dev,
+        sites: consecutive("127.0.0.1:7000".parse().unwrap(), n).unwrap(),
+        http: consecutive("127.0.0.1:8000".parse().unwrap(), n).unwrap(),
+        clients: vec!["app".to_owned(), "operator".to_owned()],
+    }
+}
+
+fn made(n: usize) -> Generated {
+    generate(plan(n), &mut ChaCha20Rng::seed_from_u64(1)).unwrap()
+}
+
+fn changed(change: impl FnOnce(&mut Group)) -> Result<GroupFile, GroupError> {
+    let mut group = made(4).group.group().clone();
+    change(&mut group);
+    GroupFile::new(group)
+}
+
+fn loads(text: &str) -> ConfigError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("group.toml");
+    std::fs::write(&path, text).unwrap();
+    GroupFile::load(&path).unwrap_err()
+}
+
+fn saved(folder: &Path) -> String {
+    let path = folder.join("group.toml");
+    made(4).group.save(&path).unwrap();
+    std::fs::read_to_string(&path).unwrap()
+}
+
+#[test]
+fn a_saved_group_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = saved(folder.path());
+    let path = folder.path().join("group.toml");
+    let group = GroupFile::load(&path).unwrap();
+    assert_eq!(group.group(), made(4).group.group(), "{text}");
+    assert_eq!(group.digest(), made(4).group.digest());
+    assert_eq!(group.resilience().intruded_max(), 1);
+    assert_eq!(group.site("C").unwrap().0.index(), 2);
+}
+
+#[test]
+fn the_digest_covers_all_but_the_addresses() {
+    let base = *made(4).group.digest();
+    let differs = |change: fn(&mut Group)| *changed(change).unwrap().digest() != base;
+    assert!(differs(|group| group.name.push('2')));
+    assert!(differs(|group| group.kind = Kind::Production));
+    assert!(differs(|group| group.f = 0));
+    assert!(differs(|group| group.sites.swap(0, 1)));
+    assert!(differs(|group| group.sites[0].name.push('2')));
+    assert!(differs(|group| group.clients.truncate(1)));
+    assert!(differs(|group| group.clients[0].name.push('2')));
+    assert!(!differs(|group| group.sites[0].address.set_port(9)));
+    assert!(!differs(|group| group.sites[0].http = None));
+}
+
+#[test]
+fn refuses_what_is_no_group() {
+    let too_many = changed(|group| group.f = 2).unwrap_err();
+    assert!(matches!(too_many, GroupError::Resilience(_)));
+    let name = changed(|group| group.sites[1].name = "a b".to_owned()).unwrap_err();
+    assert_eq!(name, GroupError::Name("a b".to_owned()));
+    let twice = changed(|group| group.clients[1].name = "A".to_owned()).unwrap_err();
+    assert_eq!(twice, GroupError::DuplicateName("A".to_owned()));
+    let key = changed(|group| group.clients[0].key = group.sites[2].key).unwrap_err();
+    assert_eq!(key, GroupError::DuplicateKey("C".into(), "app".into()));
+    let address = changed(|group| group.sites[3].address = group.sites[0].address).unwrap_err();
+    assert_eq!(
+        address,
+        GroupError::DuplicateAddress("A".into(), "D".into())
+    );
+}
+
+#[test]
+fn an_error_names_file_line_and_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = saved(folder.path());
+    let line = 1 + text
+        .lines()
+        .position(|line| line.starts_with("key"))
+        .unwrap();
+    let bad = text.replacen("key = \"", "key = \"zz", 1);
+    let error = loads(&bad);
+    assert_eq!(error.line(), Some(line), "{error}");
+    assert!(
+        error.to_string().contains("64 hexadecimal digits"),
+        "{error}"
+    );
+
+    let error = loads(&text.replacen("kind = \"dev\"", "kind = \"toy\"", 1));
+    assert!(
+        error.line().is_some() && error.what().contains("toy"),
+        "{error}"
+    );
+    let error = loads(&format!("colour = 1\n{text}"));
+    assert!(error.what().contains("colour"), "{error}");
+    let error = GroupFile::load(&folder.path().join("absent.toml")).unwrap_err();
+    assert!(error.next().contains("maftia init"), "{error}");
+}
+
+#[test]
+fn a_key_reads_back_and_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.key");
+    let generated = made(4);
+    let key = &generated.sites[0].key;
+    save_key(&path, key).unwrap();
+    assert_eq!(load_key(&path).unwrap().public(), key.public());
+    assert!(save_key(&path, &generated.sites[1].key).is_err());
+    assert_eq!(load_key(&path).unwrap().public(), key.public());
+}
+
+#[test]
+fn refuses_a_secret_that_others_can_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    save_token(&path, &mut ChaCha20Rng::seed_from_u64(2)).unwrap();
+    assert_eq!(load_token(&path).unwrap().len(), 64);
+    for mode in [0o640, 0o604, 0o620] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = load_token(&path).unwrap_err();
+        assert!(error.next().contains("chmod 600"), "{error}");
+    }
+}
+
+#[test]
+fn refuses_a_short_token_and_a_long_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        file::create_secret(&path, text.as_bytes()).unwrap();
+        path
+    };
+    assert!(load_token(&write("short", &"x".repeat(SECRET_BYTES_MIN - 1))).is_err());
+    assert!(load_token(&write("least", &"x".repeat(SECRET_BYTES_MIN))).is_ok());
+    assert!(load_key(&write("long", &"a".repeat(65))).is_err());
+}
+
+#[test]
+fn a_sites_paths_start_at_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.toml");
+    let site = SiteFile {
+        group: "../group.toml".into(),
+        name: "A".to_owned(),
+        data: "data".into(),
+        key: "/etc/a.key".into(),
+        listen: "127.0.0.1:7000".parse().unwrap(),
+        http: None,
+        token: Some("token".into()),
+    };
+    site.save(&path).unwrap();
+    let loaded = SiteFile::load(&path).unwrap();
+    assert_eq!(loaded.group, folder.path().join("../group.toml"));
+    assert_eq!(loaded.key, Path::new("/etc/a.key"));
+    assert_eq!(loaded.token, Some(folder.path().join("token")));
+}
