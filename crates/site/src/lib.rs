@@ -3,12 +3,15 @@
 mod control;
 mod daemon;
 mod error;
+mod http;
 mod metrics;
 mod performer;
+mod run;
 mod status;
 mod store;
 
 pub use control::Control;
 pub use error::SiteError;
+pub use run::{Site, run};
 pub use status::{CheckpointStatus, PeerStatus, SiteStatus};
 pub use store::{StoreError, create};

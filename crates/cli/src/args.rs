@@ -1,0 +1,69 @@
+//! What was typed, validated and nothing more.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Intrusion-tolerant middleware: a service on n sites stays right while an attacker owns f of them.
+#[derive(Debug, Parser)]
+#[command(name = "maftia", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 outcome unknown; a \
+                        site: 4 its disk failed or is full, 5 alarm (more than f sites intruded)\n\n\
+                        Start here:  maftia demo"
+)]
+pub(crate) struct Typed {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the configuration and keys of a new group
+    Init(Init),
+    /// Run a site of a group
+    Site {
+        #[command(subcommand)]
+        command: SiteCommand,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  maftia init --dir ./group --sites 4 --address 10.0.0.1:7100 \
+                        --address 10.0.0.2:7100 --address 10.0.0.3:7100 --address 10.0.0.4:7100"
+)]
+pub(crate) struct Init {
+    /// Folder to write to; must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Number of sites; a group of 3f+1 tolerates f intruded ones
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) sites: u8,
+    /// Address of each site, once per site; without it, consecutive loopback ports from 7101
+    #[arg(long = "address", value_name = "IP:PORT")]
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Name of a client to make a key for; may be repeated
+    #[arg(long = "client", value_name = "NAME", default_values_t = [String::from("agent")])]
+    pub(crate) clients: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SiteCommand {
+    /// Run a site until it is told to stop
+    Run(SiteRun),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SiteRun {
+    /// The site's configuration
+    #[arg(long, value_name = "FILE", default_value = "site.toml")]
+    pub(crate) config: PathBuf,
+    /// Write logs as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}

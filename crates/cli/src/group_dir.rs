@@ -1,0 +1,108 @@
+//! Where `init`, `demo` and `dev` put things.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate, save_key};
+
+use crate::failure::Failure;
+
+/// A folder with a group's configuration, keys and the data of its sites.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupDir(PathBuf);
+
+/// What the sites of a new folder are to be.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) sites: Vec<SocketAddr>,
+    pub(crate) http: Vec<SocketAddr>,
+    pub(crate) clients: Vec<String>,
+}
+
+impl GroupDir {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Whether a group lives here.
+    pub(crate) fn exists(&self) -> bool {
+        self.group_path().exists()
+    }
+
+    /// Makes keys, configuration and the sites' empty logs.
+    pub(crate) fn create(&self, wanted: Wanted) -> Result<GroupFile, Failure> {
+        let mut entries = fs::read_dir(&self.0).into_iter().flatten();
+        if entries.next().is_some() {
+            let text = format!("{} is not empty", self.0.display());
+            return Err(Failure::failed(text).next("name a new folder with --dir"));
+        }
+        let http = wanted.http.clone();
+        let plan = Plan {
+            name: wanted.name,
+            kind: wanted.kind,
+            sites: wanted.sites,
+            http: wanted.http,
+            clients: wanted.clients,
+        };
+        let made =
+            generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;
+        self.write(&made, &http)?;
+        Ok(made.group)
+    }
+
+    fn write(&self, made: &Generated, http: &[SocketAddr]) -> Result<(), Failure> {
+        let sites = made.group.sites().zip(&made.sites).enumerate();
+        for (index, ((_, entry), named)) in sites {
+            let dir = self.site_dir(&entry.name);
+            make_dir(&dir)?;
+            save_key(&dir.join("key"), &named.key)?;
+            let file = SiteFile {
+                group: "../../group.toml".into(),
+                name: entry.name.clone(),
+                data: "data".into(),
+                key: "key".into(),
+                listen: entry.address,
+                http: http.get(index).copied(),
+                token: None,
+            };
+            file.save(&dir.join("site.toml"))?;
+            maftia_site::create(&dir.join("data"))
+                .map_err(|error| Failure::chain(crate::failure::Exit::Failed, &error))?;
+        }
+        make_dir(&self.0.join("clients"))?;
+        for client in &made.clients {
+            save_key(&self.client_key(&client.name), &client.key)?;
+        }
+        // Last, so that a folder with a group file is complete.
+        made.group.save(&self.group_path())?;
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn group_path(&self) -> PathBuf {
+        self.0.join("group.toml")
+    }
+
+    pub(crate) fn site_dir(&self, name: &str) -> PathBuf {
+        self.0.join("sites").join(name)
+    }
+
+    pub(crate) fn site_config(&self, name: &str) -> PathBuf {
+        self.site_dir(name).join("site.toml")
+    }
+
+    pub(crate) fn client_key(&self, name: &str) -> PathBuf {
+        self.0.join("clients").join(format!("{name}.key"))
+    }
+}
+
+fn make_dir(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path)
+        .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))
+}

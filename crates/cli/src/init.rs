@@ -1,0 +1,54 @@
+use maftia_config::{Kind, consecutive};
+use serde_json::json;
+
+use crate::args;
+use crate::failure::{Exit, Failure};
+use crate::group_dir::{GroupDir, Wanted};
+use crate::output;
+
+/// The first port of sites that are given no addresses.
+pub(crate) const FIRST_PORT: u16 = 7101;
+
+pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
+    let count = usize::from(typed.sites);
+    let addresses = match typed.addresses.len() {
+        0 => consecutive(([127, 0, 0, 1], FIRST_PORT).into(), count).unwrap_or_default(),
+        given if given == count => typed.addresses.clone(),
+        given => {
+            let text = format!("{count} sites need {count} addresses, {given} were given");
+            return Err(Failure::new(Exit::Usage, text).next("give --address once per site"));
+        }
+    };
+    let dir = GroupDir::new(&typed.dir);
+    let group = dir.create(Wanted {
+        name: "maftia".into(),
+        kind: Kind::Production,
+        sites: addresses,
+        http: Vec::new(),
+        clients: typed.clients.clone(),
+    })?;
+    if typed.json {
+        return output::json(&json!({
+            "dir": typed.dir,
+            "group": group.digest().to_string(),
+            "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
+            "tolerance": group.resilience().intruded_max(),
+        }));
+    }
+    let f = group.resilience().intruded_max();
+    output::line(format!(
+        "a group of {count} sites that tolerates {f} intruded ones, in {}\nfingerprint {}",
+        typed.dir.display(),
+        group.digest()
+    ));
+    for (_, site) in group.sites() {
+        let config = dir.site_config(&site.name);
+        output::line(format!("  maftia site run --config {}", config.display()));
+    }
+    output::line(format!(
+        "next: move each folder of {} to its machine, with group.toml two folders above it, and \
+         start it there",
+        dir.path().join("sites").display()
+    ));
+    Ok(())
+}

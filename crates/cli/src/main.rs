@@ -1,0 +1,32 @@
+//! The `maftia` program.
+
+mod args;
+mod failure;
+mod group_dir;
+mod init;
+mod output;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, SiteCommand, Typed};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let typed = Typed::parse();
+    match run(typed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(typed: Typed) -> Result<(), Failure> {
+    match typed.command {
+        Command::Init(init) => init::run(&init),
+        Command::Site {
+            command: SiteCommand::Run(run),
+        } => site::run(&run),
+    }
+}

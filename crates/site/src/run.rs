@@ -1,0 +1,105 @@
+use std::net::TcpListener;
+
+use maftia_config::{GroupFile, SiteFile};
+use maftia_crypto::SigningKey;
+use maftia_multipoint::{Config, Limits, Listen, Network};
+use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
+use maftia_replica::Settings;
+use maftia_types::{Epoch, SiteId};
+use tokio::sync::mpsc;
+
+use crate::control::Control;
+use crate::daemon::{Daemon, Parts};
+use crate::error::SiteError;
+
+/// D_gc in rounds: at a thousand rounds a second a block has an eighth of a second to be
+/// referenced before its requests are proposed anew.
+const DELIVERY_DEPTH: u64 = 128;
+/// Questions of the HTTP side that may wait for the loop.
+const CONTROL_QUEUE: usize = 64;
+
+/// What a site is started with.
+#[derive(Debug)]
+pub struct Site {
+    /// The group.
+    pub group: GroupFile,
+    /// This site's file.
+    pub file: SiteFile,
+    /// Its key.
+    pub key: SigningKey,
+    /// The token of its HTTP interface.
+    pub token: Option<String>,
+    /// A socket that is bound already, instead of the file's address.
+    pub listener: Option<TcpListener>,
+}
+
+/// Runs a site until `stop` resolves or something fatal happens. Needs a tokio runtime; one thread
+/// is enough and fastest.
+///
+/// # Errors
+/// [`SiteError`].
+///
+/// # Panics
+/// If the key is not that of a site of the group, which the caller has checked.
+pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteError> {
+    let (me, _) = site
+        .group
+        .site(&site.file.name)
+        .expect("the site is in the group");
+    let listen = match site.listener {
+        Some(listener) => Listen::On(listener),
+        None => Listen::At(site.file.listen),
+    };
+    let config = Config {
+        directory: site.group.directory().clone(),
+        listen,
+        instance: 0,
+        limits: Limits::default(),
+    };
+    let (network, events) = Network::start(&site.key, config)?;
+    let (control, requests) = mpsc::channel(CONTROL_QUEUE);
+    let quorum = site.group.resilience().quorum();
+    if let Some(address) = site.file.http {
+        let bound = crate::http::serve(address, site.token, control.clone(), quorum - 1).await?;
+        tracing::info!(%bound, "HTTP interface");
+    }
+    let daemon = Daemon::start(Parts {
+        parameters: parameters(&site.group),
+        settings: Settings::default(),
+        identity: Identity {
+            me,
+            key: site.key,
+            keys: site.group.site_keys(),
+        },
+        names: names(&site.group),
+        data_dir: site.file.data,
+        network,
+    })?;
+    let running = daemon.run(events, requests);
+    tokio::pin!(running, stop);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = &mut stop => {}
+    }
+    // The loop holds the other end; if it is gone it has ended by itself.
+    let _ = control.send(Control::Stop).await;
+    running.await
+}
+
+fn names(group: &GroupFile) -> Vec<String> {
+    SiteId::all(group.group().sites.len())
+        .map(|site| group.site_name(site).to_owned())
+        .collect()
+}
+
+/// The constants of epoch 0.
+fn parameters(group: &GroupFile) -> Parameters {
+    Parameters {
+        config: *group.digest(),
+        epoch: Epoch(0),
+        resilience: group.resilience(),
+        delivery_depth: DELIVERY_DEPTH,
+        checkpoints: CheckpointPolicy::default(),
+        pacing: Pacing::default(),
+    }
+}
