@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::failure::Failure;
+
+/// What can be done to a site of a local group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Attack {
+    /// End every attack that the site itself carries out
+    None,
+    /// The site sends nothing any more
+    Silence,
+    /// The site signs two blocks for each round and shows each to some
+    Equivocate,
+    /// The site lies to clients about results
+    ForgeReplies,
+    /// The site equivocates and forges replies
+    EquivocateAndForge,
+    /// The site's process is killed (SIGKILL) and started again
+    Kill,
+    /// The site's process is stopped (SIGSTOP) and continued after --for
+    Pause,
+}
+
+impl Attack {
+    /// As it is typed and sent to the site.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Silence => "silence",
+            Self::Equivocate => "equivocate",
+            Self::ForgeReplies => "forge-replies",
+            Self::EquivocateAndForge => "equivocate-and-forge",
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+        }
+    }
+}
+
+/// An order to the supervisor.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Do this to a site.
+    Attack {
+        what: Attack,
+        site: String,
+        lasting: Option<Duration>,
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    /// The process ids, by site name.
+    Pids(oneshot::Sender<Vec<(String, Option<u32>)>>),
+    /// Stop all sites and end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A handle to the supervisor.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders(pub(crate) mpsc::Sender<Order>);
+
+impl Orders {
+    /// Attacks a site.
+    pub(crate) async fn attack(
+        &self,
+        what: Attack,
+        site: &str,
+        lasting: Option<Duration>,
+    ) -> Result<(), Failure> {
+        let (done, answer) = oneshot::channel();
+        let order = Order::Attack { what, site: site.to_owned(), lasting, done };
+        let sent = self.0.send(order).await.is_ok();
+        match answer.await {
+            Ok(Ok(())) if sent => Ok(()),
+            Ok(Err(text)) => Err(Failure::failed(text)),
+            _ => Err(Failure::failed("the group is stopping")),
+        }
+    }
+
+    /// The process ids.
+    pub(crate) async fn pids(&self) -> Vec<(String, Option<u32>)> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.send(Order::Pids(reply)).await.is_ok();
+        if sent { answer.await.unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// Stops all sites.
+    pub(crate) async fn stop(&self) {
+        let (done, answer) = oneshot::channel();
+        if self.0.send(Order::Stop(done)).await.is_ok() {
+            // If the supervisor is gone, the sites are too.
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::failure::Failure;
+use crate::group_dir::GroupDir;
+use crate::local::child::{SiteProcess, kill_leftover};
+use crate::local::orders::{Attack, Order, Orders};
+
+/// How long a site that has died waits before it is started again; doubles up to the next.
+const RESTART_MIN: Duration = Duration::from_millis(200);
+const RESTART_MAX: Duration = Duration::from_secs(5);
+/// A site that has run this long has started well.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// How long `pause` lasts if nothing else is said.
+const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
+/// The exit code of a site whose disk has failed: starting it again would not help.
+const EXIT_DISK: i32 = 4;
+const EXIT_ALARM: i32 = 5;
+
+/// The sites of a local group as processes.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    dir: GroupDir,
+    sites: BTreeMap<String, Supervised>,
+    orders: mpsc::Receiver<Order>,
+}
+
+#[derive(Debug)]
+struct Supervised {
+    process: Option<SiteProcess>,
+    started: Instant,
+    restart_at: Option<Instant>,
+    backoff: Duration,
+    /// When to end what was ordered.
+    relief: Option<(Instant, Attack)>,
+}
+
+/// Starts all sites and a task that watches them.
+pub(crate) fn start(
+    dir: &GroupDir,
+    names: &[String],
+) -> Result<(Orders, JoinHandle<()>), Failure> {
+    let (sender, orders) = mpsc::channel(16);
+    let mut sites = BTreeMap::new();
+    for name in names {
+        kill_leftover(dir, name);
+        let process = Some(SiteProcess::spawn(dir, name)?);
+        let site = Supervised {
+            process,
+            started: Instant::now(),
+            restart_at: None,
+            backoff: RESTART_MIN,
+            relief: None,
+        };
+        sites.insert(name.clone(), site);
+    }
+    let supervisor = Supervisor { dir: dir.clone(), sites, orders };
+    Ok((Orders(sender), tokio::spawn(supervisor.run())))
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        loop {
+            let due = self.next_due();
+            let (sites, orders) = (&mut self.sites, &mut self.orders);
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Stop(done)) => {
+                        self.stop().await;
+                        // Whoever asked may be gone.
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(order) => self.obey(order),
+                    None => return self.stop().await,
+                },
+                (name, code) = any_ended(sites) => self.on_end(&name, code),
+                () = sleep_until(due) => self.on_time(),
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Attack { what, site, lasting, done } => {
+                // Whoever asked may be gone.
+                let _ = done.send(self.attack(what, &site, lasting));
+            }
+            Order::Pids(reply) => {
+                let pid = |site: &Supervised| site.process.as_ref().and_then(SiteProcess::pid);
+                let pids = self.sites.iter().map(|(name, site)| (name.clone(), pid(site)));
+                let _ = reply.send(pids.collect());
+            }
+            Order::Stop(_) => {}
+        }
+    }
+
+    fn attack(
+        &mut self,
+        what: Attack,
+        name: &str,
+        lasting: Option<Duration>,
+    ) -> Result<(), String> {
+        let known: Vec<&String> = self.sites.keys().collect();
+        let unknown = format!("there is no site `{name}`; sites are {known:?}");
+        let site = self.sites.get_mut(name).ok_or(unknown)?;
+        let process = site.process.as_mut().ok_or(format!("site {name} is not running"))?;
+        let ends = |after: Duration| Some((Instant::now() + after, what));
+        match what {
+            Attack::Kill => process.signal(Signal::KILL)?,
+            Attack::Pause => {
+                process.signal(Signal::STOP)?;
+                site.relief = ends(lasting.unwrap_or(PAUSE_DEFAULT));
+            }
+            Attack::None | Attack::Silence | Attack::Equivocate | Attack::ForgeReplies
+            | Attack::EquivocateAndForge => {
+                process.tell(what.name()).map_err(|error| error.to_string())?;
+                site.relief = lasting.and_then(ends);
+            }
+        }
+        tracing::warn!(site = name, what = what.name(), "attack");
+        Ok(())
+    }
+
+    fn on_end(&mut self, name: &str, code: Option<i32>) {
+        let Some(site) = self.sites.get_mut(name) else { return };
+        site.process = None;
+        site.relief = None;
+        if matches!(code, Some(EXIT_DISK | EXIT_ALARM)) {
+            let log = self.dir.site_dir(name).join("log.txt");
+            tracing::error!(site = name, code, log = %log.display(), "the site stopped for good");
+            return;
+        }
+        let healthy = site.started.elapsed() >= HEALTHY_AFTER;
+        site.backoff = if healthy { RESTART_MIN } else { (site.backoff * 2).min(RESTART_MAX) };
+        site.restart_at = Some(Instant::now() + site.backoff);
+        tracing::info!(site = name, code, again_in = ?site.backoff, "the site ended");
+    }
+
+    /// Restarts and ends attacks whose time has come.
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        for (name, site) in &mut self.sites {
+            if site.restart_at.is_some_and(|at| at <= now) {
+                site.restart_at = None;
+                site.started = now;
+                match SiteProcess::spawn(&self.dir, name) {
+                    Ok(process) => site.process = Some(process),
+                    Err(failure) => {
+                        tracing::error!(site = name, %failure, "the site does not start");
+                        site.restart_at = Some(now + RESTART_MAX);
+                    }
+                }
+            }
+            if let Some((_, what)) = site.relief.filter(|(at, _)| *at <= now) {
+                site.relief = None;
+                if let Some(process) = &mut site.process {
+                    // A process that ended meanwhile is beyond the attack.
+                    let _ = match what {
+                        Attack::Pause => process.signal(Signal::CONT),
+                        _ => process.tell(Attack::None.name()).map_err(|e| e.to_string()),
+                    };
+                }
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let relief = |site: &Supervised| site.relief.map(|(at, _)| at);
+        self.sites.values().flat_map(|site| [site.restart_at, relief(site)]).flatten().min()
+    }
+
+    async fn stop(&mut self) {
+        let processes = self.sites.values_mut().filter_map(|site| site.process.take());
+        let stopping: Vec<_> =
+            processes.map(|process| tokio::spawn(process.stop())).collect();
+        for stopped in stopping {
+            // Stopping does not panic; if it did, the process is killed on drop.
+            let _ = stopped.await;
+        }
+    }
+}
+
+/// Resolves when one of the processes ends.
+async fn any_ended(sites: &mut BTreeMap<String, Supervised>) -> (String, Option<i32>) {
+    let mut running: Vec<_> = sites
+        .iter_mut()
+        .filter_map(|(name, site)| Some((name.clone(), site.process.as_mut()?)))
+        .map(|(name, process)| Box::pin(async move { (name, process.ended().await) }))
+        .collect();
+    if running.is_empty() {
+        return std::future::pending().await;
+    }
+    std::future::poll_fn(|context| {
+        running
+            .iter_mut()
+            .find_map(|ended| match ended.as_mut().poll(context) {
+                std::task::Poll::Ready(ended) => Some(std::task::Poll::Ready(ended)),
+                std::task::Poll::Pending => None,
+            })
+            .unwrap_or(std::task::Poll::Pending)
+    })
+    .await
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
