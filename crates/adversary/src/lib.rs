@@ -1,0 +1,1 @@
+//! What an intruder does with a site he owns.

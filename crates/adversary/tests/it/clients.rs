@@ -1,0 +1,399 @@
+//! Clients: some honest ones that speak the client protocol, and one that does not.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_activity::kv::{Action, Interval, Operation, Range, Relation, Target, Txn};
+use maftia_codec::Wire;
+use maftia_replica::{ClientMessage, Command, Fate, Output, Replica, Reply, RequestId};
+use maftia_replica::{request_digest, result_digest};
+use maftia_simulator::{Context, Dice, Environment};
+use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, Time};
+
+use crate::book::{Asked, Shared};
+
+/// The key of the hostile client.
+pub(crate) const HOSTILE: u32 = 9;
+
+const TICK: Duration = Duration::from_millis(20);
+
+pub(crate) struct Clients {
+    book: Shared,
+    sites: usize,
+    f: usize,
+    sessions: Vec<Session>,
+    hostile: u32,
+    next: Time,
+    audited: bool,
+}
+
+/// One session of one client key.
+#[derive(Debug)]
+struct Session {
+    client: ClientId,
+    incarnation: Incarnation,
+    next: Sequence,
+    outstanding: BTreeMap<Sequence, Outstanding>,
+    window: usize,
+    left: u64,
+    think: Duration,
+    patience: Duration,
+    next_at: Time,
+    dies: bool,
+}
+
+#[derive(Debug)]
+struct Outstanding {
+    body: Bytes,
+    home: SiteId,
+    tries: u64,
+    deadline: Time,
+    votes: BTreeMap<SiteId, (u64, Digest)>,
+    result: Option<Bytes>,
+}
+
+/// How the clients of a run behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) sessions: u32,
+    pub(crate) requests: u64,
+    pub(crate) think: Duration,
+    /// Rubbish messages of the hostile client.
+    pub(crate) hostile: u32,
+}
+
+impl Clients {
+    pub(crate) fn new(book: &Shared, sites: usize, f: usize, load: Load, dice: &mut Dice) -> Self {
+        let sessions = (0..load.sessions)
+            .map(|index| Session {
+                client: ClientId { key: index / 2, session: index % 2 },
+                incarnation: Incarnation(dice.between(1, 3)),
+                next: Sequence(1),
+                outstanding: BTreeMap::new(),
+                window: usize::try_from(dice.between(1, 4)).unwrap(),
+                left: dice.between(load.requests / 2, load.requests),
+                think: load.think,
+                patience: Duration::from_millis(dice.between(50, 600)),
+                next_at: Time::ZERO,
+                dies: dice.chance(250),
+            })
+            .collect();
+        Self {
+            book: book.clone(),
+            sites,
+            f,
+            sessions,
+            hostile: load.hostile,
+            next: Time::ZERO,
+            audited: false,
+        }
+    }
+
+    fn on_replies(
+        &mut self,
+        now: Time,
+        site: SiteId,
+        client: ClientId,
+        incarnation: Incarnation,
+        replies: &[Reply],
+    ) {
+        let needed = self.f + 1;
+        let mine = |s: &&mut Session| s.client == client && s.incarnation == incarnation;
+        let Some(session) = self.sessions.iter_mut().find(mine) else { return };
+        for reply in replies {
+            let Some(waiting) = session.outstanding.get_mut(&reply.sequence) else { continue };
+            let (vote, result) = match &reply.fate {
+                Fate::Executed { position, result } => {
+                    ((*position, result_digest(result)), Some(result))
+                }
+                Fate::ExecutedDigest { position, digest } => ((*position, *digest), None),
+                Fate::Forgotten | Fate::Closed => continue,
+            };
+            waiting.votes.insert(site, vote);
+            let equal = waiting.votes.values().filter(|other| **other == vote).count();
+            if let Some(result) = result
+                && waiting.result.is_none()
+            {
+                waiting.result = Some(result.clone());
+            }
+            let complete = waiting.result.as_ref().is_some_and(|r| result_digest(r) == vote.1);
+            if equal >= needed && !complete {
+                // A lie was first: only what the quorum agrees on is the result.
+                waiting.result = None;
+                self.book.borrow_mut().sometimes.digest_replies += 1;
+            }
+            if equal < needed || !complete {
+                continue;
+            }
+            session.outstanding.remove(&reply.sequence);
+            let sequence = reply.sequence;
+            let id = RequestId { client, incarnation, sequence };
+            let mut book = self.book.borrow_mut();
+            let asked = book.asked.get_mut(&id).expect("what is outstanding was asked");
+            asked.returned = Some((now, vote.0, vote.1));
+        }
+    }
+
+    fn tick(&mut self, context: &mut Context<'_, Replica>) {
+        let (sites, f) = (self.sites, self.f);
+        for session in &mut self.sessions {
+            session.resend(context, sites, f, &self.book);
+            session.maybe_die(context.dice, &self.book);
+            session.open(context, sites, f, &self.book);
+        }
+        if self.hostile > 0 && context.dice.chance(300) {
+            self.hostile -= 1;
+            self.annoy(context);
+        }
+        if context.dice.chance(30) {
+            let (site, peer) = (context.dice.site(sites), context.dice.site(sites));
+            context.command(site, Command::PeerUp(peer));
+        }
+    }
+
+    /// Once the world is healed each session asks once more, for everything there is.
+    fn audit(&mut self) {
+        if self.book.borrow().healed && !self.audited && self.is_idle() {
+            self.audited = true;
+            for session in &mut self.sessions {
+                session.left = 2;
+                session.dies = false;
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sessions.iter().all(|s| s.left == 0 && s.outstanding.is_empty())
+    }
+
+    /// The hostile client: any session, any number, two bodies under one name.
+    fn annoy(&mut self, context: &mut Context<'_, Replica>) {
+        let mut orders = Vec::new();
+        let dice = &mut *context.dice;
+        let client = ClientId { key: HOSTILE, session: u32::try_from(dice.between(0, 5)).unwrap() };
+        let incarnation = Incarnation(dice.between(0, 3));
+        let sequence = match dice.below(6) {
+            0 => Sequence(0),
+            1 => Sequence(dice.between(1, 10_000)),
+            2 => Sequence(u64::MAX),
+            _ => Sequence(dice.between(1, 4)),
+        };
+        let id = RequestId { client, incarnation, sequence };
+        let bodies: Vec<Bytes> = (0..dice.between(1, 2))
+            .map(|_| {
+                let value = dice.between(0, 1000).to_be_bytes().to_vec();
+                let txn = Txn::default().then(Action::put("z", value)).then(Action::get("z"));
+                match dice.below(8) {
+                    0 => Bytes::from_static(b"rubbish"),
+                    _ => Operation::from(txn).to_bytes(),
+                }
+            })
+            .collect();
+        let fresh = || Asked { bodies: Vec::new(), called: context.now, returned: None };
+        let mut book = self.book.borrow_mut();
+        book.asked.entry(id).or_insert_with(fresh).bodies.extend(bodies.iter().cloned());
+        let session = client.session;
+        for site in SiteId::all(self.sites) {
+            let body = dice.pick(&bodies).expect("there is a body").clone();
+            let message = match dice.below(4) {
+                0 => ClientMessage::Submit { session, incarnation, requests: vec![(sequence, body)] },
+                1 => {
+                    let digests = vec![(sequence, Digest([7; 32])); 3];
+                    ClientMessage::Vouch { session, incarnation, digests }
+                }
+                _ => {
+                    let digests = vec![(sequence, request_digest(&id, &body))];
+                    ClientMessage::Vouch { session, incarnation, digests }
+                }
+            };
+            orders.push((site, message));
+        }
+        for (site, message) in orders {
+            context.orders_of(site, HOSTILE, message);
+        }
+    }
+}
+
+trait Orders {
+    fn orders_of(&mut self, site: SiteId, key: u32, message: ClientMessage);
+}
+
+impl Orders for Context<'_, Replica> {
+    fn orders_of(&mut self, site: SiteId, key: u32, message: ClientMessage) {
+        self.command(site, Command::Client { key, message });
+    }
+}
+
+impl Session {
+    fn open(
+        &mut self,
+        context: &mut Context<'_, Replica>,
+        sites: usize,
+        f: usize,
+        book: &Shared,
+    ) {
+        while self.left > 0 && self.outstanding.len() < self.window && self.next_at <= context.now {
+            self.left -= 1;
+            self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
+            let sequence = self.next;
+            self.next = sequence.next();
+            let body = if self.left == 0 { everything() } else { operation(context.dice) };
+            let (client, incarnation) = (self.client, self.incarnation);
+            let id = RequestId { client, incarnation, sequence };
+            let home = context.dice.site(sites);
+            let asked =
+                Asked { bodies: vec![body.clone()], called: context.now, returned: None };
+            let mut book = book.borrow_mut();
+            assert!(book.asked.insert(id, asked).is_none(), "a name is used once");
+            book.sometimes.requests += 1;
+            let deadline = context.now + self.patience;
+            let waiting = Outstanding {
+                body,
+                home,
+                tries: 0,
+                deadline,
+                votes: BTreeMap::new(),
+                result: None,
+            };
+            self.send(context, sites, f, sequence, &waiting);
+            self.outstanding.insert(sequence, waiting);
+        }
+    }
+
+    /// The body to one site, the digest to 2f more.
+    fn send(
+        &self,
+        context: &mut Context<'_, Replica>,
+        sites: usize,
+        f: usize,
+        sequence: Sequence,
+        waiting: &Outstanding,
+    ) {
+        let (client, incarnation) = (self.client, self.incarnation);
+        let id = RequestId { client, incarnation, sequence };
+        let (session, key) = (client.session, client.key);
+        let requests = vec![(sequence, waiting.body.clone())];
+        context.orders_of(
+            waiting.home,
+            key,
+            ClientMessage::Submit { session, incarnation, requests },
+        );
+        let digest = request_digest(&id, &waiting.body);
+        for site in SiteId::all(sites).cycle().skip(waiting.home.index() + 1).take(2 * f) {
+            let digests = vec![(sequence, digest)];
+            context.orders_of(site, key, ClientMessage::Vouch { session, incarnation, digests });
+        }
+    }
+
+    /// What was not answered in time goes to the next site.
+    fn resend(
+        &mut self,
+        context: &mut Context<'_, Replica>,
+        sites: usize,
+        f: usize,
+        book: &Shared,
+    ) {
+        let mut outstanding = std::mem::take(&mut self.outstanding);
+        for (sequence, waiting) in &mut outstanding {
+            if waiting.deadline > context.now {
+                continue;
+            }
+            waiting.tries += 1;
+            waiting.home = SiteId::all(sites)
+                .cycle()
+                .nth(waiting.home.index() + 1)
+                .expect("a cycle never ends");
+            let patience = self.patience.times(1 << waiting.tries.min(4));
+            waiting.deadline = context.now + patience.min(Duration::from_secs(2));
+            book.borrow_mut().sometimes.resent += 1;
+            self.send(context, sites, f, *sequence, waiting);
+        }
+        self.outstanding = outstanding;
+    }
+
+    /// A client that restarts has forgotten what it asked; its new incarnation closes the old.
+    fn maybe_die(&mut self, dice: &mut Dice, book: &Shared) {
+        if self.dies && self.next > Sequence(3) && dice.chance(100) {
+            self.dies = false;
+            self.incarnation = self.incarnation.next();
+            self.next = Sequence(1);
+            self.outstanding.clear();
+            book.borrow_mut().sometimes.reincarnations += 1;
+        }
+    }
+}
+
+impl Environment<Replica> for Clients {
+    fn on_output(&mut self, context: &mut Context<'_, Replica>, site: SiteId, output: Output) {
+        if let Output::Replies { client, incarnation, replies } = output {
+            self.on_replies(context.now, site, client, incarnation, &replies);
+        }
+    }
+
+    fn on_timer(&mut self, context: &mut Context<'_, Replica>) {
+        self.next = context.now + TICK;
+        self.audit();
+        self.tick(context);
+    }
+
+    fn next_timer(&self) -> Option<Time> {
+        Some(self.next)
+    }
+
+    fn done(&self) -> bool {
+        self.is_idle() && (self.audited || !self.book.borrow().healed)
+    }
+
+    fn stuck(&self) -> String {
+        let waiting: Vec<_> = self
+            .sessions
+            .iter()
+            .flat_map(|s| s.outstanding.iter().map(|(q, o)| (s.client, s.incarnation, *q, o.tries)))
+            .collect();
+        format!("replies to {waiting:?}")
+    }
+}
+
+fn everything() -> Bytes {
+    let interval = Interval::all();
+    let range = Range { interval, after: None, limit: 1000, keys_only: false };
+    Operation::from(range).to_bytes()
+}
+
+fn operation(dice: &mut Dice) -> Bytes {
+    let key = || format!("k{}", dice_key(dice));
+    let mut key = key;
+    let (one, two) = (key(), key());
+    let fill = if dice.chance(150) { 400 } else { 8 };
+    let value = vec![u8::try_from(dice.below(256)).unwrap(); fill];
+    match dice.below(10) {
+        0..=3 => {
+            let (key, value) = (one.into(), value.into());
+            let put = Action::Put { key, value, previous: dice.chance(500) };
+            Operation::from(put).to_bytes()
+        }
+        4..=6 => Operation::get(one).to_bytes(),
+        7 => {
+            let delete = Action::Delete { key: one.into(), previous: dice.chance(500) };
+            Operation::from(delete).to_bytes()
+        }
+        _ => {
+            let relation = *dice.pick(&[Relation::Equal, Relation::Greater, Relation::NotEqual]).unwrap();
+            let target = match dice.below(3) {
+                0 => Target::Version(dice.between(0, 2)),
+                1 => Target::CreateRevision(0),
+                _ => Target::Value(value.clone().into()),
+            };
+            let txn = Txn::default()
+                .when(one.clone(), relation, target)
+                .then(Action::put(one.clone(), value.clone()))
+                .then(Action::get(two))
+                .otherwise(Action::get(one));
+            Operation::from(txn).to_bytes()
+        }
+    }
+}
+
+fn dice_key(dice: &mut Dice) -> u64 {
+    dice.between(0, 4)
+}

@@ -1,0 +1,9 @@
+//! Whole sites in the simulated world: crashes, wiped disks, partitions, clients, intruders.
+
+mod book;
+mod campaigns;
+mod case;
+mod clients;
+mod model;
+mod properties;
+mod site;
