@@ -1,1 +1,5 @@
 //! What an intruder does with a site he owns.
+
+mod intruder;
+
+pub use intruder::{Behaviour, Intruder};

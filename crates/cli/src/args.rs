@@ -66,4 +66,7 @@ pub(crate) struct SiteRun {
     /// Write logs as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
+    /// Take orders on the channel inherited from `demo` or `dev`
+    #[arg(long, hide = true)]
+    pub(crate) harness: bool,
 }

@@ -4,6 +4,7 @@ mod args;
 mod failure;
 mod group_dir;
 mod init;
+mod local;
 mod output;
 mod site;
 

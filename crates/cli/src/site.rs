@@ -1,9 +1,10 @@
-use maftia_config::{GroupFile, SiteFile, load_key, load_token};
+use maftia_config::{GroupFile, Kind, SiteFile, load_key, load_token};
 use maftia_multipoint::Peer;
+use maftia_site::Harness;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::SiteRun;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Runs a site on this thread until SIGTERM or SIGINT.
 pub(crate) fn run(typed: &SiteRun) -> Result<(), Failure> {
@@ -30,6 +31,7 @@ pub(crate) fn run(typed: &SiteRun) -> Result<(), Failure> {
         Some(path) => Some(load_token(path)?.to_string()),
         None => None,
     };
+    let harness = harness(typed, &group)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,8 +42,26 @@ pub(crate) fn run(typed: &SiteRun) -> Result<(), Failure> {
         key,
         token,
         listener: None,
+        harness,
     };
     Ok(runtime.block_on(maftia_site::run(site, stop_signal()))?)
+}
+
+/// The channel over which `demo` and `dev` order attacks. Nobody else gets one.
+fn harness(typed: &SiteRun, group: &GroupFile) -> Result<Option<Harness>, Failure> {
+    if !typed.harness {
+        return Ok(None);
+    }
+    let refuse = |why: &str| {
+        let text = format!("--harness is for the sites that `demo` and `dev` start: {why}");
+        Failure::new(Exit::Usage, text).next("leave --harness out")
+    };
+    if group.group().kind == Kind::Production {
+        return Err(refuse("this group is a production group"));
+    }
+    Harness::inherit()
+        .map(Some)
+        .map_err(|error| refuse(&error.to_string()))
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -9,6 +9,8 @@ pub enum Control {
     Status(oneshot::Sender<SiteStatus>),
     /// The metrics, in Prometheus' text format.
     Metrics(oneshot::Sender<String>),
+    /// Misbehave from now on; only the harness of `demo` and `dev` sends it.
+    Behave(maftia_adversary::Behaviour),
     /// Stop in good order.
     Stop,
 }

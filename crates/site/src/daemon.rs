@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use maftia_activity::kv;
 use maftia_activity::replication::StateMachine;
+use maftia_adversary::{Behaviour, Intruder};
 use maftia_codec::Wire;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
@@ -44,6 +45,7 @@ pub(crate) struct Daemon {
     durable: Arc<Notify>,
     saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
     fatal: Option<SiteError>,
+    intruder: Option<Intruder>,
 }
 
 type Saved = Result<(), maftia_storage::SnapshotError>;
@@ -86,6 +88,8 @@ pub(crate) struct Parts {
     pub(crate) names: Vec<String>,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) network: Network,
+    /// Present only under `demo` and `dev`.
+    pub(crate) intruder: Option<Intruder>,
 }
 
 impl Daemon {
@@ -119,6 +123,7 @@ impl Daemon {
             durable,
             saved: mpsc::channel(1),
             fatal: None,
+            intruder: parts.intruder,
         };
         daemon.perform(step)?;
         Ok(daemon)
@@ -146,6 +151,7 @@ impl Daemon {
                 biased;
                 request = control.recv() => match request {
                     Some(Control::Stop) | None => return self.stop().await,
+                    Some(Control::Behave(behaviour)) => self.behave(behaviour),
                     Some(request) => self.answer(request),
                 },
                 () = durable.notified() => {}
@@ -270,6 +276,10 @@ impl Daemon {
 
     /// Queues the effects of a step behind its records.
     fn perform(&mut self, step: Step<Replica>) -> Result<(), SiteError> {
+        let step = match &mut self.intruder {
+            Some(intruder) => intruder.corrupt(step),
+            None => step,
+        };
         let (records, image) = split(step.records);
         for record in &records {
             self.store.append(record)?;
@@ -351,7 +361,14 @@ impl Daemon {
                     .render(&self.status(), &self.store, &self.network);
                 drop(reply.send(text));
             }
-            Control::Stop => {}
+            Control::Behave(_) | Control::Stop => {}
+        }
+    }
+
+    fn behave(&mut self, behaviour: Behaviour) {
+        if let Some(intruder) = &mut self.intruder {
+            tracing::warn!(?behaviour, "the harness makes this site misbehave");
+            intruder.set(behaviour);
         }
     }
 

@@ -3,6 +3,7 @@
 mod control;
 mod daemon;
 mod error;
+mod harness;
 mod http;
 mod metrics;
 mod performer;
@@ -12,6 +13,7 @@ mod store;
 
 pub use control::Control;
 pub use error::SiteError;
+pub use harness::{Harness, NoHarness};
 pub use run::{Site, run};
 pub use status::{CheckpointStatus, PeerStatus, SiteStatus};
 pub use store::{StoreError, create};

@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 
-use maftia_config::{GroupFile, SiteFile};
+use maftia_adversary::Intruder;
+use maftia_config::{GroupFile, Kind, SiteFile};
 use maftia_crypto::SigningKey;
 use maftia_multipoint::{Config, Limits, Listen, Network};
 use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::control::Control;
 use crate::daemon::{Daemon, Parts};
 use crate::error::SiteError;
+use crate::harness::Harness;
 
 /// D_gc in rounds: at a thousand rounds a second a block has an eighth of a second to be
 /// referenced before its requests are proposed anew.
@@ -31,6 +33,8 @@ pub struct Site {
     pub token: Option<String>,
     /// A socket that is bound already, instead of the file's address.
     pub listener: Option<TcpListener>,
+    /// The channel inherited from `demo` or `dev`.
+    pub harness: Option<Harness>,
 }
 
 /// Runs a site until `stop` resolves or something fatal happens. Needs a tokio runtime; one thread
@@ -63,6 +67,15 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         let bound = crate::http::serve(address, site.token, control.clone(), quorum - 1).await?;
         tracing::info!(%bound, "HTTP interface");
     }
+    let sites = site.group.group().sites.len();
+    let intruder = match site.harness {
+        Some(harness) if site.group.group().kind != Kind::Production => {
+            harness.listen(control.clone());
+            let seed = site.key.seed().expect("a site's key is a real one");
+            Some(Intruder::new(me, sites, SigningKey::from_seed(*seed)))
+        }
+        _ => None,
+    };
     let daemon = Daemon::start(Parts {
         parameters: parameters(&site.group),
         settings: Settings::default(),
@@ -74,6 +87,7 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         names: names(&site.group),
         data_dir: site.file.data,
         network,
+        intruder,
     })?;
     let running = daemon.run(events, requests);
     tokio::pin!(running, stop);

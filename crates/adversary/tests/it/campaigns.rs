@@ -25,8 +25,16 @@ fn campaign(name: &str, case: Case, seeds: Range<u64>) -> (Statistics, Sometimes
 fn explore() {
     let get = |name: &str, or: u64| std::env::var(name).map_or(or, |v| v.parse().unwrap());
     let (from, to) = (get("FROM", 0), get("TO", 20));
-    let weather = if get("SLEEPER", 0) == 1 { Weather::Sleeper } else { Weather::Storm };
-    let mut case = Case::new(usize::try_from(get("N", 4)).unwrap(), usize::try_from(get("BAD", 0)).unwrap(), weather);
+    let weather = if get("SLEEPER", 0) == 1 {
+        Weather::Sleeper
+    } else {
+        Weather::Storm
+    };
+    let mut case = Case::new(
+        usize::try_from(get("N", 4)).unwrap(),
+        usize::try_from(get("BAD", 0)).unwrap(),
+        weather,
+    );
     if get("LOG", 0) == 1 {
         case.keep_log = true;
         let (mut world, _) = case.world(from);
@@ -58,6 +66,9 @@ fn explore() {
         }
     }
     let spent: Duration = start.elapsed().unwrap();
-    println!("{failures} failures, {spent:?} for {} seeds; {total:?}", to - from);
+    println!(
+        "{failures} failures, {spent:?} for {} seeds; {total:?}",
+        to - from
+    );
     let _ = campaign;
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use maftia_ordering::{CheckpointPolicy, Pacing, Parameters};
 use maftia_replica::{Limits, Settings};
 use maftia_simulator::{
-    BlameSoundness, Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident,
-    LinkModel, Nobody, Plan, PlanOptions, Report, Setup, World,
+    BlameSoundness, Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident, LinkModel,
+    Nobody, Plan, PlanOptions, Report, Setup, World,
 };
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
@@ -47,7 +47,13 @@ fn at_ms(ms: u64) -> Time {
 
 impl Case {
     pub(crate) fn new(n: usize, corrupted: usize, weather: Weather) -> Self {
-        Self { n, corrupted, weather, keys: Keys::Mock, keep_log: false }
+        Self {
+            n,
+            corrupted,
+            weather,
+            keys: Keys::Mock,
+            keep_log: false,
+        }
     }
 
     pub(crate) fn run(self, seed: u64) -> (Result<Report, Box<Failure>>, Sometimes) {
@@ -100,7 +106,11 @@ impl Case {
             },
             pacing: Pacing {
                 idle_interval: ms(dice.between(20, 100)),
-                block_interval_min: if dice.chance(500) { Duration::ZERO } else { ms(5) },
+                block_interval_min: if dice.chance(500) {
+                    Duration::ZERO
+                } else {
+                    ms(5)
+                },
                 ..Pacing::default()
             },
         };
@@ -114,8 +124,19 @@ impl Case {
             replies: 8,
             reply_bytes: 64 * 1024,
         };
-        let image_bytes = if dice.chance(500) { 4 * 1024 } else { 64 * 1024 };
-        Blueprint { parameters, settings: Settings { limits, image_bytes }, keys: self.keys }
+        let image_bytes = if dice.chance(500) {
+            4 * 1024
+        } else {
+            64 * 1024
+        };
+        Blueprint {
+            parameters,
+            settings: Settings {
+                limits,
+                image_bytes,
+            },
+            keys: self.keys,
+        }
     }
 
     fn setup(self, seed: u64, f: usize, corrupted: SiteSet, dice: &mut Dice) -> Setup {
@@ -126,17 +147,28 @@ impl Case {
         };
         let links = match self.weather {
             Weather::Storm => LinkModel::random(carriage, dice),
-            Weather::Sleeper => LinkModel { delay_max: ms(dice.between(1, 5)), carriage, ..LinkModel::PERFECT },
+            Weather::Sleeper => LinkModel {
+                delay_max: ms(dice.between(1, 5)),
+                carriage,
+                ..LinkModel::PERFECT
+            },
         };
         let plan = match self.weather {
             Weather::Storm => self.storm(f, corrupted, dice),
             Weather::Sleeper => self.sleep(corrupted, dice),
         };
-        let slow_per_mille = if self.weather == Weather::Storm { 100 } else { 0 };
+        let slow_per_mille = if self.weather == Weather::Storm {
+            100
+        } else {
+            0
+        };
         Setup {
             links,
             client_links: LinkModel::random(Carriage::Datagram, dice),
-            disks: DiskModel { slow_per_mille, ..DiskModel::ORDINARY },
+            disks: DiskModel {
+                slow_per_mille,
+                ..DiskModel::ORDINARY
+            },
             clocks: ClockModel::FREE_RUNNING,
             plan,
             heal_at: at_ms(12_000),
@@ -164,7 +196,9 @@ impl Case {
 
     /// One correct site is away for four seconds, in one of four ways, and something else crashes.
     fn sleep(self, corrupted: SiteSet, dice: &mut Dice) -> Plan {
-        let f = Resilience::largest(FaultModel::Arbitrary, self.n).unwrap().intruded_max();
+        let f = Resilience::largest(FaultModel::Arbitrary, self.n)
+            .unwrap()
+            .intruded_max();
         let options = PlanOptions {
             crashes: 1..=2,
             ..PlanOptions::quiet(at_ms(50), at_ms(5_500))
@@ -174,22 +208,30 @@ impl Case {
         let site: SiteId = *dice.pick(&awake).unwrap();
         let (at, lasts) = (at_ms(dice.between(200, 1_000)), ms(6_000));
         let incident = match dice.below(if corrupted.len() < f { 4 } else { 3 }) {
-            0 => Incident::Crash { site, down_for: lasts },
-            1 => Incident::Partition { cut: Cut::isolate(site, self.n), lasts },
-            2 => Incident::Pause { site, lasts, inbox: maftia_simulator::Inbox::Dropped },
-            _ => Incident::Wipe { site, down_for: lasts },
+            0 => Incident::Crash {
+                site,
+                down_for: lasts,
+            },
+            1 => Incident::Partition {
+                cut: Cut::isolate(site, self.n),
+                lasts,
+            },
+            2 => Incident::Pause {
+                site,
+                lasts,
+                inbox: maftia_simulator::Inbox::Dropped,
+            },
+            _ => Incident::Wipe {
+                site,
+                down_for: lasts,
+            },
         };
         plan.0.push((at, incident));
         plan.0.sort_by_key(|(at, _)| *at);
         plan
     }
 
-    fn intruder(
-        self,
-        corrupted: SiteSet,
-        blueprint: &Rc<Blueprint>,
-        dice: &mut Dice,
-    ) -> Nobody {
+    fn intruder(self, corrupted: SiteSet, blueprint: &Rc<Blueprint>, dice: &mut Dice) -> Nobody {
         let _ = (corrupted, blueprint, dice);
         Nobody
     }

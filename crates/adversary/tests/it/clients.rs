@@ -66,7 +66,10 @@ impl Clients {
     pub(crate) fn new(book: &Shared, sites: usize, f: usize, load: Load, dice: &mut Dice) -> Self {
         let sessions = (0..load.sessions)
             .map(|index| Session {
-                client: ClientId { key: index / 2, session: index % 2 },
+                client: ClientId {
+                    key: index / 2,
+                    session: index % 2,
+                },
                 incarnation: Incarnation(dice.between(1, 3)),
                 next: Sequence(1),
                 outstanding: BTreeMap::new(),
@@ -99,9 +102,13 @@ impl Clients {
     ) {
         let needed = self.f + 1;
         let mine = |s: &&mut Session| s.client == client && s.incarnation == incarnation;
-        let Some(session) = self.sessions.iter_mut().find(mine) else { return };
+        let Some(session) = self.sessions.iter_mut().find(mine) else {
+            return;
+        };
         for reply in replies {
-            let Some(waiting) = session.outstanding.get_mut(&reply.sequence) else { continue };
+            let Some(waiting) = session.outstanding.get_mut(&reply.sequence) else {
+                continue;
+            };
             let (vote, result) = match &reply.fate {
                 Fate::Executed { position, result } => {
                     ((*position, result_digest(result)), Some(result))
@@ -110,13 +117,20 @@ impl Clients {
                 Fate::Forgotten | Fate::Closed => continue,
             };
             waiting.votes.insert(site, vote);
-            let equal = waiting.votes.values().filter(|other| **other == vote).count();
+            let equal = waiting
+                .votes
+                .values()
+                .filter(|other| **other == vote)
+                .count();
             if let Some(result) = result
                 && waiting.result.is_none()
             {
                 waiting.result = Some(result.clone());
             }
-            let complete = waiting.result.as_ref().is_some_and(|r| result_digest(r) == vote.1);
+            let complete = waiting
+                .result
+                .as_ref()
+                .is_some_and(|r| result_digest(r) == vote.1);
             if equal >= needed && !complete {
                 // A lie was first: only what the quorum agrees on is the result.
                 waiting.result = None;
@@ -127,9 +141,16 @@ impl Clients {
             }
             session.outstanding.remove(&reply.sequence);
             let sequence = reply.sequence;
-            let id = RequestId { client, incarnation, sequence };
+            let id = RequestId {
+                client,
+                incarnation,
+                sequence,
+            };
             let mut book = self.book.borrow_mut();
-            let asked = book.asked.get_mut(&id).expect("what is outstanding was asked");
+            let asked = book
+                .asked
+                .get_mut(&id)
+                .expect("what is outstanding was asked");
             asked.returned = Some((now, vote.0, vote.1));
         }
     }
@@ -163,14 +184,19 @@ impl Clients {
     }
 
     fn is_idle(&self) -> bool {
-        self.sessions.iter().all(|s| s.left == 0 && s.outstanding.is_empty())
+        self.sessions
+            .iter()
+            .all(|s| s.left == 0 && s.outstanding.is_empty())
     }
 
     /// The hostile client: any session, any number, two bodies under one name.
     fn annoy(&mut self, context: &mut Context<'_, Replica>) {
         let mut orders = Vec::new();
         let dice = &mut *context.dice;
-        let client = ClientId { key: HOSTILE, session: u32::try_from(dice.between(0, 5)).unwrap() };
+        let client = ClientId {
+            key: HOSTILE,
+            session: u32::try_from(dice.between(0, 5)).unwrap(),
+        };
         let incarnation = Incarnation(dice.between(0, 3));
         let sequence = match dice.below(6) {
             0 => Sequence(0),
@@ -178,32 +204,58 @@ impl Clients {
             2 => Sequence(u64::MAX),
             _ => Sequence(dice.between(1, 4)),
         };
-        let id = RequestId { client, incarnation, sequence };
+        let id = RequestId {
+            client,
+            incarnation,
+            sequence,
+        };
         let bodies: Vec<Bytes> = (0..dice.between(1, 2))
             .map(|_| {
                 let value = dice.between(0, 1000).to_be_bytes().to_vec();
-                let txn = Txn::default().then(Action::put("z", value)).then(Action::get("z"));
+                let txn = Txn::default()
+                    .then(Action::put("z", value))
+                    .then(Action::get("z"));
                 match dice.below(8) {
                     0 => Bytes::from_static(b"rubbish"),
                     _ => Operation::from(txn).to_bytes(),
                 }
             })
             .collect();
-        let fresh = || Asked { bodies: Vec::new(), called: context.now, returned: None };
+        let fresh = || Asked {
+            bodies: Vec::new(),
+            called: context.now,
+            returned: None,
+        };
         let mut book = self.book.borrow_mut();
-        book.asked.entry(id).or_insert_with(fresh).bodies.extend(bodies.iter().cloned());
+        book.asked
+            .entry(id)
+            .or_insert_with(fresh)
+            .bodies
+            .extend(bodies.iter().cloned());
         let session = client.session;
         for site in SiteId::all(self.sites) {
             let body = dice.pick(&bodies).expect("there is a body").clone();
             let message = match dice.below(4) {
-                0 => ClientMessage::Submit { session, incarnation, requests: vec![(sequence, body)] },
+                0 => ClientMessage::Submit {
+                    session,
+                    incarnation,
+                    requests: vec![(sequence, body)],
+                },
                 1 => {
                     let digests = vec![(sequence, Digest([7; 32])); 3];
-                    ClientMessage::Vouch { session, incarnation, digests }
+                    ClientMessage::Vouch {
+                        session,
+                        incarnation,
+                        digests,
+                    }
                 }
                 _ => {
                     let digests = vec![(sequence, request_digest(&id, &body))];
-                    ClientMessage::Vouch { session, incarnation, digests }
+                    ClientMessage::Vouch {
+                        session,
+                        incarnation,
+                        digests,
+                    }
                 }
             };
             orders.push((site, message));
@@ -225,26 +277,34 @@ impl Orders for Context<'_, Replica> {
 }
 
 impl Session {
-    fn open(
-        &mut self,
-        context: &mut Context<'_, Replica>,
-        sites: usize,
-        f: usize,
-        book: &Shared,
-    ) {
+    fn open(&mut self, context: &mut Context<'_, Replica>, sites: usize, f: usize, book: &Shared) {
         while self.left > 0 && self.outstanding.len() < self.window && self.next_at <= context.now {
             self.left -= 1;
             self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
             let sequence = self.next;
             self.next = sequence.next();
-            let body = if self.left == 0 { everything() } else { operation(context.dice) };
+            let body = if self.left == 0 {
+                everything()
+            } else {
+                operation(context.dice)
+            };
             let (client, incarnation) = (self.client, self.incarnation);
-            let id = RequestId { client, incarnation, sequence };
+            let id = RequestId {
+                client,
+                incarnation,
+                sequence,
+            };
             let home = context.dice.site(sites);
-            let asked =
-                Asked { bodies: vec![body.clone()], called: context.now, returned: None };
+            let asked = Asked {
+                bodies: vec![body.clone()],
+                called: context.now,
+                returned: None,
+            };
             let mut book = book.borrow_mut();
-            assert!(book.asked.insert(id, asked).is_none(), "a name is used once");
+            assert!(
+                book.asked.insert(id, asked).is_none(),
+                "a name is used once"
+            );
             book.sometimes.requests += 1;
             let deadline = context.now + self.patience;
             let waiting = Outstanding {
@@ -270,18 +330,38 @@ impl Session {
         waiting: &Outstanding,
     ) {
         let (client, incarnation) = (self.client, self.incarnation);
-        let id = RequestId { client, incarnation, sequence };
+        let id = RequestId {
+            client,
+            incarnation,
+            sequence,
+        };
         let (session, key) = (client.session, client.key);
         let requests = vec![(sequence, waiting.body.clone())];
         context.orders_of(
             waiting.home,
             key,
-            ClientMessage::Submit { session, incarnation, requests },
+            ClientMessage::Submit {
+                session,
+                incarnation,
+                requests,
+            },
         );
         let digest = request_digest(&id, &waiting.body);
-        for site in SiteId::all(sites).cycle().skip(waiting.home.index() + 1).take(2 * f) {
+        for site in SiteId::all(sites)
+            .cycle()
+            .skip(waiting.home.index() + 1)
+            .take(2 * f)
+        {
             let digests = vec![(sequence, digest)];
-            context.orders_of(site, key, ClientMessage::Vouch { session, incarnation, digests });
+            context.orders_of(
+                site,
+                key,
+                ClientMessage::Vouch {
+                    session,
+                    incarnation,
+                    digests,
+                },
+            );
         }
     }
 
@@ -325,7 +405,12 @@ impl Session {
 
 impl Environment<Replica> for Clients {
     fn on_output(&mut self, context: &mut Context<'_, Replica>, site: SiteId, output: Output) {
-        if let Output::Replies { client, incarnation, replies } = output {
+        if let Output::Replies {
+            client,
+            incarnation,
+            replies,
+        } = output
+        {
             self.on_replies(context.now, site, client, incarnation, &replies);
         }
     }
@@ -348,7 +433,11 @@ impl Environment<Replica> for Clients {
         let waiting: Vec<_> = self
             .sessions
             .iter()
-            .flat_map(|s| s.outstanding.iter().map(|(q, o)| (s.client, s.incarnation, *q, o.tries)))
+            .flat_map(|s| {
+                s.outstanding
+                    .iter()
+                    .map(|(q, o)| (s.client, s.incarnation, *q, o.tries))
+            })
             .collect();
         format!("replies to {waiting:?}")
     }
@@ -356,7 +445,12 @@ impl Environment<Replica> for Clients {
 
 fn everything() -> Bytes {
     let interval = Interval::all();
-    let range = Range { interval, after: None, limit: 1000, keys_only: false };
+    let range = Range {
+        interval,
+        after: None,
+        limit: 1000,
+        keys_only: false,
+    };
     Operation::from(range).to_bytes()
 }
 
@@ -369,16 +463,25 @@ fn operation(dice: &mut Dice) -> Bytes {
     match dice.below(10) {
         0..=3 => {
             let (key, value) = (one.into(), value.into());
-            let put = Action::Put { key, value, previous: dice.chance(500) };
+            let put = Action::Put {
+                key,
+                value,
+                previous: dice.chance(500),
+            };
             Operation::from(put).to_bytes()
         }
         4..=6 => Operation::get(one).to_bytes(),
         7 => {
-            let delete = Action::Delete { key: one.into(), previous: dice.chance(500) };
+            let delete = Action::Delete {
+                key: one.into(),
+                previous: dice.chance(500),
+            };
             Operation::from(delete).to_bytes()
         }
         _ => {
-            let relation = *dice.pick(&[Relation::Equal, Relation::Greater, Relation::NotEqual]).unwrap();
+            let relation = *dice
+                .pick(&[Relation::Equal, Relation::Greater, Relation::NotEqual])
+                .unwrap();
             let target = match dice.below(3) {
                 0 => Target::Version(dice.between(0, 2)),
                 1 => Target::CreateRevision(0),

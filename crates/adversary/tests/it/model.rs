@@ -15,7 +15,10 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        Self { entries: BTreeMap::new(), revision: 1 }
+        Self {
+            entries: BTreeMap::new(),
+            revision: 1,
+        }
     }
 
     /// What the store answers to these bytes, encoded.
@@ -25,7 +28,10 @@ impl Model {
                 let next = self.revision + 1;
                 let (outcome, changed) = self.act(&action, next);
                 self.revision += u64::from(changed);
-                Response::Action { revision: self.revision, outcome }
+                Response::Action {
+                    revision: self.revision,
+                    outcome,
+                }
             }
             Ok(Operation::Txn(txn)) => self.transact(&txn),
             Err(_) => Response::Refused(maftia_activity::kv::Refusal::Malformed),
@@ -54,7 +60,11 @@ impl Model {
             }
         });
         let next = self.revision + 1;
-        let branch = if succeeded { &txn.success } else { &txn.failure };
+        let branch = if succeeded {
+            &txn.success
+        } else {
+            &txn.failure
+        };
         let mut changed = false;
         let mut outcomes = Vec::new();
         for action in branch {
@@ -63,13 +73,21 @@ impl Model {
             changed |= change;
         }
         self.revision += u64::from(changed);
-        Response::Txn { revision: self.revision, succeeded, outcomes }
+        Response::Txn {
+            revision: self.revision,
+            succeeded,
+            outcomes,
+        }
     }
 
     fn act(&mut self, action: &Action, next: u64) -> (Outcome, bool) {
         match action {
             Action::Get { key } => (Outcome::Get(self.entries.get(key).cloned()), false),
-            Action::Put { key, value, previous } => {
+            Action::Put {
+                key,
+                value,
+                previous,
+            } => {
                 let old = self.entries.get(key).cloned();
                 let entry = KeyValue {
                     key: key.clone(),
@@ -84,7 +102,13 @@ impl Model {
             Action::Delete { key, previous } => {
                 let old = self.entries.remove(key);
                 let deleted = old.is_some();
-                (Outcome::Delete { deleted, previous: old.filter(|_| *previous) }, deleted)
+                (
+                    Outcome::Delete {
+                        deleted,
+                        previous: old.filter(|_| *previous),
+                    },
+                    deleted,
+                )
             }
             Action::Range(range) => {
                 assert!(range.interval.end.is_none() && range.after.is_none() && !range.keys_only);

@@ -23,7 +23,10 @@ pub(crate) struct TotalOrder {
 
 impl TotalOrder {
     pub(crate) fn new(book: &Shared) -> Self {
-        Self { book: book.clone(), places: BTreeMap::new() }
+        Self {
+            book: book.clone(),
+            places: BTreeMap::new(),
+        }
     }
 
     fn executed(&mut self, id: RequestId, position: u64, digest: Digest) -> Result<(), Violation> {
@@ -52,8 +55,17 @@ impl Property<Replica> for TotalOrder {
     }
 
     fn observe(&mut self, _: Time, seen: &Seen<'_>) -> Result<(), Violation> {
-        let Observation::Output { output, .. } = seen else { return Ok(()) };
-        let Output::Replies { client, incarnation, replies } = output else { return Ok(()) };
+        let Observation::Output { output, .. } = seen else {
+            return Ok(());
+        };
+        let Output::Replies {
+            client,
+            incarnation,
+            replies,
+        } = output
+        else {
+            return Ok(());
+        };
         for reply in replies {
             let (position, digest) = match &reply.fate {
                 Fate::Executed { position, result } => (*position, result_digest(result)),
@@ -61,7 +73,15 @@ impl Property<Replica> for TotalOrder {
                 Fate::Forgotten | Fate::Closed => continue,
             };
             let (client, incarnation, sequence) = (*client, *incarnation, reply.sequence);
-            self.executed(RequestId { client, incarnation, sequence }, position, digest)?;
+            self.executed(
+                RequestId {
+                    client,
+                    incarnation,
+                    sequence,
+                },
+                position,
+                digest,
+            )?;
         }
         Ok(())
     }
@@ -77,7 +97,11 @@ impl Property<Replica> for TotalOrder {
                 return Err(Violation::new("total order", text));
             }
             let last = alive.entry(id.client).or_insert((id.incarnation, 0));
-            let next = if last.0 == id.incarnation { last.1 + 1 } else { 1 };
+            let next = if last.0 == id.incarnation {
+                last.1 + 1
+            } else {
+                1
+            };
             // Sessions of the hostile client expire and begin again.
             if id.client.key != HOSTILE && (id.incarnation < last.0 || id.sequence.0 != next) {
                 let text = format!("{id:?} was executed after {last:?}");
@@ -166,11 +190,18 @@ pub(crate) struct Signed {
 
 impl Signed {
     pub(crate) fn new(book: &Shared) -> Self {
-        Self { book: book.clone(), ..Self::default() }
+        Self {
+            book: book.clone(),
+            ..Self::default()
+        }
     }
 
     fn block(&mut self, block: &maftia_ordering::Block) -> Result<(), Violation> {
-        let BlockRef { author, round, digest } = block.reference();
+        let BlockRef {
+            author,
+            round,
+            digest,
+        } = block.reference();
         match self.blocks.insert((author, round), digest) {
             Some(before) if before == digest => return Ok(()),
             Some(before) => {
@@ -190,7 +221,10 @@ impl Signed {
         if let Some(vote) = header.checkpoint_vote {
             let known = *self.checkpoints.entry(vote.index).or_insert(vote.digest);
             if known != vote.digest {
-                let text = format!("checkpoint {} is {known:?} and {:?}", vote.index, vote.digest);
+                let text = format!(
+                    "checkpoint {} is {known:?} and {:?}",
+                    vote.index, vote.digest
+                );
                 return Err(Violation::new("state agreement", text));
             }
         }
@@ -229,7 +263,10 @@ pub(crate) struct Sanity {
 
 impl Sanity {
     pub(crate) fn new(corrupted: SiteSet, book: &Shared) -> Self {
-        Self { corrupted, book: book.clone() }
+        Self {
+            corrupted,
+            book: book.clone(),
+        }
     }
 }
 
@@ -241,10 +278,16 @@ impl Property<Replica> for Sanity {
     fn observe(&mut self, _: Time, seen: &Seen<'_>) -> Result<(), Violation> {
         let book = &mut *self.book.borrow_mut();
         match seen {
-            Observation::Recorded { record: Record::Image(_), .. } => book.sometimes.images += 1,
+            Observation::Recorded {
+                record: Record::Image(_),
+                ..
+            } => book.sometimes.images += 1,
             Observation::Output { site, output } => match output {
                 Output::Alarm(alarm) => {
-                    return Err(Violation::new("no alarm", format!("{site}: {}", alarm.text)));
+                    return Err(Violation::new(
+                        "no alarm",
+                        format!("{site}: {}", alarm.text),
+                    ));
                 }
                 Output::Convicted(culprit) if !self.corrupted.contains(*culprit) => {
                     let text = format!("{site} convicts the correct site {culprit}");
@@ -255,7 +298,10 @@ impl Property<Replica> for Sanity {
                     return Err(Violation::new("state agreement", text));
                 }
                 Output::LostTail => {
-                    return Err(Violation::new("no lost tail", format!("{site} lost its tail")));
+                    return Err(Violation::new(
+                        "no lost tail",
+                        format!("{site} lost its tail"),
+                    ));
                 }
                 Output::Convicted(_) => book.sometimes.convictions += 1,
                 Output::Installed { .. } => book.sometimes.transfers += 1,
@@ -303,7 +349,10 @@ impl Convergence {
             rounds: Round(rounds),
             healed: false,
             floor: 0,
-            sites: correct.iter().map(|site| (*site, nothing.clone())).collect(),
+            sites: correct
+                .iter()
+                .map(|site| (*site, nothing.clone()))
+                .collect(),
         }
     }
 }
@@ -317,10 +366,17 @@ impl Property<Replica> for Convergence {
         match seen {
             Observation::Healed => {
                 self.healed = true;
-                self.floor = self.sites.values().map(|site| site.commit).max().unwrap_or(0);
+                self.floor = self
+                    .sites
+                    .values()
+                    .map(|site| site.commit)
+                    .max()
+                    .unwrap_or(0);
             }
             Observation::Stepped { site, replica } => {
-                let Some(reached) = self.sites.get_mut(site) else { return Ok(()) };
+                let Some(reached) = self.sites.get_mut(site) else {
+                    return Ok(());
+                };
                 reached.commit = replica.engine().frontier().index;
                 reached.tip = replica.engine().dag().tip();
                 if self.healed {
@@ -336,7 +392,12 @@ impl Property<Replica> for Convergence {
     }
 
     fn done(&self) -> bool {
-        let executed = self.book.borrow().executed.last_key_value().map_or(0, |(p, _)| *p);
+        let executed = self
+            .book
+            .borrow()
+            .executed
+            .last_key_value()
+            .map_or(0, |(p, _)| *p);
         self.sites.values().all(|site| {
             site.tip >= self.rounds
                 && (!self.healed
@@ -351,7 +412,12 @@ impl Property<Replica> for Convergence {
     }
 
     fn finish(&mut self, _: Time) -> Result<(), Violation> {
-        let rounds = self.sites.values().map(|site| site.tip.0).max().unwrap_or(0);
+        let rounds = self
+            .sites
+            .values()
+            .map(|site| site.tip.0)
+            .max()
+            .unwrap_or(0);
         self.book.borrow_mut().sometimes.rounds += rounds;
         Ok(())
     }

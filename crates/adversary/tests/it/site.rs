@@ -50,8 +50,14 @@ impl Subject for Site {
     /// is a lost log; one that has been written to again tells by itself how far it had come.
     fn boot(&mut self, boot: Boot<'_, Record>) -> (Replica, Step<Replica>) {
         let n = self.0.sites();
-        let image = boot.records.iter().rposition(|r| matches!(r, Record::Image(_)));
-        let log = boot.records.get(image.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let image = boot
+            .records
+            .iter()
+            .rposition(|r| matches!(r, Record::Image(_)));
+        let log = boot
+            .records
+            .get(image.map_or(0, |at| at + 1)..)
+            .unwrap_or_default();
         let image = image.and_then(|at| match &boot.records[at] {
             Record::Image(image) => Some(Restored::from_chunks(image.chunks().collect()).unwrap()),
             Record::Ordering(_) => None,
@@ -76,8 +82,15 @@ impl Subject for Site {
         };
         let parameters = self.0.parameters.clone();
         let machine = Box::new(Store::default());
-        Replica::boot(parameters, self.0.settings, identity, machine, disk, boot.now)
-            .expect("an image that this program wrote decodes")
+        Replica::boot(
+            parameters,
+            self.0.settings,
+            identity,
+            machine,
+            disk,
+            boot.now,
+        )
+        .expect("an image that this program wrote decodes")
     }
 
     fn fingerprint(&self, item: Item<'_, Replica>) -> u64 {
@@ -88,7 +101,9 @@ impl Subject for Site {
                 of_digest(&block.digest())
             }
             Item::Record(Record::Ordering(record)) => fingerprint_of_debug(record),
-            Item::Output(Output::Replies { client, replies, .. }) => {
+            Item::Output(Output::Replies {
+                client, replies, ..
+            }) => {
                 let last = replies.last().map_or(0, |reply| reply.sequence.0);
                 u64::from(client.key) << 48 | u64::from(client.session) << 32 | last
             }
@@ -105,7 +120,11 @@ impl Subject for Site {
         match item {
             Item::Message(message) => describe_message(message),
             Item::Record(Record::Ordering(maftia_ordering::Record::Block { block, payload })) => {
-                format!("{:?} {:?}", block.reference(), payload.as_ref().map(|p| p.len()))
+                format!(
+                    "{:?} {:?}",
+                    block.reference(),
+                    payload.as_ref().map(|p| p.len())
+                )
             }
             Item::Record(record) => format!("{record:?}"),
             Item::Output(output) => format!("{output:?}"),
@@ -115,7 +134,11 @@ impl Subject for Site {
 }
 
 fn of_digest(digest: &Digest) -> u64 {
-    digest.as_bytes().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    digest
+        .as_bytes()
+        .iter()
+        .take(8)
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 fn of_message(message: &Message) -> u64 {
@@ -140,5 +163,7 @@ fn describe_message(message: &Message) -> String {
 
 /// The sites of a group of `n` that are not in `corrupted`.
 pub(crate) fn correct(n: usize, corrupted: maftia_types::SiteSet) -> Vec<SiteId> {
-    SiteId::all(n).filter(|site| !corrupted.contains(*site)).collect()
+    SiteId::all(n)
+        .filter(|site| !corrupted.contains(*site))
+        .collect()
 }

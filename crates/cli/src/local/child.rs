@@ -33,7 +33,8 @@ impl SiteProcess {
             .map_err(|error| fail("open the log of", error))?;
         let (ours, theirs) =
             UnixStream::pair().map_err(|error| fail("make a channel to", error))?;
-        let program = std::env::current_exe().map_err(|error| fail("find the program of", error))?;
+        let program =
+            std::env::current_exe().map_err(|error| fail("find the program of", error))?;
         let child = Command::new(program)
             .args(["site", "run", "--harness", "--config"])
             .arg(dir.site_config(name))
@@ -49,7 +50,10 @@ impl SiteProcess {
             fs::write(pid_path(dir, name), pid.to_string())
                 .map_err(|error| fail("note the process of", error))?;
         }
-        Ok(Self { child, channel: ours })
+        Ok(Self {
+            child,
+            channel: ours,
+        })
     }
 
     /// The process id, unless it has ended.
@@ -64,14 +68,21 @@ impl SiteProcess {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) -> Result<(), String> {
-        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        let pid = self
+            .pid()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(Pid::from_raw);
         let pid = pid.ok_or("the process has ended")?;
         kill_process(pid, signal).map_err(|error| error.to_string())
     }
 
     /// Resolves when the process has ended, with its exit code, if it had one.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
-        self.child.wait().await.ok().and_then(|status| status.code())
+        self.child
+            .wait()
+            .await
+            .ok()
+            .and_then(|status| status.code())
     }
 
     /// Ends the process in good order, or by force.
@@ -79,7 +90,10 @@ impl SiteProcess {
         // A process that has ended already has stopped.
         let _ = self.signal(Signal::CONT);
         let _ = self.signal(Signal::TERM);
-        if tokio::time::timeout(STOP_PATIENCE, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(STOP_PATIENCE, self.child.wait())
+            .await
+            .is_err()
+        {
             let _ = self.child.kill().await;
         }
     }
@@ -96,8 +110,12 @@ fn pid_path(dir: &GroupDir, name: &str) -> PathBuf {
 /// Kills what is left of an earlier run in this folder, such as a site that was paused when its
 /// supervisor was killed.
 pub(crate) fn kill_leftover(dir: &GroupDir, name: &str) {
-    let pid = fs::read_to_string(pid_path(dir, name)).ok().and_then(|text| text.parse().ok());
-    let Some(pid) = pid.and_then(Pid::from_raw) else { return };
+    let pid = fs::read_to_string(pid_path(dir, name))
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let Some(pid) = pid.and_then(Pid::from_raw) else {
+        return;
+    };
     let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
     let config = dir.site_config(name);
     let ours = String::from_utf8_lossy(&command).contains(&*config.to_string_lossy());

@@ -69,7 +69,12 @@ impl Orders {
         lasting: Option<Duration>,
     ) -> Result<(), Failure> {
         let (done, answer) = oneshot::channel();
-        let order = Order::Attack { what, site: site.to_owned(), lasting, done };
+        let order = Order::Attack {
+            what,
+            site: site.to_owned(),
+            lasting,
+            done,
+        };
         let sent = self.0.send(order).await.is_ok();
         match answer.await {
             Ok(Ok(())) if sent => Ok(()),
@@ -82,7 +87,11 @@ impl Orders {
     pub(crate) async fn pids(&self) -> Vec<(String, Option<u32>)> {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.send(Order::Pids(reply)).await.is_ok();
-        if sent { answer.await.unwrap_or_default() } else { Vec::new() }
+        if sent {
+            answer.await.unwrap_or_default()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Stops all sites.

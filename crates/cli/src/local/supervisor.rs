@@ -41,10 +41,7 @@ struct Supervised {
 }
 
 /// Starts all sites and a task that watches them.
-pub(crate) fn start(
-    dir: &GroupDir,
-    names: &[String],
-) -> Result<(Orders, JoinHandle<()>), Failure> {
+pub(crate) fn start(dir: &GroupDir, names: &[String]) -> Result<(Orders, JoinHandle<()>), Failure> {
     let (sender, orders) = mpsc::channel(16);
     let mut sites = BTreeMap::new();
     for name in names {
@@ -59,7 +56,11 @@ pub(crate) fn start(
         };
         sites.insert(name.clone(), site);
     }
-    let supervisor = Supervisor { dir: dir.clone(), sites, orders };
+    let supervisor = Supervisor {
+        dir: dir.clone(),
+        sites,
+        orders,
+    };
     Ok((Orders(sender), tokio::spawn(supervisor.run())))
 }
 
@@ -87,13 +88,21 @@ impl Supervisor {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Attack { what, site, lasting, done } => {
+            Order::Attack {
+                what,
+                site,
+                lasting,
+                done,
+            } => {
                 // Whoever asked may be gone.
                 let _ = done.send(self.attack(what, &site, lasting));
             }
             Order::Pids(reply) => {
                 let pid = |site: &Supervised| site.process.as_ref().and_then(SiteProcess::pid);
-                let pids = self.sites.iter().map(|(name, site)| (name.clone(), pid(site)));
+                let pids = self
+                    .sites
+                    .iter()
+                    .map(|(name, site)| (name.clone(), pid(site)));
                 let _ = reply.send(pids.collect());
             }
             Order::Stop(_) => {}
@@ -109,7 +118,10 @@ impl Supervisor {
         let known: Vec<&String> = self.sites.keys().collect();
         let unknown = format!("there is no site `{name}`; sites are {known:?}");
         let site = self.sites.get_mut(name).ok_or(unknown)?;
-        let process = site.process.as_mut().ok_or(format!("site {name} is not running"))?;
+        let process = site
+            .process
+            .as_mut()
+            .ok_or(format!("site {name} is not running"))?;
         let ends = |after: Duration| Some((Instant::now() + after, what));
         match what {
             Attack::Kill => process.signal(Signal::KILL)?,
@@ -117,9 +129,14 @@ impl Supervisor {
                 process.signal(Signal::STOP)?;
                 site.relief = ends(lasting.unwrap_or(PAUSE_DEFAULT));
             }
-            Attack::None | Attack::Silence | Attack::Equivocate | Attack::ForgeReplies
+            Attack::None
+            | Attack::Silence
+            | Attack::Equivocate
+            | Attack::ForgeReplies
             | Attack::EquivocateAndForge => {
-                process.tell(what.name()).map_err(|error| error.to_string())?;
+                process
+                    .tell(what.name())
+                    .map_err(|error| error.to_string())?;
                 site.relief = lasting.and_then(ends);
             }
         }
@@ -128,7 +145,9 @@ impl Supervisor {
     }
 
     fn on_end(&mut self, name: &str, code: Option<i32>) {
-        let Some(site) = self.sites.get_mut(name) else { return };
+        let Some(site) = self.sites.get_mut(name) else {
+            return;
+        };
         site.process = None;
         site.relief = None;
         if matches!(code, Some(EXIT_DISK | EXIT_ALARM)) {
@@ -137,7 +156,11 @@ impl Supervisor {
             return;
         }
         let healthy = site.started.elapsed() >= HEALTHY_AFTER;
-        site.backoff = if healthy { RESTART_MIN } else { (site.backoff * 2).min(RESTART_MAX) };
+        site.backoff = if healthy {
+            RESTART_MIN
+        } else {
+            (site.backoff * 2).min(RESTART_MAX)
+        };
         site.restart_at = Some(Instant::now() + site.backoff);
         tracing::info!(site = name, code, again_in = ?site.backoff, "the site ended");
     }
@@ -172,13 +195,21 @@ impl Supervisor {
 
     fn next_due(&self) -> Option<Instant> {
         let relief = |site: &Supervised| site.relief.map(|(at, _)| at);
-        self.sites.values().flat_map(|site| [site.restart_at, relief(site)]).flatten().min()
+        self.sites
+            .values()
+            .flat_map(|site| [site.restart_at, relief(site)])
+            .flatten()
+            .min()
     }
 
     async fn stop(&mut self) {
-        let processes = self.sites.values_mut().filter_map(|site| site.process.take());
-        let stopping: Vec<_> =
-            processes.map(|process| tokio::spawn(process.stop())).collect();
+        let processes = self
+            .sites
+            .values_mut()
+            .filter_map(|site| site.process.take());
+        let stopping: Vec<_> = processes
+            .map(|process| tokio::spawn(process.stop()))
+            .collect();
         for stopped in stopping {
             // Stopping does not panic; if it did, the process is killed on drop.
             let _ = stopped.await;

@@ -1,0 +1,69 @@
+//! The channel over which `demo` and `dev` make a site misbehave on purpose.
+//!
+//! A plain `site run` cannot switch it on. It needs all three: the hidden flag, a group of kind
+//! `demo` or `dev`, and a socket as standard input whose other end was made by the parent process.
+
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use maftia_adversary::Behaviour;
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::getppid;
+use tokio::sync::mpsc;
+
+use crate::control::Control;
+
+/// The inherited channel.
+#[derive(Debug)]
+pub struct Harness(UnixStream);
+
+/// Why standard input is not a channel that the parent process made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoHarness {
+    /// Standard input is a file, a terminal or a pipe.
+    #[error("standard input is not a socket")]
+    NotASocket(#[source] io::Error),
+    /// Somebody else made the socket.
+    #[error("the socket on standard input was not made by the parent process")]
+    NotFromParent,
+}
+
+impl Harness {
+    /// Takes the channel from standard input.
+    ///
+    /// # Errors
+    /// [`NoHarness`].
+    pub fn inherit() -> Result<Self, NoHarness> {
+        let not_a_socket = NoHarness::NotASocket;
+        let fd = io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(not_a_socket)?;
+        let peer = socket_peercred(&fd).map_err(|error| not_a_socket(error.into()))?;
+        if Some(peer.pid) != getppid() {
+            return Err(NoHarness::NotFromParent);
+        }
+        Ok(Self(UnixStream::from(fd)))
+    }
+
+    /// Reads orders on a thread of its own. When the parent is gone, the site stops.
+    pub(crate) fn listen(self, control: mpsc::Sender<Control>) {
+        let work = move || {
+            for line in BufReader::new(self.0).lines() {
+                let behaviour = line.ok().and_then(|line| Behaviour::parse(line.trim()));
+                let Some(behaviour) = behaviour else { break };
+                if control.blocking_send(Control::Behave(behaviour)).is_err() {
+                    return;
+                }
+            }
+            // If the loop is gone, the site has stopped already.
+            let _ = control.blocking_send(Control::Stop);
+        };
+        std::thread::Builder::new()
+            .name("harness".into())
+            .spawn(work)
+            .expect("the system can start a thread");
+    }
+}
