@@ -98,7 +98,7 @@ impl Engine {
         }
         self.last_own = block.round();
         if self.standing == Standing::Active {
-            self.standing = self.fresh_recovery();
+            self.begin_recovery(step);
             step.outputs.push(Output::LostTail {
                 round: block.round(),
             });
@@ -168,7 +168,8 @@ impl Engine {
     }
 
     /// Whether all parents are accepted or exempt and the payload is here or not needed. Wants what
-    /// is missing, within the novelty budget (correction 7).
+    /// is missing: beyond the novelty budget only what the next rounds need, so that a gap which the
+    /// range synchroniser does not see cannot starve the site (correction 7).
     fn is_complete(&mut self, now: Time, reference: &BlockRef) -> bool {
         let Some(waiting) = self.suspended.get(reference) else {
             return false;
@@ -176,6 +177,7 @@ impl Engine {
         let (block, from) = (Arc::clone(&waiting.block), waiting.from);
         let mut complete = true;
         let deferred = self.suspended.len() > self.parameters.resilience.novelty_budget();
+        let near = self.dag.tip().next();
         let at = now + self.parameters.pacing.fetch_delay;
         let has_payload = waiting.payload.is_some();
         for parent in &block.header().parents {
@@ -184,7 +186,7 @@ impl Engine {
             }
             complete = false;
             self.suspended.wait_for(*parent, *reference);
-            if !deferred && !self.suspended.contains(parent) {
+            if (!deferred || parent.round <= near) && !self.suspended.contains(parent) {
                 self.suspended.want(*parent, false, from, at);
             }
         }

@@ -1,11 +1,13 @@
 //! Starting an engine: from nothing, from a snapshot and a log, or after the log was lost.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use maftia_crypto::{Envelope, PublicKey, SigningKey};
 use maftia_protocol::{Step, Target};
 use maftia_types::{Round, SiteId, SiteSet, Time};
 
+use crate::block::BlockRef;
 use crate::committer::Committer;
 use crate::dag::Dag;
 use crate::draft::Draft;
@@ -47,7 +49,7 @@ pub struct Boot {
 
 impl Engine {
     /// Rebuilds the state from what the disk held. The step re-delivers the commits above the
-    /// snapshot; it carries no records and no messages.
+    /// snapshot; it carries no messages, and a record only if the log was lost.
     ///
     /// # Panics
     /// If `identity` does not fit the parameters.
@@ -79,16 +81,18 @@ impl Engine {
             own_unsettled: 0,
             boot_nonce: boot.nonce,
             sync: crate::synchroniser::Sync::default(),
+            served_from: Round(0),
             halted: false,
             me: identity.me,
             key: identity.key,
             keys: identity.keys,
             parameters,
         };
+        engine.served_from = engine.lowest_open();
         let mut step = Step::none();
         engine.replay(boot.records);
         if boot.lost {
-            engine.standing = engine.fresh_recovery();
+            engine.begin_recovery(&mut step);
         }
         if let Err(alarm) = engine.settle(now, &mut step) {
             engine.halted = true;
@@ -99,7 +103,7 @@ impl Engine {
     }
 
     fn replay(&mut self, records: Vec<Record>) {
-        let mut floor = Round(0);
+        let (mut floor, mut recovering) = (Round(0), false);
         for record in records {
             match record {
                 Record::Block { block, payload } => {
@@ -117,10 +121,17 @@ impl Engine {
                         self.peers.has_seen(&self.dag, &block);
                     }
                 }
-                Record::Floor(round) => floor = floor.max(round),
+                Record::Floor(round) => {
+                    floor = floor.max(round);
+                    recovering = false;
+                }
+                Record::Recovering => recovering = true,
             }
         }
-        if floor > self.last_own {
+        if recovering {
+            self.last_own = floor.max(self.last_own);
+            self.standing = self.fresh_recovery();
+        } else if floor > self.last_own {
             self.standing = Standing::Returning { floor, lost: true };
         }
     }
@@ -137,6 +148,7 @@ impl Engine {
         self.suspended = Suspended::default();
         self.unsettled_payloads = 0;
         self.own_unsettled = 0;
+        self.served_from = self.lowest_open();
         if self.standing == Standing::Active {
             self.standing = Standing::Returning {
                 floor: self.last_own,
@@ -147,18 +159,29 @@ impl Engine {
         self.arm(now);
     }
 
-    /// The retained blocks, as records, for a snapshot: payloads only where they may still be
-    /// delivered.
-    pub fn window(&self) -> Vec<Record> {
-        let retained = self.dag.from(self.dag.base().max(Round(1)));
-        let blocks = retained.filter(|entry| !self.is_exempt(&entry.block.reference()));
-        let mut records: Vec<Record> = blocks
+    /// The retained blocks that a start from `frontier` needs, as records: payloads only where that
+    /// frontier has not delivered them.
+    pub fn window(&self, frontier: &Frontier) -> Vec<Record> {
+        let horizon = self.parameters.acceptance_horizon(frontier.settled);
+        let lowest = horizon.map_or(Round(1), Round::next);
+        let cut = self.parameters.delivery_cut(frontier.leader_round);
+        let delivered: BTreeSet<&BlockRef> = frontier.delivered.iter().collect();
+        let open = |block: &BlockRef| block.round > cut && !delivered.contains(block);
+        let mut records: Vec<Record> = self
+            .dag
+            .from(lowest)
             .map(|entry| Record::Block {
                 block: Arc::clone(&entry.block),
-                payload: entry.payload.clone().filter(|_| !entry.delivered),
+                payload: entry
+                    .payload
+                    .clone()
+                    .filter(|_| open(&entry.block.reference())),
             })
             .collect();
         records.push(Record::Floor(self.floor()));
+        if matches!(self.standing, Standing::Recovering { .. }) {
+            records.push(Record::Recovering);
+        }
         records
     }
 
@@ -170,7 +193,13 @@ impl Engine {
         }
     }
 
-    pub(crate) const fn fresh_recovery(&self) -> Standing {
+    /// The log is lost, in whole or at its end: from now on this site asks before it signs.
+    pub(crate) fn begin_recovery(&mut self, step: &mut Step<Self>) {
+        self.standing = self.fresh_recovery();
+        step.records.push(Record::Recovering);
+    }
+
+    const fn fresh_recovery(&self) -> Standing {
         Standing::Recovering {
             nonce: self.boot_nonce,
             answers: std::collections::BTreeMap::new(),
@@ -226,7 +255,8 @@ impl Engine {
                 self.standing.note_answer(from, statement.highest);
                 self.finish_recovery(step);
             }
-            Some(_) => step.blame(from, Misbehaviour::Unsolicited),
+            // To an earlier question of ours, before another crash: late, not wrong.
+            Some(_) => {}
             None => step.blame(from, Misbehaviour::BadRecoveryAnswer),
         }
     }

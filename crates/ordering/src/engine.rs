@@ -45,6 +45,8 @@ pub struct Engine {
     pub(crate) own_unsettled: usize,
     pub(crate) boot_nonce: u64,
     pub(crate) sync: crate::synchroniser::Sync,
+    /// The lowest round whose blocks are still here with their payloads.
+    pub(crate) served_from: Round,
     pub(crate) halted: bool,
 }
 
@@ -234,10 +236,18 @@ impl Engine {
         self.dag.prune(base.min(needed));
     }
 
-    /// Forgets the payloads of blocks delivered below `round`: only a site that asks for them by
-    /// name would still want them, and it can take a checkpoint.
-    pub fn drop_payloads(&mut self, below: Round) {
-        self.dag.drop_payloads(below);
+    /// Forgets the payloads that a site which starts from `checkpoint` does not need: those of
+    /// blocks at or below its delivery cut. One that is further behind takes the checkpoint.
+    pub fn drop_payloads(&mut self, checkpoint: &Frontier) {
+        let kept = self.parameters.delivery_cut(checkpoint.leader_round).next();
+        self.dag.drop_payloads(kept);
+        self.served_from = self.served_from.max(kept);
+    }
+
+    /// The lowest round of which this site may still deliver a block.
+    pub(crate) fn lowest_open(&self) -> Round {
+        let leader = self.linearizer.frontier().leader_round;
+        self.parameters.delivery_cut(leader).next()
     }
 
     pub(crate) fn was_delivered(&self, reference: &BlockRef) -> bool {

@@ -54,7 +54,7 @@ pub enum Message {
 pub struct Knowledge {
     /// Per author, the highest round of an accepted block.
     pub tips: Vec<Round>,
-    /// The lowest round that is still served.
+    /// The lowest round whose blocks are still served with their payloads.
     pub base: Round,
     /// The last settled slot.
     pub settled: Round,

@@ -89,11 +89,8 @@ impl Peers {
         self.peers.get(peer.index()).map_or(Round(0), |p| p.claimed)
     }
 
-    /// How many peers serve nothing at or below `round` any more.
+    /// How many peers do not serve `round` any more.
     pub(crate) fn beyond(&self, round: Round) -> usize {
-        self.peers
-            .iter()
-            .filter(|peer| peer.base > round.next())
-            .count()
+        self.peers.iter().filter(|peer| peer.base > round).count()
     }
 }

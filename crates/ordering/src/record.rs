@@ -20,6 +20,9 @@ pub enum Record {
     },
     /// Never again a block at this round or below: outcome of a recovery from amnesia.
     Floor(Round),
+    /// The log was lost or lost its tail: no own block until a later [`Record::Floor`]. Without it
+    /// a crash in the middle of a recovery would look like an ordinary restart.
+    Recovering,
 }
 
 impl Wire for Record {
@@ -37,6 +40,7 @@ impl Wire for Record {
                 writer.u8(1);
                 writer.round(*round);
             }
+            Self::Recovering => writer.u8(2),
         }
     }
 
@@ -51,6 +55,7 @@ impl Wire for Record {
                 Ok(Self::Block { block, payload })
             }
             1 => Ok(Self::Floor(reader.round()?)),
+            2 => Ok(Self::Recovering),
             _ => Err(DecodeError::Invalid { field: "record" }),
         }
     }

@@ -78,7 +78,7 @@ impl Engine {
         let settled = self.committer.settled();
         Message::Knowledge(Knowledge {
             tips,
-            base: self.dag.base(),
+            base: self.served_from,
             settled,
             ask,
         })
@@ -103,7 +103,7 @@ impl Engine {
             self.ask_range(now, from, step);
         }
         self.arm(now);
-        if self.peers.beyond(self.dag.tip()) >= self.parameters.resilience.one_correct() {
+        if self.peers.beyond(self.lowest_open()) >= self.parameters.resilience.one_correct() {
             step.outputs.push(Output::Behind);
         }
     }
@@ -121,7 +121,11 @@ impl Engine {
             if round > to || bytes > ANSWER_BYTES_MAX || sent.len() >= count {
                 break;
             }
-            if round == Round(0) || round <= self.peers.known(peer, author) || author == peer {
+            if round == Round(0) || round <= self.peers.known(peer, author) {
+                continue;
+            }
+            // A peer has its own blocks, unless it says that it lost them.
+            if author == peer && !with_payload {
                 continue;
             }
             let message = block_message(entry, if with_payload { usize::MAX } else { 0 });
@@ -134,22 +138,8 @@ impl Engine {
             step.send(Target::One(peer), message);
             sent.push((author, round));
         }
-        if with_payload {
-            self.push_own_of(peer, from, step);
-        }
         for (author, round) in sent {
             self.peers.was_sent(peer, author, round);
-        }
-    }
-
-    /// A peer that lost its own blocks gets its newest one back: it must not sign another for that
-    /// round.
-    fn push_own_of(&self, peer: SiteId, from: Round, step: &mut Step<Self>) {
-        if let Some(entry) = self.dag.newest(peer)
-            && entry.block.round() >= from
-            && entry.block.round() > self.peers.known(peer, peer)
-        {
-            step.send(Target::One(peer), block_message(entry, usize::MAX));
         }
     }
 

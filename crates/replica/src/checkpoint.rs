@@ -24,6 +24,7 @@ const VOTES_PER_AUTHOR: usize = 4;
 pub(crate) struct Checkpoint {
     pub(crate) index: u64,
     pub(crate) frontier: Frontier,
+    pub(crate) ledger: Bytes,
     /// The frontier, then the ledger in pieces.
     pub(crate) parts: Vec<Bytes>,
     pub(crate) app: Arc<dyn Snapshot>,
@@ -48,6 +49,7 @@ impl Checkpoint {
         Self {
             index: frontier.index,
             frontier,
+            ledger: ledger.clone(),
             parts,
             app,
             manifest,

@@ -2,16 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maftia_activity::replication::Snapshot;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_ordering::{Frontier, Record};
 
-/// Everything a site needs to start again without its earlier log: the state after its latest
-/// commit and the blocks it still holds. Taken at one instant, copy-on-write.
+use crate::checkpoint::Checkpoint;
+
+/// Everything a site needs to start again without its earlier log: its newest stable checkpoint and
+/// the blocks it holds above it. The state is that of the checkpoint, not of the latest commit, so
+/// that a site which starts again has a checkpoint to offer to those that are behind.
 pub struct Image {
-    pub(crate) frontier: Frontier,
-    pub(crate) ledger: Bytes,
-    pub(crate) app: Arc<dyn Snapshot>,
+    pub(crate) checkpoint: Arc<Checkpoint>,
     pub(crate) window: Vec<Record>,
 }
 
@@ -30,22 +30,23 @@ const ITEMS_MAX: usize = 1 << 24;
 impl Image {
     /// The commit whose state this is.
     pub fn index(&self) -> u64 {
-        self.frontier.index
+        self.checkpoint.index
     }
 
     /// The image as chunks for a file: counts, frontier, ledger, application chunks, blocks.
     pub fn chunks(&self) -> impl Iterator<Item = Bytes> + '_ {
-        let app = self.app.manifest().len();
+        let Checkpoint { frontier, ledger, app, .. } = self.checkpoint.as_ref();
+        let count = app.manifest().len();
         let mut counts = Writer::new();
-        counts.u64(app as u64);
+        counts.u64(count as u64);
         counts.u64(self.window.len() as u64);
         [
             counts.finish(),
-            self.frontier.to_bytes(),
-            self.ledger.clone(),
+            frontier.to_bytes(),
+            ledger.clone(),
         ]
         .into_iter()
-        .chain((0..app).filter_map(|index| self.app.chunk(index)))
+        .chain((0..count).filter_map(|index| app.chunk(index)))
         .chain(self.window.iter().map(Wire::to_bytes))
     }
 }
@@ -90,6 +91,6 @@ impl Restored {
 
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Image({})", self.frontier.index)
+        write!(f, "Image({})", self.checkpoint.index)
     }
 }

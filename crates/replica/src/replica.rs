@@ -223,6 +223,7 @@ impl Replica {
     ) -> Result<(Self, Step<Self>), BootError> {
         let keys = identity.keys.clone();
         let needed = parameters.resilience.one_correct();
+        let mut checkpoints = Checkpoints::default();
         let (frontier, ledger, mut records) = match boot.image {
             None => (
                 Frontier::start(),
@@ -231,8 +232,11 @@ impl Replica {
             ),
             Some(image) => {
                 machine.restore(&image.app).map_err(|_| BootError::Image)?;
-                let ledger = Ledger::restore(settings.limits, needed, image.ledger)
+                let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
                     .map_err(|_| BootError::Image)?;
+                let app = machine.snapshot();
+                let stable = Checkpoint::new(image.frontier.clone(), &image.ledger, app);
+                checkpoints.set_stable(Arc::new(stable));
                 (image.frontier, ledger, image.window)
             }
         };
@@ -249,7 +253,7 @@ impl Replica {
             machine,
             ledger,
             intake: Intake::default(),
-            checkpoints: Checkpoints::default(),
+            checkpoints,
             fetch: None,
             settings,
             keys,
@@ -356,7 +360,7 @@ impl Replica {
             let depth = 2 * self.engine.parameters().delivery_depth;
             let settled = oldest.frontier.settled;
             self.engine.prune(settled.minus(depth));
-            self.engine.drop_payloads(settled);
+            self.engine.drop_payloads(&oldest.frontier);
         }
         self.image_wanted = self.logged_bytes >= self.settings.image_bytes;
     }
@@ -484,19 +488,13 @@ impl Replica {
                 self.logged_bytes += 512 + payload.as_ref().map_or(0, Bytes::len);
             }
         }
-        if std::mem::take(&mut self.image_wanted) {
+        if std::mem::take(&mut self.image_wanted)
+            && let Some(stable) = self.checkpoints.stable()
+        {
             self.logged_bytes = 0;
-            step.records.push(Record::Image(Arc::new(self.image())));
-        }
-    }
-
-    /// The state now, with the blocks that are still held.
-    pub(crate) fn image(&mut self) -> Image {
-        Image {
-            frontier: self.engine.frontier().clone(),
-            ledger: self.ledger.encode(),
-            app: self.machine.snapshot(),
-            window: self.engine.window(),
+            let window = self.engine.window(&stable.frontier);
+            let checkpoint = Arc::clone(stable);
+            step.records.push(Record::Image(Arc::new(Image { checkpoint, window })));
         }
     }
 
