@@ -15,5 +15,5 @@ pub use control::Control;
 pub use error::SiteError;
 pub use harness::{Harness, NoHarness};
 pub use run::{Site, run};
-pub use status::{CheckpointStatus, PeerStatus, SiteStatus};
+pub use status::{CheckpointStatus, EvidenceStatus, PeerStatus, SiteStatus};
 pub use store::{StoreError, create};

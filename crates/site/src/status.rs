@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use maftia_codec::Wire;
+use maftia_crypto::Domain;
+use maftia_ordering::Equivocation;
 use maftia_replica::{Activity, Replica};
 use maftia_types::{Round, SiteId, SiteSet};
 use serde::Serialize;
@@ -30,6 +33,8 @@ pub struct SiteStatus {
     pub checkpoint: Option<CheckpointStatus>,
     /// Sites convicted by proof.
     pub convicted: Vec<String>,
+    /// The proofs that convict them.
+    pub evidence: Vec<EvidenceStatus>,
     /// The other sites.
     pub peers: Vec<PeerStatus>,
     /// Process id.
@@ -44,6 +49,19 @@ pub struct CheckpointStatus {
     /// Its commit.
     pub index: u64,
     /// Digest of the whole state after it.
+    pub digest: String,
+}
+
+/// A proof in the log.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvidenceStatus {
+    /// Whom it convicts.
+    pub site: String,
+    /// Of what.
+    pub kind: &'static str,
+    /// For which round two blocks were signed.
+    pub round: u64,
+    /// Names the proof.
     pub digest: String,
 }
 
@@ -97,6 +115,17 @@ impl Watch {
     }
 }
 
+const PROOF: Domain = Domain::new("evidence name");
+
+fn evidence(proof: &Equivocation, name: impl Fn(&SiteId) -> String) -> EvidenceStatus {
+    EvidenceStatus {
+        site: name(&proof.culprit()),
+        kind: "equivocation",
+        round: proof.round().0,
+        digest: PROOF.digest(&proof.to_bytes()).to_string(),
+    }
+}
+
 impl SiteStatus {
     pub(crate) fn of(
         replica: &Replica,
@@ -138,6 +167,10 @@ impl SiteStatus {
                 digest: digest.to_string(),
             }),
             convicted: status.convicted.iter().map(name).collect(),
+            evidence: replica
+                .evidence()
+                .map(|proof| evidence(proof, &name))
+                .collect(),
             peers: peers.collect(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
