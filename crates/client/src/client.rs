@@ -1,0 +1,254 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_config::GroupFile;
+use maftia_crypto::SigningKey;
+use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
+use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RequestId};
+use maftia_types::{SiteId, SiteSet};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::driver::{Command, Driver};
+use crate::session::{Timing, WINDOW};
+use crate::shared::Shared;
+use crate::{Answer, Outcome, Rejection};
+
+/// Bytes of requests that wait for their outcome, of all sessions. Below the quota that sites give
+/// a key, with room for what they add; a longest request fits.
+pub const OUTSTANDING_BYTES_MAX: usize = 2 * 1024 * 1024;
+const _: () = assert!(OUTSTANDING_BYTES_MAX < QUEUED_BYTES_PER_KEY);
+const _: () = assert!(REQUEST_BYTES_MAX <= OUTSTANDING_BYTES_MAX);
+/// Most sessions of a client: sixteen processes of a key stay within the 256 that sites keep.
+pub const SESSIONS_MAX: usize = 16;
+/// Session numbers of one process begin at this multiple of its instance.
+const SESSIONS_PER_INSTANCE: u32 = 256;
+/// Commands that wait for the driver. More wait in their callers.
+const COMMANDS_MAX: usize = 1024;
+
+/// What a client is made of.
+#[derive(Debug)]
+pub struct ClientConfig {
+    /// The group.
+    pub group: GroupFile,
+    /// The client's key, one of the group's clients.
+    pub key: SigningKey,
+    /// Distinguishes the processes that use this key at once; each needs its own.
+    pub instance: u32,
+    /// Parallel sessions, 1 to [`SESSIONS_MAX`]. Each orders its own requests; more of them spread
+    /// the load over the sites.
+    pub sessions: usize,
+    /// How patient it is.
+    pub timing: Timing,
+    /// The bounds of its links.
+    pub limits: Limits,
+}
+
+/// Why a client could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The links.
+    #[error("cannot start the links")]
+    Links(#[from] StartError),
+    /// The key is none of the group's clients.
+    #[error("the key is not one of the group's clients; add it to every site's group file")]
+    NotAClient,
+    /// There must be 1 to [`SESSIONS_MAX`] sessions.
+    #[error("a client has 1 to {SESSIONS_MAX} sessions, not {0}")]
+    Sessions(usize),
+}
+
+/// A handle to a running client. Cheap to clone; when the last one is dropped, it stops.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    commands: mpsc::Sender<Command>,
+    room: Arc<Semaphore>,
+    /// What a request takes at least of the room: so that not more wait than the windows hold.
+    cost_min: usize,
+    timing: Timing,
+    group: GroupFile,
+    shared: Arc<Shared>,
+}
+
+impl ClientConfig {
+    /// A client with eight sessions and the usual patience.
+    pub fn new(group: GroupFile, key: SigningKey) -> Self {
+        Self {
+            group,
+            key,
+            instance: 0,
+            sessions: 8,
+            timing: Timing::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Client {
+    /// Starts a client in tasks of the current runtime. It dials the sites from now on; requests
+    /// wait for links until their deadline.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and I/O enabled.
+    pub fn connect(config: ClientConfig) -> Result<Self, ConnectError> {
+        if config.sessions == 0 || config.sessions > SESSIONS_MAX {
+            return Err(ConnectError::Sessions(config.sessions));
+        }
+        let Some(Peer::Client(key)) = config.group.peer(&config.key.public()) else {
+            return Err(ConnectError::NotAClient);
+        };
+        let links = Config {
+            directory: config.group.directory().clone(),
+            listen: Listen::Nowhere,
+            instance: config.instance,
+            limits: config.limits,
+        };
+        let (network, events) = Network::start(&config.key, links)?;
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let resilience = config.group.resilience();
+        let shared = Arc::new(Shared::new(resilience.sites()));
+        let first = config.instance.wrapping_mul(SESSIONS_PER_INSTANCE);
+        let driver = Driver::new(
+            network,
+            shared.clone(),
+            resilience,
+            config.timing,
+            (key, first, config.sessions),
+        );
+        tokio::spawn(driver.run(receiver, events));
+        Ok(Self(Arc::new(Handle {
+            commands,
+            room: Arc::new(Semaphore::new(OUTSTANDING_BYTES_MAX)),
+            cost_min: OUTSTANDING_BYTES_MAX / (WINDOW * config.sessions),
+            timing: config.timing,
+            group: config.group,
+            shared,
+        })))
+    }
+
+    /// Has the group execute `body`. Waits while too many other requests wait, until the deadline.
+    ///
+    /// A caller that drops the future does not take the request back.
+    pub async fn execute(&self, body: Bytes) -> Answer {
+        let permit = match self.admit(&body).await {
+            Ok(permit) => permit,
+            Err(rejection) => return rejected(rejection),
+        };
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Execute {
+            body,
+            permit,
+            reply,
+        };
+        match self.0.commands.send(command).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| unknown(None)),
+            Err(_) => rejected(Rejection::Stopped),
+        }
+    }
+
+    /// Asks again for a request of this client by its id, with the same body: it is executed at
+    /// most once, whatever the outcome so far. Gives the known outcome, waits for it, or asks the
+    /// sites. Ids of earlier processes of the same key and instance are known by the sites for as
+    /// long as no newer request was made.
+    pub async fn execute_as(&self, id: RequestId, body: Bytes) -> Answer {
+        let reject = |rejection| Answer {
+            id: Some(id),
+            outcome: Outcome::Rejected(rejection),
+        };
+        let permit = match self.admit(&body).await {
+            Ok(permit) => permit,
+            // Nothing is known of what happened before.
+            Err(Rejection::Busy) => return unknown(Some(id)),
+            Err(rejection) => return reject(rejection),
+        };
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Again {
+            id,
+            body,
+            permit,
+            reply,
+        };
+        if self.0.commands.send(command).await.is_err() {
+            return unknown(Some(id));
+        }
+        match timeout(self.0.timing.deadline.into(), answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => unknown(Some(id)),
+        }
+    }
+
+    /// How each site sees the group, as JSON text: one site's word each. `None` from sites that
+    /// cannot be reached or do not answer within a second.
+    pub async fn status(&self) -> Vec<(SiteId, Option<Bytes>)> {
+        let (reply, answer) = oneshot::channel();
+        let sites = SiteId::all(self.0.group.resilience().sites());
+        let sent = self.0.commands.send(Command::Status { reply }).await;
+        let answers = match sent {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let answers = answers.into_iter().chain(std::iter::repeat(None));
+        sites.zip(answers).collect()
+    }
+
+    /// The group.
+    pub fn group(&self) -> &GroupFile {
+        &self.0.group
+    }
+
+    /// The sites that a link stands to.
+    pub fn links_up(&self) -> SiteSet {
+        self.0.shared.up()
+    }
+
+    /// Per site, how often it contradicted what f+1 sites agreed on.
+    pub fn liars(&self) -> Vec<u64> {
+        self.0.shared.liars()
+    }
+
+    /// Stops the client: what waits for an outcome gets [`Outcome::Unknown`].
+    pub async fn shutdown(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.0.commands.send(Command::Stop { done }).await.is_ok() {
+            // An error means that it has stopped already.
+            let _ = stopped.await;
+        }
+    }
+
+    async fn admit(&self, body: &Bytes) -> Result<OwnedSemaphorePermit, Rejection> {
+        if body.len() > REQUEST_BYTES_MAX {
+            return Err(Rejection::TooLong);
+        }
+        let cost = u32::try_from(body.len().max(self.0.cost_min)).unwrap_or(u32::MAX);
+        let room = &self.0.room;
+        if let Ok(permit) = room.clone().try_acquire_many_owned(cost) {
+            return Ok(permit);
+        }
+        let waiting = room.clone().acquire_many_owned(cost);
+        match timeout(self.0.timing.deadline.into(), waiting).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Rejection::Busy),
+        }
+    }
+}
+
+fn rejected(rejection: Rejection) -> Answer {
+    Answer {
+        id: None,
+        outcome: Outcome::Rejected(rejection),
+    }
+}
+
+const fn unknown(id: Option<RequestId>) -> Answer {
+    Answer {
+        id,
+        outcome: Outcome::Unknown,
+    }
+}

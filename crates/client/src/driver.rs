@@ -1,0 +1,473 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use maftia_codec::Wire;
+use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
+use maftia_replica::{ClientMessage, RequestId, SiteMessage, request_digest};
+use maftia_types::{ClientId, Duration, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use crate::memory::Memory;
+use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
+use crate::shared::Shared;
+use crate::{Answer, Outcome, Rejection};
+
+/// Commands and events taken in one tick: what they cause leaves in one message per site.
+const BATCH: usize = 512;
+/// Callers that wait for one request besides the first.
+const WAITERS_MAX: usize = 64;
+/// Questions for the sites' status under way at once.
+const QUESTIONS_MAX: usize = 64;
+/// How long sites have to say how they see the group.
+const STATUS_WAIT: Duration = Duration::from_secs(1);
+
+/// What callers ask of the driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Execute {
+        body: Bytes,
+        permit: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Answer>,
+    },
+    Again {
+        id: RequestId,
+        body: Bytes,
+        permit: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Answer>,
+    },
+    Status {
+        reply: oneshot::Sender<Vec<Option<Bytes>>>,
+    },
+    Stop {
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// The one task of a client: feeds commands and events to the sessions and sends what they say.
+pub(crate) struct Driver {
+    network: Network,
+    shared: Arc<Shared>,
+    origin: Instant,
+    lanes: Vec<Lane>,
+    first_session: u32,
+    up: SiteSet,
+    sites: usize,
+    memory: Memory,
+    questions: BTreeMap<u64, Question>,
+    nonce: u64,
+    outgoing: Vec<Outgoing>,
+    stopped: Option<oneshot::Sender<()>>,
+}
+
+/// A session and who waits for its requests.
+struct Lane {
+    session: Session,
+    /// Of the window.
+    entries: Entries,
+    /// Of what was asked for again and is not in the window.
+    strays: Entries,
+}
+
+type Entries = BTreeMap<(Incarnation, Sequence), Entry>;
+
+struct Entry {
+    waiters: Vec<oneshot::Sender<Answer>>,
+    /// Given back when the window has moved on: it stands for a place there, too.
+    _permit: OwnedSemaphorePermit,
+}
+
+struct Question {
+    answers: Vec<Option<Bytes>>,
+    waiting: SiteSet,
+    deadline: Time,
+    reply: oneshot::Sender<Vec<Option<Bytes>>>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        network: Network,
+        shared: Arc<Shared>,
+        resilience: Resilience,
+        timing: Timing,
+        (key, first_session, sessions): (u32, u32, usize),
+    ) -> Self {
+        let life = next_life(Incarnation(0));
+        let lane = |session| {
+            let settings = Settings {
+                client: ClientId { key, session },
+                resilience,
+                timing,
+            };
+            Lane {
+                session: Session::new(settings, life, Time::ZERO),
+                entries: BTreeMap::new(),
+                strays: BTreeMap::new(),
+            }
+        };
+        Self {
+            network,
+            shared,
+            origin: Instant::now(),
+            lanes: (first_session..).take(sessions).map(lane).collect(),
+            first_session,
+            up: SiteSet::EMPTY,
+            sites: resilience.sites(),
+            memory: Memory::default(),
+            questions: BTreeMap::new(),
+            nonce: 0,
+            outgoing: Vec::new(),
+            stopped: None,
+        }
+    }
+
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut events: mpsc::Receiver<NetworkEvent>,
+    ) {
+        let (mut asked, mut heard) = (Vec::new(), Vec::new());
+        loop {
+            let wake = self.next_timeout();
+            let alarm = wake.map(|at| self.origin + at.since(Time::ZERO).into());
+            tokio::select! {
+                n = commands.recv_many(&mut asked, BATCH) => {
+                    if n == 0 {
+                        break;
+                    }
+                }
+                n = events.recv_many(&mut heard, BATCH) => {
+                    if n == 0 {
+                        break;
+                    }
+                }
+                () = sleep_until(alarm.unwrap_or(self.origin)), if alarm.is_some() => {}
+            }
+            let now = self.now();
+            for event in heard.drain(..) {
+                self.on_event(now, event);
+            }
+            for command in asked.drain(..) {
+                self.on_command(now, command);
+            }
+            self.on_time(now);
+            self.settle(now);
+            self.send(now);
+            if self.stopped.is_some() {
+                break;
+            }
+        }
+        self.network.shutdown().await;
+        if let Some(done) = self.stopped.take() {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    fn on_event(&mut self, now: Time, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Up {
+                peer: Peer::Site(site),
+                ..
+            } => self.on_link(now, site, Standing::Up),
+            NetworkEvent::Down {
+                peer: Peer::Site(site),
+                ..
+            } => self.on_link(now, site, Standing::Down),
+            NetworkEvent::Message(message) => {
+                if let Peer::Site(site) = message.peer {
+                    self.on_message(now, site, message.bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_link(&mut self, now: Time, site: SiteId, standing: Standing) {
+        debug!(%site, ?standing, "link");
+        match standing {
+            Standing::Up => {
+                self.up.insert(site);
+            }
+            Standing::Down => {
+                self.up.remove(site);
+                self.answer_questions(|question| question.waiting.remove(site));
+            }
+        }
+        self.shared.set_up(self.up);
+        for lane in &mut self.lanes {
+            lane.session.on_link(now, site, standing);
+        }
+    }
+
+    fn on_message(&mut self, now: Time, site: SiteId, bytes: Bytes) {
+        match SiteMessage::from_bytes(bytes) {
+            Ok(SiteMessage::Replies {
+                session,
+                incarnation,
+                replies,
+            }) => {
+                if let Some(lane) = self.lane(session) {
+                    lane.session.on_replies(now, site, incarnation, &replies);
+                }
+            }
+            Ok(SiteMessage::Status { nonce, json }) => {
+                if let Some(question) = self.questions.get_mut(&nonce)
+                    && question.waiting.contains(site)
+                    && let Some(answer) = question.answers.get_mut(site.index())
+                {
+                    *answer = Some(json);
+                    question.waiting.remove(site);
+                    self.answer_questions(|_| {});
+                }
+            }
+            Err(error) => debug!(%site, %error, "malformed message"),
+        }
+    }
+
+    fn on_command(&mut self, now: Time, command: Command) {
+        match command {
+            Command::Execute {
+                body,
+                permit,
+                reply,
+            } => self.execute(now, body, permit, reply),
+            Command::Again {
+                id,
+                body,
+                permit,
+                reply,
+            } => self.again(now, &id, body, permit, reply),
+            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Stop { done } => self.stopped = Some(done),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        now: Time,
+        body: Bytes,
+        permit: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        let least = self.lanes.iter_mut().min_by_key(|l| l.session.load());
+        let lane = least.expect("a client has a session");
+        if lane.session.is_stale(now) {
+            let life = next_life(lane.session.incarnation());
+            lane.session.reopen(now, life);
+        }
+        // The permits are as many as the windows have places, and this one has the most left.
+        let Ok(id) = lane.session.submit(now, body) else {
+            answer(reply, None, Outcome::Rejected(Rejection::Busy));
+            return;
+        };
+        let entry = Entry {
+            waiters: vec![reply],
+            _permit: permit,
+        };
+        lane.entries.insert((id.incarnation, id.sequence), entry);
+    }
+
+    fn again(
+        &mut self,
+        now: Time,
+        id: &RequestId,
+        body: Bytes,
+        permit: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        let digest = request_digest(id, &body);
+        let known = self.memory.get(id).cloned();
+        let reject = |reply, why| answer(reply, Some(*id), Outcome::Rejected(why));
+        let Some(lane) = self.lane(id.client.session) else {
+            return reject(reply, Rejection::IdUnknown);
+        };
+        let session = &mut lane.session;
+        let issued = session.first().plus(session.load() as u64);
+        if id.client != session.client() || (session.incarnation(), issued) <= place(id) {
+            return reject(reply, Rejection::IdUnknown);
+        }
+        match known {
+            Some((other, _)) if other != digest => return reject(reply, Rejection::IdMismatch),
+            Some((_, outcome @ Outcome::Committed { .. })) => {
+                return answer(reply, Some(*id), outcome);
+            }
+            _ => {}
+        }
+        let current = id.incarnation == session.incarnation();
+        let entries = match session.holds(id.sequence, &digest).filter(|_| current) {
+            Some(false) => return reject(reply, Rejection::IdMismatch),
+            Some(true) => &mut lane.entries,
+            None if place(id) < (session.incarnation(), session.first()) => {
+                if session.ask_again(now, id, body).is_err() {
+                    return answer(reply, Some(*id), Outcome::Unknown);
+                }
+                &mut lane.strays
+            }
+            // Decided, but the result is gone.
+            None => return answer(reply, Some(*id), Outcome::Unknown),
+        };
+        let entry = entries.entry(place(id)).or_insert_with(|| Entry {
+            waiters: Vec::new(),
+            _permit: permit,
+        });
+        entry.waiters.retain(|waiter| !waiter.is_closed());
+        if entry.waiters.len() >= WAITERS_MAX {
+            return answer(reply, Some(*id), Outcome::Unknown);
+        }
+        entry.waiters.push(reply);
+    }
+
+    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
+        self.nonce += 1;
+        if self.questions.len() >= QUESTIONS_MAX {
+            // The oldest has had the longest time for its answers.
+            let oldest = self.questions.pop_first();
+            oldest
+                .into_iter()
+                .for_each(|(_, question)| question.answer());
+        }
+        let nonce = self.nonce;
+        let message = ClientMessage::Status { nonce }.to_bytes();
+        let mut waiting = SiteSet::EMPTY;
+        for site in self.up.iter() {
+            if self
+                .network
+                .send(site, Class::Control, message.clone())
+                .is_ok()
+            {
+                waiting.insert(site);
+            }
+        }
+        let question = Question {
+            answers: vec![None; self.sites],
+            waiting,
+            deadline: now + STATUS_WAIT,
+            reply,
+        };
+        self.questions.insert(nonce, question);
+        self.answer_questions(|_| {});
+    }
+
+    fn answer_questions(&mut self, change: impl Fn(&mut Question)) {
+        self.questions.values_mut().for_each(change);
+        let done = self.questions.extract_if(.., |_, q| q.waiting.is_empty());
+        done.for_each(|(_, question)| question.answer());
+    }
+
+    fn on_time(&mut self, now: Time) {
+        for lane in &mut self.lanes {
+            lane.session.on_timeout(now);
+        }
+        let late = self.questions.extract_if(.., |_, q| q.deadline <= now);
+        late.for_each(|(_, question)| question.answer());
+    }
+
+    /// Tells callers what was decided.
+    fn settle(&mut self, now: Time) {
+        for lane in &mut self.lanes {
+            if lane.session.is_closed() {
+                let life = next_life(lane.session.incarnation());
+                lane.session.reopen(now, life);
+            }
+            for settled in lane.session.settled() {
+                if !matches!(settled.outcome, Outcome::Rejected(_)) {
+                    self.memory.keep(now, &settled);
+                }
+                tell(&mut lane.entries, &mut lane.strays, &settled);
+            }
+            let first = (lane.session.incarnation(), lane.session.first());
+            while let Some(entry) = lane.entries.first_entry() {
+                if *entry.key() >= first {
+                    break;
+                }
+                entry.remove();
+            }
+        }
+        let sites = 0..self.sites;
+        self.shared.set_liars(sites.map(|site| {
+            let of = |lane: &Lane| lane.session.liars().get(site).copied().unwrap_or(0);
+            self.lanes.iter().map(of).sum()
+        }));
+    }
+
+    fn send(&mut self, now: Time) {
+        for lane in &mut self.lanes {
+            lane.session.flush(now, &mut self.outgoing);
+        }
+        for Outgoing { to, message } in self.outgoing.drain(..) {
+            let class = match message {
+                ClientMessage::Submit { .. } => Class::Payload,
+                ClientMessage::Vouch { .. } | ClientMessage::Status { .. } => Class::Control,
+            };
+            let bytes = message.to_bytes();
+            for site in to.iter() {
+                // What a link does not take is asked for again when its time has come.
+                if let Err(error) = self.network.send(site, class, bytes.clone()) {
+                    debug!(%site, %error, "not sent");
+                }
+            }
+        }
+    }
+
+    fn lane(&mut self, session: u32) -> Option<&mut Lane> {
+        let index = session.checked_sub(self.first_session)?;
+        self.lanes.get_mut(usize::try_from(index).ok()?)
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        let sessions = self.lanes.iter().filter_map(|l| l.session.next_timeout());
+        let questions = self.questions.values().map(|question| question.deadline);
+        sessions.chain(questions).min()
+    }
+
+    fn now(&self) -> Time {
+        let nanos = self.origin.elapsed().as_nanos();
+        Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+impl Question {
+    fn answer(self) {
+        // Whoever asked may have gone.
+        let _ = self.reply.send(self.answers);
+    }
+}
+
+fn tell(entries: &mut Entries, strays: &mut Entries, settled: &Settled) {
+    let key = place(&settled.id);
+    let waiters = match (strays.remove(&key), entries.get_mut(&key)) {
+        (Some(entry), _) => entry.waiters,
+        (None, Some(entry)) => std::mem::take(&mut entry.waiters),
+        (None, None) => return,
+    };
+    for waiter in waiters {
+        answer(waiter, Some(settled.id), settled.outcome.clone());
+    }
+    if matches!(settled.outcome, Outcome::Rejected(_)) {
+        // Taken back: its number may be given to another request.
+        entries.remove(&key);
+    }
+}
+
+fn answer(reply: oneshot::Sender<Answer>, id: Option<RequestId>, outcome: Outcome) {
+    // Whoever asked may have gone.
+    let _ = reply.send(Answer { id, outcome });
+}
+
+const fn place(id: &RequestId) -> (Incarnation, Sequence) {
+    (id.incarnation, id.sequence)
+}
+
+/// A life larger than any before: the clock, so that it is also larger than those of processes
+/// before this one.
+fn next_life(before: Incarnation) -> Incarnation {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH);
+    let clock = clock.map_or(0, |since| {
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    });
+    before.next().max(Incarnation(clock))
+}

@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_replica::ClientMessage;
+use maftia_types::{Digest, Incarnation, Sequence, SiteId, SiteSet};
+
+/// A message and the sites it goes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outgoing {
+    /// To whom.
+    pub to: SiteSet,
+    /// What.
+    pub message: ClientMessage,
+}
+
+/// Bodies in one message, so that a link can put other sessions' messages between: several
+/// requests of ordinary size, or one longer one.
+const SUBMIT_BYTES_MAX: usize = 256 * 1024;
+
+/// What is to be sent at the end of a tick: one message of bodies and one of digests per site,
+/// however many requests there are.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bodies: BTreeMap<(SiteId, Incarnation), Vec<(Sequence, Bytes)>>,
+    digests: BTreeMap<(u64, Incarnation), Vec<(Sequence, Digest)>>,
+}
+
+impl Outbox {
+    pub(super) fn body(&mut self, to: SiteId, life: Incarnation, number: Sequence, body: &Bytes) {
+        let bodies = self.bodies.entry((to, life)).or_default();
+        bodies.push((number, body.clone()));
+    }
+
+    pub(super) fn digest(&mut self, to: SiteSet, life: Incarnation, number: Sequence, d: Digest) {
+        if !to.is_empty() {
+            let digests = self.digests.entry((to.bits(), life)).or_default();
+            digests.push((number, d));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bodies.is_empty() && self.digests.is_empty()
+    }
+
+    /// The messages of session `session`.
+    pub(super) fn drain(&mut self, session: u32, out: &mut Vec<Outgoing>) {
+        for ((to, incarnation), digests) in std::mem::take(&mut self.digests) {
+            out.push(Outgoing {
+                to: SiteSet::from_bits(to),
+                message: ClientMessage::Vouch {
+                    session,
+                    incarnation,
+                    digests,
+                },
+            });
+        }
+        for ((to, incarnation), bodies) in std::mem::take(&mut self.bodies) {
+            let to = SiteSet::from_iter([to]);
+            for requests in split(bodies) {
+                out.push(Outgoing {
+                    to,
+                    message: ClientMessage::Submit {
+                        session,
+                        incarnation,
+                        requests,
+                    },
+                });
+            }
+        }
+    }
+}
+
+fn split(bodies: Vec<(Sequence, Bytes)>) -> Vec<Vec<(Sequence, Bytes)>> {
+    let mut parts = vec![Vec::new()];
+    let mut bytes = 0;
+    for (sequence, body) in bodies {
+        if bytes > 0 && bytes + body.len() > SUBMIT_BYTES_MAX {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += body.len();
+        if let Some(part) = parts.last_mut() {
+            part.push((sequence, body));
+        }
+    }
+    parts
+}
