@@ -92,13 +92,17 @@ fn asks_all_and_gives_the_body_to_the_next_site() {
         assert_eq!(script.bodies(1), [site(holder)]);
         assert_eq!(script.digests(1).len(), 3);
     }
+}
+
+#[test]
+fn a_site_that_let_a_request_wait_is_not_preferred_any_more() {
+    let mut script = Script::new();
+    script.submit("a");
+    script.flush();
+    script.wake();
     script.submit("b");
     script.flush();
-    assert_ne!(
-        script.bodies(2),
-        [site(0)],
-        "the site that let it wait is not preferred"
-    );
+    assert_eq!(script.bodies(2), [site(1)]);
 }
 
 #[test]
