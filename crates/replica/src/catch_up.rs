@@ -21,7 +21,11 @@ impl Replica {
     /// Begins to fetch a checkpoint, unless that is under way.
     pub(crate) fn start_fetch(&mut self, now: Time) {
         if self.fetch.is_none() {
-            self.fetch = Some(Fetch::start(now));
+            let mut fetch = Fetch::start(now);
+            let own = self.machine.snapshot();
+            let digests = own.manifest().iter().enumerate();
+            fetch.reuse(digests.filter_map(|(at, digest)| Some((*digest, own.chunk(at)?))));
+            self.fetch = Some(fetch);
         }
     }
 
@@ -65,6 +69,7 @@ impl Replica {
                     Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),
                     None => {}
                 }
+                self.try_install(now, step);
             }
             Transfer::Chunk {
                 index,
@@ -104,7 +109,7 @@ impl Replica {
     }
 
     fn offer(&self, to: SiteId, step: &mut Step<Self>) {
-        if let Some(stable) = self.checkpoints.stable() {
+        for stable in self.checkpoints.served() {
             let offer = Transfer::Offer {
                 index: stable.index,
                 digest: stable.digest,
@@ -113,8 +118,8 @@ impl Replica {
         }
     }
 
-    fn serve_manifest(&self, to: SiteId, index: u64, step: &mut Step<Self>) {
-        let Some(stable) = self.checkpoints.find(index) else {
+    fn serve_manifest(&mut self, to: SiteId, index: u64, step: &mut Step<Self>) {
+        let Some(stable) = self.checkpoints.pin(to, index) else {
             return self.offer(to, step);
         };
         let parts = u32::try_from(stable.parts.len()).unwrap_or(u32::MAX);
@@ -130,8 +135,8 @@ impl Replica {
         );
     }
 
-    fn serve_chunk(&self, to: SiteId, index: u64, chunk: u32, step: &mut Step<Self>) {
-        let Some(stable) = self.checkpoints.find(index) else {
+    fn serve_chunk(&mut self, to: SiteId, index: u64, chunk: u32, step: &mut Step<Self>) {
+        let Some(stable) = self.checkpoints.pin(to, index) else {
             return self.offer(to, step);
         };
         let place = usize::try_from(chunk).unwrap_or(usize::MAX);
@@ -153,16 +158,16 @@ impl Replica {
         let Some(fetched) = self.fetch.as_mut().and_then(Fetch::finish) else {
             return;
         };
-        let Some((frontier, ledger, bytes)) = self.read(&fetched) else {
-            self.fetch = Some(Fetch::start(now));
-            return;
-        };
-        let index = frontier.index;
-        let stale = !self.diverged && index <= self.engine.frontier().index;
+        let index = fetched.index;
         self.fetch = None;
-        if stale {
+        // Meanwhile the site may have come this far by itself. Reading replaces the state.
+        if !self.diverged && index <= self.engine.frontier().index {
             return;
         }
+        let Some((frontier, ledger, bytes)) = self.read(&fetched) else {
+            self.start_fetch(now);
+            return;
+        };
         self.ledger = ledger;
         self.chain.clear();
         self.diverged = false;

@@ -105,6 +105,9 @@ pub(crate) struct Checkpoints {
     stable: VecDeque<Arc<Checkpoint>>,
     votes: BTreeMap<SiteId, VecDeque<IndexedDigest>>,
     stable_index: u64,
+    /// The checkpoint that each site is fetching from here, so that it does not vanish under it.
+    /// One per site; gone when the site asks for another one.
+    pinned: BTreeMap<SiteId, Arc<Checkpoint>>,
 }
 
 /// What a vote has brought about.
@@ -207,8 +210,17 @@ impl Checkpoints {
         self.stable.front()
     }
 
-    /// A stable checkpoint by index.
-    pub(crate) fn find(&self, index: u64) -> Option<&Arc<Checkpoint>> {
-        self.stable.iter().find(|stable| stable.index == index)
+    /// The stable checkpoints that are served, oldest first.
+    pub(crate) fn served(&self) -> impl Iterator<Item = &Arc<Checkpoint>> {
+        self.stable.iter()
+    }
+
+    /// A stable checkpoint by index, for a site that is fetching it.
+    pub(crate) fn pin(&mut self, site: SiteId, index: u64) -> Option<Arc<Checkpoint>> {
+        let pinned = self.pinned.get(&site).filter(|it| it.index == index);
+        let stable = || self.stable.iter().find(|stable| stable.index == index);
+        let found = Arc::clone(pinned.or_else(stable)?);
+        self.pinned.insert(site, Arc::clone(&found));
+        Some(found)
     }
 }

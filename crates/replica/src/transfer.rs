@@ -16,14 +16,23 @@ const IN_FLIGHT_MAX: usize = 6;
 
 /// Unanswered queries after which a fetch ends; the engine asks for another if it is still behind.
 const QUERIES_MAX: u32 = 8;
+/// Periods of patience without a new chunk after which another checkpoint is looked for.
+const STALLS_MAX: u32 = 4;
+/// Offers remembered per site: sites are asked at different times and serve two checkpoints each, so
+/// that f+1 of them meet in one although their newest ones differ.
+const OFFERS_MAX: usize = 4;
 
 /// A fetch in progress.
 #[derive(Debug)]
 pub(crate) struct Fetch {
-    offers: BTreeMap<SiteId, (u64, Digest)>,
+    offers: BTreeMap<SiteId, VecDeque<(u64, Digest)>>,
     target: Option<Target>,
+    /// Chunks that are here already, from this site's own state and from targets given up: most of
+    /// a newer state is that of the older one.
+    pool: BTreeMap<Digest, Bytes>,
     at: Time,
     queries: u32,
+    stalls: u32,
 }
 
 #[derive(Debug)]
@@ -43,6 +52,7 @@ struct Target {
 /// A fetched checkpoint, every chunk checked.
 #[derive(Debug)]
 pub(crate) struct Fetched {
+    pub(crate) index: u64,
     pub(crate) parts: Vec<Bytes>,
     pub(crate) app: Vec<Bytes>,
 }
@@ -56,9 +66,16 @@ impl Fetch {
         Self {
             offers: BTreeMap::new(),
             target: None,
+            pool: BTreeMap::new(),
             at: now,
             queries: 0,
+            stalls: 0,
         }
+    }
+
+    /// Chunks that need not be fetched.
+    pub(crate) fn reuse(&mut self, chunks: impl Iterator<Item = (Digest, Bytes)>) {
+        self.pool.extend(chunks);
     }
 
     /// Whether nobody has offered anything newer for long: the site caught up by itself.
@@ -76,6 +93,10 @@ impl Fetch {
             return Vec::new();
         }
         self.at = now + PATIENCE;
+        self.stalls += 1;
+        if self.stalls > STALLS_MAX {
+            self.give_up_target();
+        }
         match &mut self.target {
             None => {
                 self.queries += 1;
@@ -90,42 +111,52 @@ impl Fetch {
         }
     }
 
-    /// A site offers its newest stable checkpoint. Of those that `needed` sites agree on the
-    /// highest above `above` is fetched.
+    /// Keeps the chunks for the next target.
+    fn give_up_target(&mut self) {
+        self.stalls = 0;
+        if let Some(target) = self.target.take() {
+            let chunks = target.manifest.into_iter().zip(target.chunks);
+            self.pool
+                .extend(chunks.filter_map(|(digest, chunk)| Some((digest, chunk?))));
+        }
+    }
+
+    /// A site offers a stable checkpoint. Of those that `needed` sites agree on the highest above
+    /// `above` is fetched.
     pub(crate) fn on_offer(
         &mut self,
         now: Time,
         from: SiteId,
-        (index, digest): (u64, Digest),
+        offer: (u64, Digest),
         above: u64,
         needed: usize,
     ) -> Requests {
-        self.offers.insert(from, (index, digest));
-        let current = self.target.as_ref().map_or(above, |target| target.index);
-        let same = |o: &(u64, Digest)| self.offers.values().filter(|other| *other == o).count();
-        let best = self
-            .offers
-            .values()
-            .filter(|o| o.0 > current && same(o) >= needed)
-            .max();
-        let Some((index, digest)) = best.copied() else {
+        let offers = self.offers.entry(from).or_default();
+        if !offers.contains(&offer) {
+            offers.push_back(offer);
+            if offers.len() > OFFERS_MAX {
+                offers.pop_front();
+            }
+        }
+        // A source of the target that offers has answered no request for it: it has it no more.
+        if let Some(target) = &mut self.target {
+            if offer != (target.index, target.digest) {
+                target.sources.retain(|source| *source != from);
+            }
+            if !target.sources.is_empty() {
+                return Vec::new();
+            }
+            self.give_up_target();
+        }
+        let Some((index, digest)) = self.best(above, needed) else {
             return Vec::new();
         };
-        let gone = self
-            .target
-            .as_ref()
-            .is_some_and(|target| !target.is_still_offered(&self.offers));
-        if self.target.is_some() && !gone {
-            return Vec::new();
-        }
-        let agree = self
-            .offers
-            .iter()
-            .filter(|(_, offer)| **offer == (index, digest));
+        let agree = |offers: &VecDeque<_>| offers.contains(&(index, digest));
+        let sources = self.offers.iter().filter(|(_, offers)| agree(offers));
         let mut target = Target {
             index,
             digest,
-            sources: agree.map(|(site, _)| *site).collect(),
+            sources: sources.map(|(site, _)| *site).collect(),
             turn: 0,
             parts: 0,
             manifest: Vec::new(),
@@ -136,8 +167,19 @@ impl Fetch {
         };
         let requests = target.requests(now);
         self.target = Some(target);
+        self.stalls = 0;
         self.at = now + PATIENCE;
         requests
+    }
+
+    fn best(&self, above: u64, needed: usize) -> Option<(u64, Digest)> {
+        let same = |o| self.offers.values().filter(|of| of.contains(o)).count();
+        self.offers
+            .values()
+            .flatten()
+            .filter(|offer| offer.0 > above && same(offer) >= needed)
+            .max()
+            .copied()
     }
 
     /// The digests of the chunks. Ignored unless they are those of the agreed checkpoint; false if
@@ -158,9 +200,14 @@ impl Fetch {
         if digest_of(index, parts, &manifest) != target.digest || parts < 2 {
             return Err(Lie);
         }
+        self.stalls = 0;
         target.parts = parts;
-        target.chunks = vec![None; manifest.len()];
-        target.todo = (0..manifest.len()).collect();
+        let known = manifest.iter().map(|digest| self.pool.get(digest).cloned());
+        target.chunks = known.collect();
+        target.have = target.chunks.iter().flatten().count();
+        let missing = |(_, chunk): &(usize, &Option<Bytes>)| chunk.is_none();
+        let chunks = target.chunks.iter().enumerate();
+        target.todo = chunks.filter(missing).map(|(place, _)| place).collect();
         target.manifest = manifest;
         Ok(target.requests(now))
     }
@@ -193,6 +240,7 @@ impl Fetch {
         if let Some(slot @ None) = target.chunks.get_mut(chunk) {
             *slot = Some(bytes);
             target.have += 1;
+            self.stalls = 0;
         }
         Ok(target.requests(now))
     }
@@ -204,9 +252,11 @@ impl Fetch {
             return None;
         }
         let target = self.target.take()?;
+        let index = target.index;
         let mut chunks = target.chunks.into_iter().flatten();
         let parts = chunks.by_ref().take(target.parts).collect();
         Some(Fetched {
+            index,
             parts,
             app: chunks.collect(),
         })
@@ -225,12 +275,6 @@ impl Fetch {
 pub(crate) struct Lie;
 
 impl Target {
-    fn is_still_offered(&self, offers: &BTreeMap<SiteId, (u64, Digest)>) -> bool {
-        offers
-            .values()
-            .any(|offer| *offer == (self.index, self.digest))
-    }
-
     fn next_source(&mut self) -> Option<SiteId> {
         self.turn = self.turn.wrapping_add(1);
         self.sources
