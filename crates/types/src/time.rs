@@ -81,11 +81,10 @@ impl Duration {
     /// `self ÷ divisor`; the span itself for a divisor of zero.
     #[must_use]
     pub const fn over(self, divisor: u64) -> Self {
-        Self(if divisor == 0 {
-            self.0
-        } else {
-            self.0 / divisor
-        })
+        match self.0.checked_div(divisor) {
+            Some(part) => Self(part),
+            None => self,
+        }
     }
 }
 
