@@ -20,6 +20,8 @@ pub(crate) struct Typed {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure throughput and latency of a group on a real disk
+    Bench(crate::bench::args::Bench),
     /// Write the configuration and keys of a new group
     Init(Init),
     /// Run a site of a group

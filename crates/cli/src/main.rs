@@ -1,6 +1,7 @@
 //! The `maftia` program.
 
 mod args;
+mod bench;
 mod failure;
 mod group_dir;
 mod init;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
 
 fn run(typed: Typed) -> Result<(), Failure> {
     match typed.command {
+        Command::Bench(typed) => bench::run(&typed),
         Command::Init(init) => init::run(&init),
         Command::Site {
             command: SiteCommand::Run(run),

@@ -35,19 +35,20 @@ impl Image {
 
     /// The image as chunks for a file: counts, frontier, ledger, application chunks, blocks.
     pub fn chunks(&self) -> impl Iterator<Item = Bytes> + '_ {
-        let Checkpoint { frontier, ledger, app, .. } = self.checkpoint.as_ref();
+        let Checkpoint {
+            frontier,
+            ledger,
+            app,
+            ..
+        } = self.checkpoint.as_ref();
         let count = app.manifest().len();
         let mut counts = Writer::new();
         counts.u64(count as u64);
         counts.u64(self.window.len() as u64);
-        [
-            counts.finish(),
-            frontier.to_bytes(),
-            ledger.clone(),
-        ]
-        .into_iter()
-        .chain((0..count).filter_map(|index| app.chunk(index)))
-        .chain(self.window.iter().map(Wire::to_bytes))
+        [counts.finish(), frontier.to_bytes(), ledger.clone()]
+            .into_iter()
+            .chain((0..count).filter_map(|index| app.chunk(index)))
+            .chain(self.window.iter().map(Wire::to_bytes))
     }
 }
 

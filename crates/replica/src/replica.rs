@@ -494,7 +494,8 @@ impl Replica {
             self.logged_bytes = 0;
             let window = self.engine.window(&stable.frontier);
             let checkpoint = Arc::clone(stable);
-            step.records.push(Record::Image(Arc::new(Image { checkpoint, window })));
+            step.records
+                .push(Record::Image(Arc::new(Image { checkpoint, window })));
         }
     }
 

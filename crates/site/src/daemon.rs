@@ -380,7 +380,10 @@ impl Daemon {
     }
 
     fn status(&self) -> SiteStatus {
-        SiteStatus::of(&self.replica, &self.names, self.me, self.links, &self.watch)
+        SiteStatus {
+            syncs: self.store.syncs(),
+            ..SiteStatus::of(&self.replica, &self.names, self.me, self.links, &self.watch)
+        }
     }
 
     fn name(&self, site: SiteId) -> &str {

@@ -37,6 +37,8 @@ pub struct SiteStatus {
     pub evidence: Vec<EvidenceStatus>,
     /// The other sites.
     pub peers: Vec<PeerStatus>,
+    /// Syncs of the log since the site started.
+    pub syncs: u64,
     /// Process id.
     pub pid: u32,
     /// Program version.
@@ -172,6 +174,7 @@ impl SiteStatus {
                 .map(|proof| evidence(proof, &name))
                 .collect(),
             peers: peers.collect(),
+            syncs: 0,
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
         }

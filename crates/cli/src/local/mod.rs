@@ -2,8 +2,11 @@
 //! and files, watched and restarted.
 
 mod child;
+mod group;
 mod orders;
+mod route;
 mod supervisor;
 
-pub(crate) use orders::{Attack, Order, Orders};
-pub(crate) use supervisor::{Supervisor, start};
+pub(crate) use group::{AGENT, LOAD, LocalGroup, free_addresses};
+pub(crate) use orders::{Attack, Orders};
+pub(crate) use route::{AttackRequest, router};

@@ -1,0 +1,99 @@
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::demo::history::{Observed, check};
+use crate::demo::workload::Seen;
+
+/// How a demo with `--for` ended; with `--json` the last line of standard output.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) verdict: &'static str,
+    pub(crate) sites: usize,
+    pub(crate) committed: usize,
+    pub(crate) linearizable: bool,
+    pub(crate) digests_equal: bool,
+    pub(crate) tolerance: i64,
+    pub(crate) remaining_tolerance: i64,
+    pub(crate) compromised: Vec<String>,
+    pub(crate) evidence: Vec<Value>,
+    pub(crate) ops_per_second: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// What was not as it should be; empty if the verdict is `ok`.
+    pub(crate) problems: Vec<String>,
+}
+
+/// What the group said when all was over.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) sites: usize,
+    pub(crate) tolerance: i64,
+    pub(crate) remaining_tolerance: i64,
+    pub(crate) compromised: Vec<String>,
+    pub(crate) evidence: Vec<Value>,
+    /// Whether all sites came to show the same state.
+    pub(crate) digests_equal: bool,
+}
+
+impl Verdict {
+    /// Weighs what clients saw and what the group says; `intruded` is the site that was made to
+    /// misbehave.
+    pub(crate) fn reach(seen: Seen, end: End, intruded: &str, ran: Duration) -> Self {
+        let mut problems = Vec::new();
+        let committed = seen.history.len();
+        let (p50_ms, p99_ms) = latencies(&seen.history);
+        let checked = check(seen.history);
+        if let Err(violation) = &checked {
+            problems.push(format!("not linearizable: {violation}"));
+        }
+        let expected = [intruded.to_owned()];
+        let mut require = |holds: bool, problem: String| {
+            if !holds {
+                problems.push(problem);
+            }
+        };
+        require(committed > 0, "nothing was committed".into());
+        require(seen.unknown == 0, format!("{} operations without an outcome", seen.unknown));
+        require(seen.rejected == 0, format!("{} operations were refused", seen.rejected));
+        require(end.digests_equal, "the sites do not show the same state".into());
+        let convicted = format!("convicted: {:?}, expected {expected:?}", end.compromised);
+        require(end.compromised == expected, convicted);
+        require(!end.evidence.is_empty(), "no evidence was kept".into());
+        Self {
+            verdict: if problems.is_empty() { "ok" } else { "failed" },
+            sites: end.sites,
+            committed,
+            linearizable: checked.is_ok(),
+            digests_equal: end.digests_equal,
+            tolerance: end.tolerance,
+            remaining_tolerance: end.remaining_tolerance,
+            compromised: end.compromised,
+            evidence: end.evidence,
+            ops_per_second: round(committed as f64 / ran.as_secs_f64()),
+            p50_ms,
+            p99_ms,
+            problems,
+        }
+    }
+
+    pub(crate) fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+fn latencies(history: &[Observed]) -> (f64, f64) {
+    let mut all: Vec<Duration> =
+        history.iter().map(|seen| seen.returned.saturating_sub(seen.invoked)).collect();
+    all.sort_unstable();
+    let at = |percent: usize| {
+        let index = (all.len() * percent / 100).min(all.len().saturating_sub(1));
+        all.get(index).map_or(0.0, |latency| round(latency.as_secs_f64() * 1000.0))
+    };
+    (at(50), at(99))
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,121 @@
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use maftia_config::{GroupFile, Kind, consecutive};
+use rustix::fs::{FlockOperation, flock};
+use tokio::task::JoinHandle;
+
+use crate::failure::Failure;
+use crate::group_dir::{GroupDir, Wanted};
+use crate::init::FIRST_PORT;
+use crate::local::orders::Orders;
+use crate::local::supervisor;
+
+/// Clients of a local group: the agent's, and the load's.
+pub(crate) const AGENT: &str = "agent";
+pub(crate) const LOAD: &str = "load";
+
+/// A group whose sites run on this machine as children of this process.
+#[derive(Debug)]
+pub(crate) struct LocalGroup {
+    pub(crate) dir: GroupDir,
+    pub(crate) group: GroupFile,
+    pub(crate) orders: Orders,
+    supervisor: JoinHandle<()>,
+    _lock: std::fs::File,
+}
+
+impl LocalGroup {
+    /// Starts the group in a folder, which is made if there is none yet. With `sites`, the number
+    /// must be that of the group.
+    pub(crate) fn start(path: &Path, kind: Kind, sites: Option<u8>) -> Result<Self, Failure> {
+        std::fs::create_dir_all(path)
+            .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
+        let path = path
+            .canonicalize()
+            .map_err(|error| Failure::failed(format!("cannot use {}: {error}", path.display())))?;
+        let lock = lock(&path)?;
+        let dir = GroupDir::new(&path.join("group"));
+        let group = if dir.exists() {
+            let group = GroupFile::load(&dir.group_path())?;
+            let has = group.group().sites.len();
+            if sites.is_some_and(|sites| usize::from(sites) != has) {
+                let text = format!("the group in {} has {has} sites", path.display());
+                return Err(Failure::failed(text).next("leave --sites out, or name a new folder"));
+            }
+            group
+        } else {
+            let count = usize::from(sites.unwrap_or(4));
+            let addresses = free_addresses(FIRST_PORT, 2 * count)?;
+            let (links, http) = addresses.split_at(count);
+            dir.create(Wanted {
+                name: kind_name(kind).into(),
+                kind,
+                sites: links.to_vec(),
+                http: http.to_vec(),
+                clients: vec![AGENT.into(), LOAD.into()],
+            })?
+        };
+        let names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
+        let (orders, supervisor) = supervisor::start(&dir, &names)?;
+        Ok(Self {
+            dir,
+            group,
+            orders,
+            supervisor,
+            _lock: lock,
+        })
+    }
+
+    /// Stops all sites in good order.
+    pub(crate) async fn stop(self) {
+        self.orders.stop().await;
+        // It ends after the order; if it panicked, its sites were killed with it.
+        let _ = self.supervisor.await;
+    }
+}
+
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Demo => "demo",
+        Kind::Dev => "dev",
+        Kind::Production => "maftia",
+    }
+}
+
+/// Two supervisors in one folder would start every site twice.
+fn lock(path: &Path) -> Result<std::fs::File, Failure> {
+    let name = path.join("lock");
+    let file = std::fs::File::create(&name)
+        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", name.display())))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Failure::failed(format!(
+            "another maftia runs the group in {}",
+            path.display()
+        ))
+        .next("stop it, or name another folder with --dir")
+    })?;
+    Ok(file)
+}
+
+/// Loopback addresses that are free now: consecutive from `base` if they all are.
+pub(crate) fn free_addresses(base: u16, count: usize) -> Result<Vec<SocketAddr>, Failure> {
+    let wanted = consecutive(([127, 0, 0, 1], base).into(), count).unwrap_or_default();
+    if wanted.len() == count
+        && wanted
+            .iter()
+            .all(|address| TcpListener::bind(address).is_ok())
+    {
+        return Ok(wanted);
+    }
+    let bind = || TcpListener::bind(("127.0.0.1", 0));
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| bind())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::failed(format!("no free port: {error}")))?;
+    listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::failed(format!("no free port: {error}")))
+}
