@@ -160,7 +160,10 @@ impl Daemon {
                     self.on_event(event)?;
                 },
                 Some(saved) = self.saved.1.recv() => self.on_saved(saved)?,
-                _ = watch.tick() => self.watch.observe(&self.replica, Instant::now()),
+                _ = watch.tick() => {
+                    self.watch.observe(&self.replica, Instant::now());
+                    self.store.commit(false)?;
+                }
                 () = timeout => {}
             }
             while handled < BATCH_EVENTS
@@ -180,8 +183,9 @@ impl Daemon {
             let step = self.replica.handle(now, Event::Timeout);
             self.perform(step)?;
         }
-        self.store.commit(handled <= QUIET_EVENTS)?;
+        // Records that nothing waits for go to the disk with the next that something does.
         if self.performer.is_waiting() {
+            self.store.commit(handled <= QUIET_EVENTS)?;
             self.performer.release(self.store.durable());
         }
         self.fatal.take().map_or(Ok(()), Err)
