@@ -24,11 +24,15 @@ pub(crate) enum Command {
     Bench(crate::bench::args::Bench),
     /// Write the configuration and keys of a new group
     Init(Init),
+    /// Read and write the replicated key-value store
+    Kv(crate::kv::args::Kv),
     /// Run a site of a group
     Site {
         #[command(subcommand)]
         command: SiteCommand,
     },
+    /// Show how many intrusions the group still tolerates, and its sites
+    Status(crate::status::Args),
 }
 
 #[derive(Debug, Args)]

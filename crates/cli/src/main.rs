@@ -4,10 +4,13 @@ mod args;
 mod bench;
 mod failure;
 mod group_dir;
+mod http;
 mod init;
+mod kv;
 mod local;
 mod output;
 mod site;
+mod status;
 
 use std::process::ExitCode;
 
@@ -28,8 +31,10 @@ fn run(typed: Typed) -> Result<(), Failure> {
     match typed.command {
         Command::Bench(typed) => bench::run(&typed),
         Command::Init(init) => init::run(&init),
+        Command::Kv(kv) => kv::run(&kv),
         Command::Site {
             command: SiteCommand::Run(run),
         } => site::run(&run),
+        Command::Status(status) => status::run(&status),
     }
 }

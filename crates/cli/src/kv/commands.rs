@@ -1,0 +1,215 @@
+//! The commands on single keys, lists and transactions.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::api::{KEY_BYTES_MAX, Listing, PAGE_ENTRIES_MAX, VALUE_BYTES_MAX};
+use super::args;
+use super::show;
+use crate::http::{Answer, Effect, Problem};
+use crate::output;
+
+/// The largest transaction read: JSON of the largest operation, with room for its spaces.
+const TXN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+pub(super) fn put(typed: &args::Put) -> Result<(), Problem> {
+    let key = key(&typed.key)?;
+    let value = value(&typed.value)?;
+    let client = typed.common.connection.client()?;
+    let id = typed.repeat.request_id.clone();
+    let answer = client.put(key, &value, Effect::WritesOnce, id)?;
+    written(&answer, "put", key, typed.common.json)
+}
+
+pub(super) fn del(typed: &args::Del) -> Result<(), Problem> {
+    let key = key(&typed.key)?;
+    let client = typed.common.connection.client()?;
+    let answer = client.delete(key, typed.repeat.request_id.clone())?;
+    written(&answer, "deleted", key, typed.common.json)
+}
+
+/// Prints what a write of one key gave.
+fn written(answer: &Answer, done: &str, key: &[u8], json: bool) -> Result<(), Problem> {
+    let mut given: Value = answer.json()?;
+    if json {
+        if let Some(object) = given.as_object_mut() {
+            show::insert(object, "key", "key_text", key);
+        }
+        return print(&given);
+    }
+    let revision = given.get("revision").and_then(Value::as_u64);
+    let at = revision.map_or(String::new(), |revision| format!(" at revision {revision}"));
+    output::line(format!("{done} {}{at}", show::escaped(key)));
+    Ok(())
+}
+
+pub(super) fn get(typed: &args::Get) -> Result<(), Problem> {
+    let key = key(&typed.key)?;
+    let client = typed.common.connection.client()?;
+    let answer = client.get(key)?;
+    let value = &answer.body;
+    if let Some(path) = &typed.output {
+        save(path, value).map_err(|error| at(path, &error))?;
+    }
+    if typed.common.json {
+        let mut object = Map::new();
+        show::insert(&mut object, "key", "key_text", key);
+        match &typed.output {
+            Some(path) => {
+                object.insert("output".into(), json!(path.to_string_lossy()));
+                object.insert("bytes".into(), json!(value.len()));
+            }
+            None => show::insert(&mut object, "value", "text", value),
+        }
+        for (header, name) in [
+            ("maftia-revision", "revision"),
+            ("maftia-mod-revision", "mod_revision"),
+        ] {
+            object.insert(name.into(), json!(answer.number(header)));
+        }
+        return print(&object.into());
+    }
+    if typed.output.is_some() {
+        return Ok(());
+    }
+    let on_terminal = io::stdout().is_terminal() && !typed.raw;
+    if on_terminal && !show::is_plain(value) {
+        let text = format!("the value is {} bytes that are not plain text", value.len());
+        return Err(Problem::failed("binary", text).next("give -o FILE, or --raw"));
+    }
+    output::raw(value);
+    if on_terminal && !value.ends_with(b"\n") {
+        output::line("");
+    }
+    Ok(())
+}
+
+/// Writes a whole file or nothing.
+fn save(path: &Path, value: &[u8]) -> io::Result<()> {
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    // What is there may be a device, which must not be replaced by a file.
+    if path.exists() && !path.is_file() {
+        return File::options().write(true).open(path)?.write_all(value);
+    }
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(parent.unwrap_or(Path::new(".")))?;
+    file.write_all(value)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+pub(super) fn list(typed: &args::List) -> Result<(), Problem> {
+    let client = typed.common.connection.client()?;
+    let mut after = typed.after.as_deref().map(|key| key.as_bytes().to_vec());
+    let (mut entries, mut revision, mut more) = (Vec::new(), 0, true);
+    let mut left = typed.limit;
+    while more && left > 0 {
+        let page = client.list(&Listing {
+            prefix: typed.prefix.as_bytes(),
+            after: after.as_deref(),
+            limit: left.min(PAGE_ENTRIES_MAX),
+            keys_only: typed.keys_only,
+        })?;
+        (revision, more) = (page.revision, page.more);
+        after = page.kvs.last().map(|entry| entry.key.0.clone()).or(after);
+        left = left.saturating_sub(u32::try_from(page.kvs.len()).unwrap_or(u32::MAX));
+        entries.extend(page.kvs);
+    }
+    if typed.common.json {
+        let kvs: Vec<Value> = entries
+            .iter()
+            .map(|entry| show::entry(entry, typed.keys_only))
+            .collect();
+        return print(&json!({ "revision": revision, "more": more, "kvs": kvs }));
+    }
+    for entry in &entries {
+        let key = show::escaped(&entry.key.0);
+        if typed.keys_only {
+            output::line(key);
+        } else {
+            output::line(format!("{key}\t{}", show::preview(&entry.value.0)));
+        }
+    }
+    if let (true, Some(last)) = (more, entries.last()) {
+        let last = show::escaped(&last.key.0);
+        output::note(format!("there are more: give --after '{last}' or --limit"));
+    }
+    Ok(())
+}
+
+pub(super) fn txn(typed: &args::Txn) -> Result<(), Problem> {
+    let text = if typed.file == Path::new("-") {
+        read("standard input", io::stdin(), TXN_BYTES_MAX)?
+    } else {
+        let file = File::open(&typed.file).map_err(|error| at(&typed.file, &error))?;
+        read(&typed.file.display().to_string(), file, TXN_BYTES_MAX)?
+    };
+    let wrong = |what: String| Problem::usage(what).next("maftia kv txn --help shows one");
+    let mut asked: Value = serde_json::from_slice(&text)
+        .map_err(|error| wrong(format!("the transaction is not JSON: {error}")))?;
+    show::encode_texts(&mut asked).map_err(wrong)?;
+    let branch = |name: &str| asked.get(name).and_then(Value::as_array).map(Vec::len);
+    let has_failure = branch("failure").is_some_and(|actions| actions > 0);
+    let client = typed.common.connection.client()?;
+    let body = serde_json::to_vec(&asked).map_err(|error| wrong(error.to_string()))?;
+    let id = typed.repeat.request_id.clone();
+    let mut given: Value = client.txn(&body, Effect::WritesOnce, id)?.json()?;
+    show::add_texts(&mut given);
+    print(&given)?;
+    let succeeded = given.get("succeeded").and_then(Value::as_bool) != Some(false);
+    if succeeded || has_failure {
+        return Ok(());
+    }
+    Err(Problem::failed("compare", "a comparison failed; nothing was done").told())
+}
+
+fn key(typed: &OsStr) -> Result<&[u8], Problem> {
+    let key = typed.as_bytes();
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        let text = format!("a key has 1 to {KEY_BYTES_MAX} bytes, not {}", key.len());
+        return Err(Problem::usage(text));
+    }
+    Ok(key)
+}
+
+fn value(typed: &OsStr) -> Result<Vec<u8>, Problem> {
+    let bytes = typed.as_bytes();
+    let value = if bytes == b"-" {
+        read("standard input", io::stdin(), VALUE_BYTES_MAX)?
+    } else if let Some(path) = bytes.strip_prefix(b"@") {
+        let path = Path::new(OsStr::from_bytes(path));
+        let file = File::open(path).map_err(|error| at(path, &error))?;
+        read(&path.display().to_string(), file, VALUE_BYTES_MAX)?
+    } else {
+        bytes.to_vec()
+    };
+    Ok(value)
+}
+
+/// Reads what is not longer than a limit.
+fn read(name: &str, from: impl Read, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    from.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::failed("input", format!("{name}: {error}")))?;
+    if bytes.len() > bytes_max {
+        let text = format!("{name} has more than {bytes_max} bytes");
+        return Err(Problem::failed("too-large", text).next("maftia kv import splits large files"));
+    }
+    Ok(bytes)
+}
+
+fn at(path: &Path, error: &io::Error) -> Problem {
+    Problem::failed("file", format!("{}: {error}", path.display()))
+}
+
+fn print(value: &Value) -> Result<(), Problem> {
+    output::json(value).map_err(|failure| Problem::failed("json", failure.to_string()))
+}

@@ -1,0 +1,21 @@
+//! `maftia kv`: the replicated key-value store through the agent.
+
+mod api;
+pub(crate) mod args;
+mod commands;
+mod percent;
+mod show;
+
+use self::args::{Kv, KvCommand};
+use crate::failure::Failure;
+
+pub(crate) fn run(typed: &Kv) -> Result<(), Failure> {
+    let (json, result) = match &typed.command {
+        KvCommand::Put(it) => (it.common.json, commands::put(it)),
+        KvCommand::Get(it) => (it.common.json, commands::get(it)),
+        KvCommand::Del(it) => (it.common.json, commands::del(it)),
+        KvCommand::List(it) => (it.common.json, commands::list(it)),
+        KvCommand::Txn(it) => (it.common.json, commands::txn(it)),
+    };
+    result.or_else(|problem| problem.end(json))
+}

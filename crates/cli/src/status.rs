@@ -1,0 +1,212 @@
+//! `maftia status`: how many intrusions the group still tolerates, and how its sites are.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::http::{Client, Connection, Problem};
+use crate::output;
+
+/// Between two looks of `--watch`.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Enough of a digest to tell two apart by eye.
+const DIGEST_CHARS: usize = 12;
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "The first line is what counts: how many more sites may fall into an attacker's \
+                  hands.\n\nExamples:\n  maftia status\n  maftia status --watch"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    connection: Connection,
+    /// Look again every second
+    #[arg(long)]
+    watch: bool,
+    /// Print one JSON object, with --watch one per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Status {
+    tolerance: u64,
+    remaining_tolerance: u64,
+    #[serde(default)]
+    compromised: Value,
+    #[serde(default)]
+    view: Value,
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    trusted_base: Value,
+    #[serde(default)]
+    sites: Vec<Site>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Site {
+    name: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    position: Option<u64>,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    address: Option<String>,
+}
+
+pub(crate) fn run(typed: &Args) -> Result<(), Failure> {
+    look(typed).or_else(|problem| problem.end(typed.json))
+}
+
+fn look(typed: &Args) -> Result<(), Problem> {
+    let client = typed.connection.client()?;
+    loop {
+        let shown = ask(&client, typed.json);
+        if !typed.watch {
+            return shown.map(output::line);
+        }
+        let text = match shown {
+            Ok(text) => text,
+            // An agent that restarts is worth waiting for.
+            Err(problem) if typed.json => problem.to_json().to_string(),
+            Err(problem) => format!("remaining tolerance: not known: {problem}"),
+        };
+        let clears = !typed.json && std::io::stdout().is_terminal();
+        output::line(if clears {
+            format!("\x1b[H\x1b[2J{text}")
+        } else {
+            text
+        });
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn ask(client: &Client, json: bool) -> Result<String, Problem> {
+    let answer = client.read("/v1/status".into())?;
+    if json {
+        let value: Value = answer.json()?;
+        return Ok(value.to_string());
+    }
+    Ok(render(&answer.json()?))
+}
+
+fn render(status: &Status) -> String {
+    let mut lines = vec![format!(
+        "remaining tolerance: {} of {}{}",
+        status.remaining_tolerance,
+        status.tolerance,
+        compromised(&status.compromised)
+    )];
+    let facts = [
+        ("model", status.model.clone()),
+        ("trusted base", plain(&status.trusted_base)),
+        ("view", plain(&status.view)),
+    ];
+    let facts: Vec<String> = facts
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    lines.push(facts.join(", "));
+    let header = ["SITE", "STATE", "POSITION", "DIGEST", "ADDRESS"].map(String::from);
+    let rows: Vec<[String; 5]> = std::iter::once(header)
+        .chain(status.sites.iter().map(row))
+        .collect();
+    lines.extend(table(&rows));
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}
+
+fn row(site: &Site) -> [String; 5] {
+    let or_dash = |text: Option<String>| text.filter(|it| !it.is_empty()).unwrap_or("-".into());
+    let digest = site.digest.as_ref();
+    [
+        site.name.clone(),
+        or_dash(Some(site.state.clone())),
+        or_dash(site.position.map(|position| position.to_string())),
+        or_dash(digest.map(|text| text.chars().take(DIGEST_CHARS).collect())),
+        or_dash(site.address.clone()),
+    ]
+    // Names and states come from elsewhere and must not steer the terminal.
+    .map(|cell| cell.replace(char::is_control, "?"))
+}
+
+fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let padded = row.iter().zip(widths);
+        let cells = padded.map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn compromised(value: &Value) -> String {
+    match value {
+        Value::Array(names) if names.is_empty() => String::new(),
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::Number(number) if number.as_u64() == Some(0) => String::new(),
+        Value::Bool(true) => "   COMPROMISED".into(),
+        other => format!("   compromised: {}", plain(other)),
+    }
+}
+
+/// A JSON value without quotes and brackets.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    text.replace(char::is_control, "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_remaining_tolerance() {
+        let status = json!({
+            "tolerance": 1, "remaining_tolerance": 0, "compromised": ["C"], "view": 0,
+            "model": "arbitrary", "trusted_base": "none",
+            "sites": [
+                {"name": "A", "state": "serving", "position": 7,
+                 "digest": "0123456789abcdef", "address": "127.0.0.1:7101", "pid": 4},
+                {"name": "C", "state": "unreachable\u{1b}", "position": null, "digest": null,
+                 "address": "127.0.0.1:7103", "pid": null},
+            ],
+        });
+        let text = render(&serde_json::from_value(status).unwrap());
+        let expected = "\
+remaining tolerance: 0 of 1   compromised: C
+model arbitrary, trusted base none, view 0
+SITE  STATE         POSITION  DIGEST        ADDRESS
+A     serving       7         0123456789ab  127.0.0.1:7101
+C     unreachable?  -         -             127.0.0.1:7103";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn nothing_compromised_is_not_mentioned() {
+        for quiet in [json!(null), json!(false), json!(0), json!([])] {
+            assert_eq!(compromised(&quiet), "");
+        }
+        assert_eq!(compromised(&json!(true)), "   COMPROMISED");
+    }
+}
