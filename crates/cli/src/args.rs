@@ -20,8 +20,14 @@ pub(crate) struct Typed {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a site of a running `demo` or `dev` misbehave, or end it
+    Attack(crate::attack::Attack),
     /// Measure throughput and latency of a group on a real disk
     Bench(crate::bench::args::Bench),
+    /// Run four sites here, temporarily; with --for, attack one and give a verdict
+    Demo(crate::demo::args::Demo),
+    /// Run a group here that keeps its state in a folder
+    Dev(crate::dev::Dev),
     /// Write the configuration and keys of a new group
     Init(Init),
     /// Read and write the replicated key-value store

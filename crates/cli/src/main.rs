@@ -1,8 +1,12 @@
 //! The `maftia` program.
 
 mod args;
+mod attack;
 mod bench;
+mod demo;
+mod dev;
 mod failure;
+mod front;
 mod group_dir;
 mod http;
 mod init;
@@ -29,7 +33,10 @@ fn main() -> ExitCode {
 
 fn run(typed: Typed) -> Result<(), Failure> {
     match typed.command {
+        Command::Attack(typed) => attack::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
+        Command::Demo(typed) => demo::run(&typed),
+        Command::Dev(typed) => dev::run(&typed),
         Command::Init(init) => init::run(&init),
         Command::Kv(kv) => kv::run(&kv),
         Command::Site {

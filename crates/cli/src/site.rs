@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure};
 
 /// Runs a site on this thread until SIGTERM or SIGINT.
 pub(crate) fn run(typed: &SiteRun) -> Result<(), Failure> {
-    log_to_stderr(typed.json);
+    log_to_stderr(typed.json, "info");
     let file = SiteFile::load(&typed.config)?;
     let group = GroupFile::load(&file.group)?;
     let Some((me, _)) = group.site(&file.name) else {
@@ -80,9 +80,9 @@ pub(crate) async fn stop_signal() {
 }
 
 /// Structured logs on standard error; `MAFTIA_LOG` sets the level.
-pub(crate) fn log_to_stderr(json: bool) {
+pub(crate) fn log_to_stderr(json: bool, level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MAFTIA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(filter);

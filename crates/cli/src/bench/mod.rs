@@ -13,6 +13,7 @@ use maftia_config::{GroupFile, Kind, load_key};
 use rustix::fs::statfs;
 
 use crate::bench::args::Bench;
+pub(crate) use crate::bench::load::ready;
 use crate::bench::load::{Load, Shape};
 use crate::bench::measure::Sites;
 use crate::bench::report::Report;

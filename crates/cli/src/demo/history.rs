@@ -32,7 +32,11 @@ pub(crate) enum Violation {
     /// The order contradicts real time.
     Precedence { position: u64 },
     /// The model answers differently.
-    Answer { position: u64, expected: String, got: String },
+    Answer {
+        position: u64,
+        expected: String,
+        got: String,
+    },
 }
 
 impl fmt::Display for Violation {
@@ -40,9 +44,16 @@ impl fmt::Display for Violation {
         match self {
             Self::SamePosition(position) => write!(f, "two operations at position {position}"),
             Self::Precedence { position } => {
-                write!(f, "position {position} returned before an earlier one was invoked")
+                write!(
+                    f,
+                    "position {position} returned before an earlier one was invoked"
+                )
             }
-            Self::Answer { position, expected, got } => {
+            Self::Answer {
+                position,
+                expected,
+                got,
+            } => {
                 write!(f, "at position {position} expected {expected}, got {got}")
             }
         }
@@ -89,10 +100,18 @@ impl Model {
             (Operation::Action(action), Response::Action { outcome, .. }) => {
                 (vec![action], vec![outcome])
             }
-            (Operation::Txn(txn), Response::Txn { succeeded, outcomes, .. }) => {
-                let holds = txn.compares.iter().all(|compare| {
-                    self.holds(&compare.key, compare.relation, &compare.target)
-                });
+            (
+                Operation::Txn(txn),
+                Response::Txn {
+                    succeeded,
+                    outcomes,
+                    ..
+                },
+            ) => {
+                let holds = txn
+                    .compares
+                    .iter()
+                    .all(|compare| self.holds(&compare.key, compare.relation, &compare.target));
                 if holds != *succeeded {
                     return Err(wrong(format!("succeeded: {holds}")));
                 }
@@ -134,11 +153,19 @@ impl Model {
             }
             (Action::Get { key }, Outcome::Get(found)) => {
                 let expected = self.entries.get(key);
-                if found.as_ref() == expected { Ok(()) } else { Err(format!("{expected:?}")) }
+                if found.as_ref() == expected {
+                    Ok(())
+                } else {
+                    Err(format!("{expected:?}"))
+                }
             }
             (Action::Delete { key, .. }, Outcome::Delete { deleted, .. }) => {
                 let expected = self.entries.remove(key).is_some();
-                if *deleted == expected { Ok(()) } else { Err(format!("deleted: {expected}")) }
+                if *deleted == expected {
+                    Ok(())
+                } else {
+                    Err(format!("deleted: {expected}"))
+                }
             }
             _ => Err("an outcome of the action's kind".into()),
         }
@@ -180,7 +207,10 @@ mod tests {
             returned: ms(times.1),
             position,
             operation: Operation::put("k", value.to_owned()),
-            response: Response::Action { revision, outcome: Outcome::Put(None) },
+            response: Response::Action {
+                revision,
+                outcome: Outcome::Put(None),
+            },
         }
     }
 
@@ -197,7 +227,10 @@ mod tests {
             returned: ms(times.1),
             position,
             operation: Operation::get("k"),
-            response: Response::Action { revision: revisions.1, outcome: Outcome::Get(Some(found)) },
+            response: Response::Action {
+                revision: revisions.1,
+                outcome: Outcome::Get(Some(found)),
+            },
         }
     }
 
@@ -213,9 +246,15 @@ mod tests {
 
     #[test]
     fn refuses_a_stale_read() {
-        let history =
-            vec![put(1, (0, 2), "a", 2), put(2, (1, 3), "b", 3), get(3, (4, 6), "a", (2, 3))];
-        assert!(matches!(check(history), Err(Violation::Answer { position: 3, .. })));
+        let history = vec![
+            put(1, (0, 2), "a", 2),
+            put(2, (1, 3), "b", 3),
+            get(3, (4, 6), "a", (2, 3)),
+        ];
+        assert!(matches!(
+            check(history),
+            Err(Violation::Answer { position: 3, .. })
+        ));
     }
 
     #[test]

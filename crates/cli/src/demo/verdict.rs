@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -55,9 +56,18 @@ impl Verdict {
             }
         };
         require(committed > 0, "nothing was committed".into());
-        require(seen.unknown == 0, format!("{} operations without an outcome", seen.unknown));
-        require(seen.rejected == 0, format!("{} operations were refused", seen.rejected));
-        require(end.digests_equal, "the sites do not show the same state".into());
+        require(
+            seen.unknown == 0,
+            format!("{} operations without an outcome", seen.unknown),
+        );
+        require(
+            seen.rejected == 0,
+            format!("{} operations were refused", seen.rejected),
+        );
+        require(
+            end.digests_equal,
+            "the sites do not show the same state".into(),
+        );
         let convicted = format!("convicted: {:?}, expected {expected:?}", end.compromised);
         require(end.compromised == expected, convicted);
         require(!end.evidence.is_empty(), "no evidence was kept".into());
@@ -84,16 +94,45 @@ impl Verdict {
 }
 
 fn latencies(history: &[Observed]) -> (f64, f64) {
-    let mut all: Vec<Duration> =
-        history.iter().map(|seen| seen.returned.saturating_sub(seen.invoked)).collect();
+    let mut all: Vec<Duration> = history
+        .iter()
+        .map(|seen| seen.returned.saturating_sub(seen.invoked))
+        .collect();
     all.sort_unstable();
     let at = |percent: usize| {
         let index = (all.len() * percent / 100).min(all.len().saturating_sub(1));
-        all.get(index).map_or(0.0, |latency| round(latency.as_secs_f64() * 1000.0))
+        all.get(index)
+            .map_or(0.0, |latency| round(latency.as_secs_f64() * 1000.0))
     };
     (at(50), at(99))
 }
 
 fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yes = |good: bool| if good { "yes" } else { "NO" };
+        writeln!(f, "verdict: {}", self.verdict)?;
+        writeln!(f, "  committed            {}", self.committed)?;
+        writeln!(f, "  linearizable         {}", yes(self.linearizable))?;
+        writeln!(f, "  states equal         {}", yes(self.digests_equal))?;
+        let convicted = self.compromised.join(", ");
+        writeln!(f, "  convicted by proof   {convicted}")?;
+        writeln!(
+            f,
+            "  remaining tolerance  {} of {}",
+            self.remaining_tolerance, self.tolerance
+        )?;
+        write!(
+            f,
+            "  {} requests/s, p50 {} ms, p99 {} ms, attack and restart included",
+            self.ops_per_second, self.p50_ms, self.p99_ms
+        )?;
+        for problem in &self.problems {
+            write!(f, "\n  problem: {problem}")?;
+        }
+        Ok(())
+    }
 }

@@ -77,7 +77,13 @@ async fn work(client: Client, origin: Instant, stop: Arc<AtomicBool>) -> Seen {
         match outcome {
             Outcome::Committed { position, result } => match Response::from_bytes(result) {
                 Ok(response) => {
-                    let observed = Observed { invoked, returned, position, operation, response };
+                    let observed = Observed {
+                        invoked,
+                        returned,
+                        position,
+                        operation,
+                        response,
+                    };
                     seen.history.push(observed);
                 }
                 Err(_) => seen.unknown += 1,

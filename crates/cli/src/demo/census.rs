@@ -1,0 +1,106 @@
+//! Asking every site how it stands, and what the group is to be believed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use maftia_client::Client;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::demo::verdict::End;
+
+/// How often the sites are asked.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// One site's word.
+#[derive(Clone, Debug, Deserialize)]
+struct Word {
+    state: String,
+    position: u64,
+    commit: u64,
+    commit_digest: String,
+    checkpoint: Option<Checkpoint>,
+    convicted: Vec<String>,
+    evidence: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+struct Checkpoint {
+    index: u64,
+    digest: String,
+}
+
+/// Waits until all sites serve and show the same state: the same executed requests, the same
+/// checkpoint, and the same digest wherever two are at the same commit.
+pub(crate) async fn agree(client: &Client, patience: Duration) -> End {
+    let deadline = Instant::now() + patience;
+    let resilience = client.group().resilience();
+    let mut commits: BTreeMap<u64, String> = BTreeMap::new();
+    let mut forked = false;
+    loop {
+        let words = ask(client).await;
+        for word in &words {
+            let digest = commits
+                .entry(word.commit)
+                .or_insert_with(|| word.commit_digest.clone());
+            forked |= *digest != word.commit_digest;
+        }
+        let equal = !forked && words.len() == resilience.sites() && same_state(&words);
+        if equal || forked || Instant::now() >= deadline {
+            return end(&words, equal, resilience.intruded_max(), resilience.sites());
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+async fn ask(client: &Client) -> Vec<Word> {
+    let answers = client.status().await;
+    answers
+        .into_iter()
+        .filter_map(|(_, json)| serde_json::from_slice(&json?).ok())
+        .collect()
+}
+
+fn same_state(words: &[Word]) -> bool {
+    let Some(first) = words.first() else {
+        return false;
+    };
+    words.iter().all(|word| {
+        word.state == "serving"
+            && word.position == first.position
+            && word.checkpoint.is_some()
+            && word.checkpoint == first.checkpoint
+    })
+}
+
+/// What f+1 sites say holds.
+fn end(words: &[Word], digests_equal: bool, f: usize, sites: usize) -> End {
+    let mut named: BTreeMap<&String, usize> = BTreeMap::new();
+    for name in words.iter().flat_map(|word| &word.convicted) {
+        *named.entry(name).or_default() += 1;
+    }
+    let believed = |count: usize| count > f;
+    let compromised: Vec<String> = named
+        .iter()
+        .filter(|(_, count)| believed(**count))
+        .map(|(name, _)| (*name).clone())
+        .collect();
+    let ill = words.iter().filter(|word| word.state != "serving").count();
+    let absent = sites.saturating_sub(words.len());
+    let tolerance = i64::try_from(f).unwrap_or(0);
+    let faulty = i64::try_from(compromised.len() + ill + absent).unwrap_or(i64::MAX);
+    let evidence = words
+        .iter()
+        .find(|word| word.convicted == compromised)
+        .map(|word| word.evidence.clone())
+        .unwrap_or_default();
+    End {
+        sites,
+        tolerance,
+        remaining_tolerance: (tolerance - faulty).max(0),
+        compromised,
+        evidence,
+        digests_equal,
+    }
+}

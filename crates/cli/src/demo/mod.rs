@@ -1,0 +1,129 @@
+//! `maftia demo`: a group of real processes, and with `--for` an attack on it and a verdict.
+
+pub(crate) mod args;
+mod census;
+mod history;
+mod verdict;
+mod workload;
+
+use std::time::{Duration, Instant};
+
+use maftia_client::{Client, ClientConfig};
+use maftia_config::{Kind, load_key};
+
+use crate::bench::ready;
+use crate::demo::args::Demo;
+use crate::demo::verdict::Verdict;
+use crate::demo::workload::Workload;
+use crate::failure::Failure;
+use crate::front;
+use crate::local::{Attack, LOAD, LocalGroup};
+use crate::output;
+use crate::site::{log_to_stderr, stop_signal};
+
+/// How long the group may take to answer its first request.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the sites may take to show the same state once the load has ended.
+const AGREE_PATIENCE: Duration = Duration::from_secs(40);
+/// The site that is made to misbehave: the third.
+const INTRUDED: usize = 2;
+
+pub(crate) fn run(typed: &Demo) -> Result<(), Failure> {
+    log_to_stderr(false, "error");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(demo(typed))
+}
+
+async fn demo(typed: &Demo) -> Result<(), Failure> {
+    let started = Instant::now();
+    let scratch = tempfile::Builder::new()
+        .prefix("maftia-demo-")
+        .tempdir()
+        .map_err(|error| Failure::failed(format!("cannot make a folder: {error}")))?;
+    let local = LocalGroup::start(scratch.path(), Kind::Demo, Some(typed.sites))?;
+    let result = tokio::select! {
+        result = show(typed, &local, started) => result,
+        () = stop_signal() => Ok(()),
+    };
+    output::note("stopping the sites");
+    local.stop().await;
+    result
+}
+
+async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), Failure> {
+    let key = load_key(&local.dir.client_key(LOAD))?;
+    let client = Client::connect(ClientConfig::new(local.group.clone(), key))
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    let front = front::start(local, typed.http).await?;
+    ready(&client, READY_PATIENCE).await?;
+    if !typed.json {
+        output::line(front.banner(local, started.elapsed()));
+    }
+    match typed.lasting {
+        None => {
+            if typed.json {
+                output::json(&front.json().await)?;
+            }
+            std::future::pending().await
+        }
+        Some(seconds) => {
+            let lasting = Duration::from_secs_f64(seconds);
+            let verdict = drill(local, &client, lasting).await?;
+            if typed.json {
+                output::json(&verdict)?
+            } else {
+                output::line(verdict.to_string())
+            }
+            if verdict.is_ok() {
+                return Ok(());
+            }
+            let text = format!("the verdict is not ok: {}", verdict.problems.join("; "));
+            Err(Failure::failed(text).next("run it again with MAFTIA_LOG=info and keep the output"))
+        }
+    }
+}
+
+/// Load all the time; one site equivocates and forges replies, stops that, is killed and comes
+/// back.
+async fn drill(local: &LocalGroup, client: &Client, lasting: Duration) -> Result<Verdict, Failure> {
+    let names: Vec<String> = local
+        .group
+        .sites()
+        .map(|(_, site)| site.name.clone())
+        .collect();
+    let intruded = names
+        .get(INTRUDED)
+        .or(names.last())
+        .cloned()
+        .unwrap_or_default();
+    let began = Instant::now();
+    let workload = Workload::start(client);
+    let stage = lasting / 5;
+    let say = |text: String| {
+        output::note(format!("{:6.1} s  {text}", began.elapsed().as_secs_f64()));
+    };
+    say(format!("{} sites serve a mixed load", names.len()));
+    tokio::time::sleep(stage).await;
+    local
+        .orders
+        .attack(Attack::EquivocateAndForge, &intruded, None)
+        .await?;
+    say(format!("site {intruded} equivocates and forges replies"));
+    tokio::time::sleep(stage).await;
+    local.orders.attack(Attack::None, &intruded, None).await?;
+    say(format!("site {intruded} behaves again"));
+    tokio::time::sleep(stage / 2).await;
+    local.orders.attack(Attack::Kill, &intruded, None).await?;
+    say(format!(
+        "site {intruded} was killed (SIGKILL) and is started again"
+    ));
+    tokio::time::sleep(lasting.saturating_sub(stage * 5 / 2)).await;
+    let ran = began.elapsed();
+    say("the load ends; comparing the sites".into());
+    let seen = workload.finish().await;
+    let end = census::agree(client, AGREE_PATIENCE).await;
+    Ok(Verdict::reach(seen, end, &intruded, ran))
+}
