@@ -88,7 +88,7 @@ impl Engine {
             keys: identity.keys,
             parameters,
         };
-        engine.served_from = engine.lowest_open();
+        engine.served_from = engine.linearizer.frontier().leader_round;
         let mut step = Step::none();
         engine.replay(boot.records);
         if boot.lost {
@@ -148,7 +148,7 @@ impl Engine {
         self.suspended = Suspended::default();
         self.unsettled_payloads = 0;
         self.own_unsettled = 0;
-        self.served_from = self.lowest_open();
+        self.served_from = self.linearizer.frontier().leader_round;
         if self.standing == Standing::Active {
             self.standing = Standing::Returning {
                 floor: self.last_own,

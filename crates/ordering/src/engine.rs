@@ -45,7 +45,8 @@ pub struct Engine {
     pub(crate) own_unsettled: usize,
     pub(crate) boot_nonce: u64,
     pub(crate) sync: crate::synchroniser::Sync,
-    /// The lowest round whose blocks are still here with their payloads.
+    /// A site that has delivered up to this leader's round finds here all that it lacks, payloads
+    /// included. One that has not needs a checkpoint.
     pub(crate) served_from: Round,
     pub(crate) halted: bool,
 }
@@ -241,13 +242,7 @@ impl Engine {
     pub fn drop_payloads(&mut self, checkpoint: &Frontier) {
         let kept = self.parameters.delivery_cut(checkpoint.leader_round).next();
         self.dag.drop_payloads(kept);
-        self.served_from = self.served_from.max(kept);
-    }
-
-    /// The lowest round of which this site may still deliver a block.
-    pub(crate) fn lowest_open(&self) -> Round {
-        let leader = self.linearizer.frontier().leader_round;
-        self.parameters.delivery_cut(leader).next()
+        self.served_from = self.served_from.max(checkpoint.leader_round);
     }
 
     pub(crate) fn was_delivered(&self, reference: &BlockRef) -> bool {

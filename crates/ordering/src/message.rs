@@ -54,7 +54,7 @@ pub enum Message {
 pub struct Knowledge {
     /// Per author, the highest round of an accepted block.
     pub tips: Vec<Round>,
-    /// The lowest round whose blocks are still served with their payloads.
+    /// A site that has delivered up to this leader's round is served all that it lacks.
     pub base: Round,
     /// The last settled slot.
     pub settled: Round,

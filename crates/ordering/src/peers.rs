@@ -16,7 +16,7 @@ struct Peer {
     known: Vec<Round>,
     /// The highest round it has shown or claimed. Its word only.
     claimed: Round,
-    /// The lowest round it claims to serve.
+    /// The leader's round up to which a site must have delivered to be served, by its own word.
     base: Round,
 }
 
@@ -89,7 +89,7 @@ impl Peers {
         self.peers.get(peer.index()).map_or(Round(0), |p| p.claimed)
     }
 
-    /// How many peers do not serve `round` any more.
+    /// How many peers cannot serve a site that has delivered up to `round` any more.
     pub(crate) fn beyond(&self, round: Round) -> usize {
         self.peers.iter().filter(|peer| peer.base > round).count()
     }

@@ -103,7 +103,8 @@ impl Engine {
             self.ask_range(now, from, step);
         }
         self.arm(now);
-        if self.peers.beyond(self.lowest_open()) >= self.parameters.resilience.one_correct() {
+        let delivered = self.linearizer.frontier().leader_round;
+        if self.peers.beyond(delivered) >= self.parameters.resilience.one_correct() {
             step.outputs.push(Output::Behind);
         }
     }

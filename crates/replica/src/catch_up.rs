@@ -22,9 +22,7 @@ impl Replica {
     pub(crate) fn start_fetch(&mut self, now: Time) {
         if self.fetch.is_none() {
             let mut fetch = Fetch::start(now);
-            let own = self.machine.snapshot();
-            let digests = own.manifest().iter().enumerate();
-            fetch.reuse(digests.filter_map(|(at, digest)| Some((*digest, own.chunk(at)?))));
+            fetch.reuse(self.machine.snapshot());
             self.fetch = Some(fetch);
         }
     }

@@ -2,8 +2,11 @@
 //! (`protocols.md` §2.10).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use maftia_activity::replication::Snapshot;
 use maftia_types::{Digest, Duration, SiteId, Time};
 
 use crate::checkpoint::{digest_of, part_digest};
@@ -27,9 +30,11 @@ const OFFERS_MAX: usize = 4;
 pub(crate) struct Fetch {
     offers: BTreeMap<SiteId, VecDeque<(u64, Digest)>>,
     target: Option<Target>,
-    /// Chunks that are here already, from this site's own state and from targets given up: most of
-    /// a newer state is that of the older one.
+    /// Chunks that are here already, from targets given up: most of a newer state is that of the
+    /// older one.
     pool: BTreeMap<Digest, Bytes>,
+    /// The same of this site's own state, made when they are wanted.
+    own: Option<Own>,
     at: Time,
     queries: u32,
     stalls: u32,
@@ -47,6 +52,12 @@ struct Target {
     have: usize,
     todo: VecDeque<usize>,
     asked: BTreeMap<usize, Time>,
+}
+
+/// This site's own state, with the place of each chunk.
+struct Own {
+    state: Arc<dyn Snapshot>,
+    places: BTreeMap<Digest, usize>,
 }
 
 /// A fetched checkpoint, every chunk checked.
@@ -67,15 +78,26 @@ impl Fetch {
             offers: BTreeMap::new(),
             target: None,
             pool: BTreeMap::new(),
+            own: None,
             at: now,
             queries: 0,
             stalls: 0,
         }
     }
 
-    /// Chunks that need not be fetched.
-    pub(crate) fn reuse(&mut self, chunks: impl Iterator<Item = (Digest, Bytes)>) {
-        self.pool.extend(chunks);
+    /// A state whose chunks need not be fetched.
+    pub(crate) fn reuse(&mut self, state: Arc<dyn Snapshot>) {
+        let digests = state.manifest().iter().enumerate();
+        let places = digests.map(|(place, digest)| (*digest, place)).collect();
+        self.own = Some(Own { state, places });
+    }
+
+    fn known(&self, digest: &Digest) -> Option<Bytes> {
+        let own = || {
+            let own = self.own.as_ref()?;
+            own.state.chunk(*own.places.get(digest)?)
+        };
+        self.pool.get(digest).cloned().or_else(own)
     }
 
     /// Whether nobody has offered anything newer for long: the site caught up by itself.
@@ -191,7 +213,7 @@ impl Fetch {
         parts: usize,
         manifest: Vec<Digest>,
     ) -> Result<Requests, Lie> {
-        let Some(target) = self.target.as_mut().filter(|t| t.index == index) else {
+        let Some(target) = self.target.as_ref().filter(|t| t.index == index) else {
             return Ok(Vec::new());
         };
         if !target.manifest.is_empty() {
@@ -200,10 +222,13 @@ impl Fetch {
         if digest_of(index, parts, &manifest) != target.digest || parts < 2 {
             return Err(Lie);
         }
+        let known = manifest.iter().map(|digest| self.known(digest)).collect();
         self.stalls = 0;
+        let Some(target) = self.target.as_mut() else {
+            return Ok(Vec::new());
+        };
         target.parts = parts;
-        let known = manifest.iter().map(|digest| self.pool.get(digest).cloned());
-        target.chunks = known.collect();
+        target.chunks = known;
         target.have = target.chunks.iter().flatten().count();
         let missing = |(_, chunk): &(usize, &Option<Bytes>)| chunk.is_none();
         let chunks = target.chunks.iter().enumerate();
@@ -267,6 +292,12 @@ impl Fetch {
         self.target
             .as_ref()
             .map_or((0, 0), |target| (target.have, target.chunks.len()))
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Own({} chunks)", self.places.len())
     }
 }
 

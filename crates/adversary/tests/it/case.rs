@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 
+use maftia_adversary::Attack;
 use maftia_ordering::{CheckpointPolicy, Pacing, Parameters};
 use maftia_replica::{Limits, Settings};
 use maftia_simulator::{
-    BlameSoundness, Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident, LinkModel,
-    Nobody, Plan, PlanOptions, Report, Setup, World,
+    BlameSoundness, Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident, LinkModel, Plan,
+    PlanOptions, Report, Setup, World,
 };
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
 use crate::book::{Shared, Sometimes};
 use crate::clients::{Clients, Load};
+use crate::intruder::Intruder;
 use crate::properties::{Convergence, Durability, Sanity, Signed, TotalOrder};
 use crate::site::{Blueprint, Keys, Site, correct};
 
@@ -34,6 +36,8 @@ pub(crate) struct Case {
     pub(crate) corrupted: usize,
     pub(crate) weather: Weather,
     pub(crate) keys: Keys,
+    /// None draws one per seed.
+    pub(crate) attack: Option<Attack>,
     pub(crate) keep_log: bool,
 }
 
@@ -52,6 +56,7 @@ impl Case {
             corrupted,
             weather,
             keys: Keys::Mock,
+            attack: None,
             keep_log: false,
         }
     }
@@ -80,7 +85,7 @@ impl Case {
             hostile: if dice.chance(300) { 10 } else { 0 },
         };
         let clients = Clients::new(&book, self.n, f, load, &mut dice);
-        let intruder = self.intruder(corrupted, &blueprint, &mut dice);
+        let intruder = Intruder::new(corrupted, &blueprint, self.attack, &mut dice);
         let correct = correct(self.n, corrupted);
         let world = World::new(setup, Site(blueprint), clients, intruder)
             .checking(Signed::new(&book))
@@ -229,10 +234,5 @@ impl Case {
         plan.0.push((at, incident));
         plan.0.sort_by_key(|(at, _)| *at);
         plan
-    }
-
-    fn intruder(self, corrupted: SiteSet, blueprint: &Rc<Blueprint>, dice: &mut Dice) -> Nobody {
-        let _ = (corrupted, blueprint, dice);
-        Nobody
     }
 }

@@ -4,6 +4,7 @@ mod book;
 mod campaigns;
 mod case;
 mod clients;
+mod intruder;
 mod model;
 mod properties;
 mod site;

@@ -1,0 +1,141 @@
+use maftia_ordering::Message as Ordering;
+use maftia_protocol::Step;
+use maftia_replica::{Message, Replica};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Scene, Sent, Strategy, lies};
+
+/// Says nothing to anybody.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence;
+
+impl Strategy for Silence {
+    fn tamper(&mut self, _: &Scene<'_>, step: Step<Replica>) -> Sent {
+        Sent {
+            records: step.records,
+            ..Sent::default()
+        }
+    }
+}
+
+/// Takes part in everything and tells clients something else.
+#[derive(Debug)]
+pub struct ForgeReplies {
+    rng: ChaCha8Rng,
+}
+
+impl ForgeReplies {
+    /// With chance from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+}
+
+impl Strategy for ForgeReplies {
+    fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
+        let Step {
+            records,
+            messages,
+            outputs,
+            ..
+        } = step;
+        let outputs = outputs
+            .into_iter()
+            .map(|output| lies::about_replies(&mut self.rng, output));
+        Sent {
+            records,
+            outputs: outputs.collect(),
+            messages: honest(scene, messages),
+        }
+    }
+}
+
+/// Gives headers and keeps the payloads.
+#[derive(Clone, Copy, Debug)]
+pub struct Withhold;
+
+impl Strategy for Withhold {
+    fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
+        let Step {
+            records,
+            messages,
+            outputs,
+            ..
+        } = step;
+        let messages = honest(scene, messages)
+            .into_iter()
+            .filter_map(|(to, message)| match message {
+                Message::Ordering(Ordering::Block { block, .. }) => Some((
+                    to,
+                    Message::Ordering(Ordering::Block {
+                        block,
+                        payload: None,
+                    }),
+                )),
+                Message::Ordering(Ordering::Payload { .. }) => None,
+                other => Some((to, other)),
+            })
+            .collect();
+        Sent {
+            records,
+            messages,
+            outputs,
+        }
+    }
+}
+
+/// Takes part in the ordering and lies about how far it is and what it holds.
+#[derive(Debug)]
+pub struct LieAboutState {
+    rng: ChaCha8Rng,
+}
+
+impl LieAboutState {
+    /// With chance from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+}
+
+impl Strategy for LieAboutState {
+    fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
+        let Step {
+            records,
+            messages,
+            outputs,
+            ..
+        } = step;
+        let mut sent = honest(scene, messages);
+        for (_, message) in &mut sent {
+            if self.rng.random_bool(0.8) {
+                lies::about_state(&mut self.rng, scene, message);
+            }
+        }
+        Sent {
+            records,
+            messages: sent,
+            outputs,
+        }
+    }
+}
+
+/// The messages of a step, one by one, as a correct site sends them.
+pub(crate) fn honest(
+    scene: &Scene<'_>,
+    messages: Vec<maftia_protocol::Outgoing<Message>>,
+) -> Vec<(maftia_types::SiteId, Message)> {
+    let mut sent = Vec::new();
+    for out in messages {
+        sent.extend(
+            scene
+                .recipients(out.target)
+                .map(|to| (to, out.message.clone())),
+        );
+    }
+    sent
+}
