@@ -161,7 +161,11 @@ impl Engine {
                         self.accept(waiting.block, waiting.payload, step);
                         ready.extend(self.suspended.wake(&reference));
                     }
-                    Err(invalid) => step.blame(waiting.from, invalid.into()),
+                    // Whoever passes it on may have accepted it with its parents exempt.
+                    Err(invalid) if waiting.from == reference.author => {
+                        step.blame(waiting.from, invalid.into());
+                    }
+                    Err(_) => {}
                 }
             }
         }

@@ -25,9 +25,6 @@ pub enum Misbehaviour {
     /// More blocks ahead of what is accepted than a correct peer would send.
     #[error("a block outside the window of rounds")]
     OutsideWindow,
-    /// A payload, a recovery answer or the like that nobody asked for.
-    #[error("an answer to a question that was not asked")]
-    Unsolicited,
 }
 
 /// The validity clause a block violates (`protocols.md` §2.1).

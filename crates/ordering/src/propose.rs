@@ -99,18 +99,28 @@ impl Engine {
         self.unsettled_payloads > 0 || !self.draft.is_empty() || returning
     }
 
-    /// The round of the next own block: the one after the last (A2). A member that was away skips
-    /// what it missed; one that is recovering makes none.
+    /// The round of the next own block: the one after the last (A2), or the first above it that has
+    /// legal parents. A round whose authors excluded each other's equivocators may never have any;
+    /// waiting there for ever, this site would be missed where the others wait. A member that was
+    /// away skips what it missed; one that is recovering makes none.
     fn next_round(&self) -> Option<Round> {
         let tip = self.dag.quorum_tip(self.parameters.resilience.quorum());
-        match self.standing {
-            Standing::Recovering { .. } => None,
-            Standing::Returning { floor, .. } => Some(floor.max(tip).max(self.last_own).next()),
-            Standing::Active if self.last_own.plus(self.parameters.returning_lag()) < tip => {
-                Some(tip.next())
+        let (lowest, away) = match self.standing {
+            Standing::Recovering { .. } => return None,
+            Standing::Returning { floor, .. } => (floor.max(self.last_own).next(), true),
+            Standing::Active => {
+                let lag = self.parameters.returning_lag();
+                (self.last_own.next(), self.last_own.plus(lag) < tip)
             }
-            Standing::Active => Some(self.last_own.next()),
-        }
+        };
+        let rounds = lowest.0..=tip.next().max(lowest).0;
+        let has_parents = |round: &Round| self.parents(*round).is_some();
+        let found = if away {
+            rounds.rev().map(Round).find(has_parents)
+        } else {
+            rounds.map(Round).find(has_parents)
+        };
+        Some(found.unwrap_or(lowest))
     }
 
     /// Makes the next own block and sends it once it is durable.

@@ -129,7 +129,10 @@ pub(crate) fn exposed<'a>(
 ///
 /// The author's own block first; then one strong parent per author, for twins the first accepted;
 /// then a weak parent for each author without a strong one whose newest block is not yet in the
-/// history of the others. Strong parents that `avoid` names are left out if a quorum remains.
+/// history of the others. Strong parents that `avoid` names are left out if a quorum remains. If
+/// these are not legal, the strong parents of a block of that round that is here already are: so a
+/// site can always follow where another has gone, and a group in which all are as far as the
+/// furthest has a quorum of blocks whose authors nobody excludes.
 pub fn choose_parents(
     parameters: &Parameters,
     dag: &Dag,
@@ -139,27 +142,38 @@ pub fn choose_parents(
 ) -> Option<Vec<BlockRef>> {
     let below = round.minus(1);
     let quorum = parameters.resilience.quorum();
-    let mut strong: Vec<BlockRef> = SiteId::all(parameters.resilience.sites())
+    let first: Vec<BlockRef> = SiteId::all(parameters.resilience.sites())
         .filter_map(|site| dag.slot(site, below).first())
         .map(|entry| entry.block.reference())
         .collect();
-    let exposed = exposed(dag, strong.iter(), round);
-    strong.retain(|parent| !exposed.contains(parent.author));
-    let wanted: Vec<BlockRef> = strong
-        .iter()
-        .filter(|p| p.author == author || dag.get(p).is_some_and(|e| !avoid(&e.block)))
-        .copied()
-        .collect();
-    let strong = if wanted.len() >= quorum {
-        wanted
-    } else {
-        strong
+    let wanted = |strong: &mut Vec<BlockRef>| {
+        strong.retain(|p| p.author == author || dag.get(p).is_some_and(|e| !avoid(&e.block)));
     };
-    if strong.len() < quorum {
-        return None;
-    }
-    let deepest = round.minus(parameters.reference_depth());
+    let legal = legal_strong(dag, round, first, quorum).or_else(|| {
+        dag.round(round).find_map(|template| {
+            let mut strong: Vec<BlockRef> = template.block.strong_parents().copied().collect();
+            let own = dag.slot(author, below).first().map(|e| e.block.reference());
+            let with_own = own.filter(|own| strong.iter().all(|p| p.author != own.author));
+            strong.extend(with_own);
+            let without_own = strong
+                .iter()
+                .filter(|p| Some(**p) != with_own)
+                .copied()
+                .collect();
+            legal_strong(dag, round, strong, quorum)
+                .or_else(|| legal_strong(dag, round, without_own, quorum))
+        })
+    })?;
+    let mut strong = legal.clone();
+    wanted(&mut strong);
+    let strong = if strong.len() >= quorum {
+        strong
+    } else {
+        legal
+    };
+    let exposed = exposed(dag, strong.iter(), round);
     let mut parents = strong;
+    let deepest = round.minus(parameters.reference_depth());
     for site in SiteId::all(parameters.resilience.sites()) {
         if exposed.contains(site) || parents.iter().any(|parent| parent.author == site) {
             continue;
@@ -178,6 +192,18 @@ pub fn choose_parents(
     }
     parents.sort_by_key(|parent| parent.author != author);
     Some(parents)
+}
+
+/// The strong parents without those of authors that they expose, if a quorum remains.
+fn legal_strong(
+    dag: &Dag,
+    round: Round,
+    mut strong: Vec<BlockRef>,
+    quorum: usize,
+) -> Option<Vec<BlockRef>> {
+    let exposed = exposed(dag, strong.iter(), round);
+    strong.retain(|parent| !exposed.contains(parent.author));
+    (strong.len() >= quorum).then_some(strong)
 }
 
 fn newest_below(dag: &Dag, site: SiteId, below: Round, deepest: Round) -> Option<BlockRef> {

@@ -6,8 +6,8 @@ use maftia_adversary::Attack;
 use maftia_ordering::{CheckpointPolicy, Pacing, Parameters};
 use maftia_replica::{Limits, Settings};
 use maftia_simulator::{
-    BlameSoundness, Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident, LinkModel, Plan,
-    PlanOptions, Report, Setup, World,
+    Carriage, ClockModel, Cut, Dice, DiskModel, Failure, Incident, LinkModel, Plan, PlanOptions,
+    Report, Setup, World,
 };
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
@@ -91,7 +91,6 @@ impl Case {
             .checking(Signed::new(&book))
             .checking(TotalOrder::new(&book))
             .checking(Durability::new(&book))
-            .checking(BlameSoundness::new(corrupted))
             .checking(Sanity::new(corrupted, &book))
             .checking(Convergence::new(&book, ROUNDS, &correct));
         (world, book)

@@ -308,6 +308,10 @@ impl Property<Replica> for Sanity {
                 Output::Stable { .. } => book.sometimes.checkpoints += 1,
                 Output::Replies { .. } => {}
             },
+            Observation::Faulted { site, fault } if !self.corrupted.contains(fault.culprit) => {
+                let text = format!("{site} blames {}: {}", fault.culprit, fault.misbehaviour);
+                return Err(Violation::new("blame soundness", text));
+            }
             Observation::Healed => book.healed = true,
             _ => {}
         }
