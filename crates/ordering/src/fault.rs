@@ -22,9 +22,6 @@ pub enum Misbehaviour {
     /// A block that no correct site could have made or passed on.
     #[error("an invalid block: {0}")]
     InvalidBlock(#[from] Invalid),
-    /// More blocks ahead of what is accepted than a correct peer would send.
-    #[error("a block outside the window of rounds")]
-    OutsideWindow,
 }
 
 /// The validity clause a block violates (`protocols.md` §2.1).

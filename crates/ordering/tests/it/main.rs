@@ -5,6 +5,7 @@
     reason = "what a batch of runs covered is part of its result"
 )]
 
+mod committer_tests;
 mod reference;
 mod reference_scenario_tests;
 mod reference_tests;

@@ -1,0 +1,222 @@
+//! The engine's committer against the reference model: equal verdicts on every view of every DAG.
+
+use maftia_crypto::SigningKey;
+use maftia_ordering::{Block, BlockRef, Committer, Dag, Header, Schedule, Verdict, payload_digest};
+use maftia_protocol::plant;
+use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+use crate::reference::{self, Bits, Generated, Options, Pattern, Row, generate};
+
+const CONFIG: Digest = Digest([4; 32]);
+const ROUNDS: usize = 13;
+/// Views drawn per DAG, besides the one that holds everything.
+const VIEWS: usize = 6;
+/// DAGs per row in the quick run, and per planted bug.
+const DAGS: u64 = 300;
+const SLOW_FACTOR: u64 = 50;
+
+/// The engine's own form of a generated DAG.
+struct Twin {
+    generated: Generated,
+    model: reference::Dag,
+    blocks: Vec<Arc<Block>>,
+}
+
+impl Twin {
+    /// Signs a block for each of the model's, and gives the model their digests: so both break ties
+    /// alike.
+    fn new(generated: Generated) -> Self {
+        let n = generated.row.n;
+        let mut blocks: Vec<Arc<Block>> = SiteId::all(n)
+            .map(|author| Block::genesis(CONFIG, Epoch(0), author))
+            .collect();
+        for (place, spec) in generated.dag.specs().iter().enumerate().skip(n) {
+            let header = Header {
+                config: CONFIG,
+                epoch: Epoch(0),
+                round: Round(spec.round),
+                author: SiteId::new(spec.author).unwrap(),
+                parents: spec
+                    .parents
+                    .iter()
+                    .map(|p| blocks[*p].reference())
+                    .collect(),
+                payload_digest: payload_digest(&[]),
+                payload_len: 0,
+                commit_vote: None,
+                checkpoint_vote: None,
+                time_ms: place as u64,
+            };
+            blocks.push(Block::sign(header, &SigningKey::mock(spec.author.into())));
+        }
+        let digests: Vec<[u8; 32]> = blocks.iter().map(|b| *b.digest().as_bytes()).collect();
+        let model = generated.dag.with_digests(&digests);
+        Self {
+            generated,
+            model,
+            blocks,
+        }
+    }
+
+    fn committer(&self) -> Committer {
+        let n = self.generated.row.n;
+        let leaders = self.generated.leaders();
+        let leaders = leaders
+            .iter()
+            .map(|leader| SiteId::new(*leader).unwrap())
+            .collect();
+        let resilience = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
+        Committer::new(resilience, Schedule::fixed(leaders), Round(0))
+    }
+
+    /// The blocks of a view, parents first.
+    fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
+        let held = |(place, _): &(usize, &Arc<Block>)| mask.contains(*place);
+        self.blocks
+            .iter()
+            .enumerate()
+            .filter(held)
+            .map(|(_, block)| block)
+    }
+
+    /// What the engine decides in a view, by round, from nothing.
+    fn engine(&self, mask: &Bits) -> Result<Vec<Verdict>, String> {
+        let n = self.generated.row.n;
+        let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
+        for block in self.view(mask).skip(n) {
+            dag.insert(Arc::clone(block), None, false);
+        }
+        let mut committer = self.committer();
+        let prefix = committer.advance(&dag).map_err(|alarm| alarm.text)?;
+        Ok(verdicts(dag.tip(), &prefix, &committer))
+    }
+
+    /// The same with a decision after each block.
+    fn engine_step_by_step(&self, mask: &Bits) -> Result<Vec<Verdict>, String> {
+        let n = self.generated.row.n;
+        let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
+        let (mut committer, mut prefix) = (self.committer(), Vec::new());
+        for block in self.view(mask).skip(n) {
+            dag.insert(Arc::clone(block), None, false);
+            prefix.extend(committer.advance(&dag).map_err(|alarm| alarm.text)?);
+        }
+        Ok(verdicts(dag.tip(), &prefix, &committer))
+    }
+
+    /// What the model decides in the same view.
+    fn reference(&self, mask: &Bits) -> Vec<Verdict> {
+        let name = |block: usize| -> BlockRef { self.blocks[block].reference() };
+        let verdicts = self.generated.verdicts_on(&self.model, mask);
+        verdicts
+            .into_iter()
+            .map(|verdict| match verdict {
+                reference::Verdict::Commit(block) => Verdict::Commit(name(block)),
+                reference::Verdict::Skip => Verdict::Skip,
+                reference::Verdict::Undecided => Verdict::Undecided,
+            })
+            .collect()
+    }
+}
+
+/// By round, index 0 unused, up to the view's highest round.
+fn verdicts(tip: Round, prefix: &[(Round, Verdict)], committer: &Committer) -> Vec<Verdict> {
+    let mut all = vec![Verdict::Undecided; usize::try_from(tip.0).unwrap() + 1];
+    let above = committer
+        .undelivered()
+        .iter()
+        .map(|(round, verdict)| (*round, *verdict));
+    for (round, verdict) in prefix.iter().copied().chain(above) {
+        all[usize::try_from(round.0).unwrap()] = verdict;
+    }
+    all
+}
+
+/// The first DAG on which the engine and the model differ.
+fn first_difference(row: &Row, options: Options, seeds: std::ops::Range<u64>) -> Option<String> {
+    seeds.into_iter().find_map(|seed| {
+        let twin = Twin::new(generate(seed, row, ROUNDS, Pattern::S, options));
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let everything = twin.model.everything();
+        let views = (0..VIEWS).map(|_| twin.generated.sub_view(&mut rng));
+        let views: Vec<Bits> = views.chain([everything]).collect();
+        views.iter().find_map(|mask| {
+            let expected = Ok(twin.reference(mask));
+            let got = [twin.engine(mask), twin.engine_step_by_step(mask)];
+            let wrong = got.into_iter().find(|got| *got != expected)?;
+            Some(format!("seed {seed}: {wrong:?} instead of {expected:?}"))
+        })
+    })
+}
+
+fn rows() -> [(Row, Options); 3] {
+    let four = Row::arbitrary(4, 1, 0).slow_path_only();
+    let seven = Row::arbitrary(7, 2, 0).slow_path_only();
+    let (plain, weak) = (Options { weak_links: false }, Options { weak_links: true });
+    [(four.clone(), plain), (four, weak), (seven, plain)]
+}
+
+fn agrees(seeds: std::ops::Range<u64>) {
+    for (row, options) in rows() {
+        assert_eq!(
+            first_difference(&row, options, seeds.clone()),
+            None,
+            "{options:?}"
+        );
+    }
+}
+
+fn is_caught(bug: &'static str, dags: u64) {
+    let found = plant(bug, || {
+        rows()
+            .iter()
+            .find_map(|(row, options)| first_difference(row, *options, 0..dags))
+    });
+    assert!(found.is_some(), "\"{bug}\" survives {dags} DAGs");
+}
+
+#[test]
+fn the_committer_and_the_reference_give_equal_verdicts() {
+    agrees(0..DAGS);
+}
+
+#[test]
+fn the_committer_and_the_reference_give_equal_verdicts_slow() {
+    if std::env::var_os("MAFTIA_SLOW").is_none() {
+        println!("skipped: set MAFTIA_SLOW=1");
+        return;
+    }
+    agrees(DAGS..DAGS * SLOW_FACTOR);
+}
+
+#[test]
+fn a_slow_path_quorum_less_one_is_caught() {
+    is_caught("slow path quorum less one", DAGS);
+}
+
+#[test]
+fn a_skip_quorum_less_one_is_caught() {
+    is_caught("skip quorum less one", DAGS);
+}
+
+#[test]
+fn a_skip_before_all_votes_are_in_is_caught() {
+    is_caught("skip before all votes are in", DAGS);
+}
+
+#[test]
+fn an_anchor_floor_one_too_low_is_caught() {
+    is_caught("anchor floor one too low", DAGS);
+}
+
+#[test]
+fn an_anchor_that_takes_any_vote_is_caught() {
+    is_caught("indirect accepts any vote", DAGS);
+}
+
+#[test]
+fn counting_blocks_instead_of_authors_is_caught() {
+    is_caught("blocks counted instead of authors", DAGS);
+}
