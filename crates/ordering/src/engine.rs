@@ -91,7 +91,11 @@ impl Protocol for Engine {
         let mut step = Step::none();
         match command {
             Command::PeerUp(peer) => self.greet(now, peer, &mut step),
-            Command::VoteCheckpoint(vote) => self.checkpoint_vote = vote,
+            // Nothing else, above all no commit: the replica is in the middle of one.
+            Command::VoteCheckpoint(vote) => {
+                self.checkpoint_vote = vote;
+                return Ok(step);
+            }
         }
         self.progress(now, &mut step);
         Ok(step)
@@ -178,12 +182,19 @@ impl Engine {
         self.arm(now);
     }
 
-    /// Acts on the verdicts that extend the settled prefix.
+    /// Acts on the verdicts that extend the settled prefix, and on those that come with the blocks
+    /// whose parents are taken for granted then.
     pub(crate) fn settle(&mut self, now: Time, step: &mut Step<Self>) -> Result<(), Alarm> {
-        let verdicts = self.committer.advance(&self.dag)?;
-        if verdicts.is_empty() {
-            return Ok(());
+        loop {
+            let verdicts = self.committer.advance(&self.dag)?;
+            if verdicts.is_empty() {
+                return Ok(());
+            }
+            self.settle_some(now, verdicts, step);
         }
+    }
+
+    fn settle_some(&mut self, now: Time, verdicts: Vec<(Round, Verdict)>, step: &mut Step<Self>) {
         for (round, verdict) in verdicts {
             if let Verdict::Commit(leader) = verdict {
                 self.deliver(leader, step);
@@ -197,7 +208,6 @@ impl Engine {
                 self.try_accept(now, woken, step);
             }
         }
-        Ok(())
     }
 
     fn deliver(&mut self, leader: BlockRef, step: &mut Step<Self>) {
