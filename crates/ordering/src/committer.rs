@@ -16,6 +16,8 @@ pub struct Committer {
     schedule: Schedule,
     settled: Round,
     decided: BTreeMap<Round, Verdict>,
+    /// How many blocks the DAG had received at the last decision.
+    seen: u64,
 }
 
 impl Committer {
@@ -26,17 +28,21 @@ impl Committer {
             schedule,
             settled,
             decided: BTreeMap::new(),
+            seen: 0,
         }
     }
 
     /// Decides what can be decided and gives the verdicts that extend the settled prefix, in slot
-    /// order. Each is given once.
+    /// order. Each is given once. Always of one DAG, to which blocks are added.
     ///
     /// # Errors
     /// An [`Alarm`] if a decided slot would change its verdict, which is impossible while at most
     /// f sites are faulty.
     pub fn advance(&mut self, dag: &Dag) -> Result<Vec<(Round, Verdict)>, Alarm> {
-        self.decide(dag)?;
+        if self.seen != dag.inserted() {
+            self.decide(dag)?;
+            self.seen = dag.inserted();
+        }
         let mut prefix = Vec::new();
         while let Some(verdict) = self.decided.remove(&self.settled.next()) {
             self.settled = self.settled.next();

@@ -15,6 +15,7 @@ pub struct Dag {
     sites: usize,
     base: Round,
     layers: VecDeque<Layer>,
+    inserted: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +55,7 @@ impl Dag {
             sites,
             base,
             layers: VecDeque::new(),
+            inserted: 0,
         }
     }
 
@@ -87,6 +89,7 @@ impl Dag {
             seen,
         });
         layer.authors.insert(author);
+        self.inserted += 1;
         true
     }
 
@@ -115,6 +118,11 @@ impl Dag {
             self.base = self.base.next();
         }
         self.base = self.base.max(base);
+    }
+
+    /// How many blocks were ever inserted: tells whether there is anything new.
+    pub const fn inserted(&self) -> u64 {
+        self.inserted
     }
 
     /// The lowest retained round.

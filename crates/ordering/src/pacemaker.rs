@@ -4,6 +4,9 @@ use crate::parameters::Pacing;
 
 /// Slots after which Δ decays.
 const DECAY_SLOTS: u64 = 64;
+/// Each period without an own block is twice as long as the one before, this many times: asking
+/// again must not fill the links that are the reason for the stall.
+const STALLS_MAX: u32 = 4;
 
 /// When to make the next block (`protocols.md` §2.5). Holds time only; safety reads none of it.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub(crate) struct Pacemaker {
     last_created: Option<Time>,
     create_at: Option<Time>,
     stalled_at: Option<Time>,
+    /// Periods in a row without an own block.
+    stalls: u32,
 }
 
 /// What the engine knows about the round it is in.
@@ -42,6 +47,7 @@ impl Pacemaker {
             last_created: None,
             create_at: None,
             stalled_at: None,
+            stalls: 0,
         }
     }
 
@@ -78,6 +84,7 @@ impl Pacemaker {
         self.last_created = Some(now);
         self.create_at = None;
         self.stalled_at = None;
+        self.stalls = 0;
     }
 
     /// Whether the block is due.
@@ -91,6 +98,7 @@ impl Pacemaker {
         let stalled = self.stalled_at.is_some_and(|at| at <= now);
         if stalled {
             self.stalled_at = None;
+            self.stalls = (self.stalls + 1).min(STALLS_MAX);
         }
         stalled
     }
@@ -134,6 +142,6 @@ impl Pacemaker {
         } else {
             self.pacing.idle_interval
         };
-        self.timeout() + idle
+        self.timeout().times(1 << self.stalls) + idle
     }
 }

@@ -114,7 +114,10 @@ impl Engine {
             }
         };
         let rounds = lowest.0..=tip.next().max(lowest).0;
-        let has_parents = |round: &Round| self.parents(*round).is_some();
+        let quorum = self.parameters.resilience.quorum();
+        let has_parents = |round: &Round| {
+            self.dag.authors(round.minus(1)).len() >= quorum && self.parents(*round).is_some()
+        };
         let found = if away {
             rounds.rev().map(Round).find(has_parents)
         } else {

@@ -37,7 +37,8 @@ pub enum Verdict {
 /// S1 and S2: what the blocks of rounds r+1 and r+2 say about slot r.
 pub(crate) fn direct(dag: &Dag, resilience: &Resilience, leader: SiteId, round: Round) -> Verdict {
     let q_sp = slow_quorum(resilience);
-    for candidate in dag.slot(leader, round) {
+    let few_certifiers = dag.authors(round.plus(2)).len() < q_sp;
+    for candidate in dag.slot(leader, round).iter().filter(|_| !few_certifiers) {
         let candidate = candidate.block.reference();
         let certifiers = dag
             .round(round.plus(2))
@@ -52,11 +53,11 @@ pub(crate) fn direct(dag: &Dag, resilience: &Resilience, leader: SiteId, round: 
     {
         return Verdict::Skip;
     }
+    let needed = resilience.quorum() - usize::from(planted("skip quorum less one"));
     let blank = dag
         .round(round.plus(1))
         .filter(|x| vote(x, leader, round).is_none());
-    let needed = resilience.quorum() - usize::from(planted("skip quorum less one"));
-    if count(blank) >= needed {
+    if dag.authors(round.plus(1)).len() >= needed && count(blank) >= needed {
         return Verdict::Skip; // S2
     }
     Verdict::Undecided

@@ -19,8 +19,10 @@ const PUSH_MAX: usize = 64;
 /// Rounds a peer's own blocks may lag behind before headers are pushed to it: in the common case
 /// they show by then that it has everything.
 const PUSH_LAG: u64 = 3;
-/// How long to wait for a range before asking the next peer.
+/// How long to wait for a range before asking the next peer; twice as long after each question that
+/// brought nothing new, [`FRUITLESS_MAX`] times.
 const RANGE_PATIENCE: Duration = Duration::from_millis(50);
+const FRUITLESS_MAX: u32 = 5;
 
 /// The range synchroniser: whom to ask next, and when.
 #[derive(Debug, Default)]
@@ -28,6 +30,10 @@ pub(crate) struct Sync {
     next: usize,
     at: Option<Time>,
     asked_at_tip: Round,
+    /// Blocks that had been accepted when a peer was last asked.
+    asked_at: u64,
+    /// Questions in a row that brought nothing new.
+    fruitless: u32,
 }
 
 impl Sync {
@@ -50,9 +56,23 @@ impl Engine {
         if planted("no retransmission") {
             return;
         }
-        step.send(Target::Others, self.knowledge(true));
+        let asked = self.next_peer();
+        for peer in SiteId::all(self.keys.len()).filter(|peer| *peer != self.me) {
+            // One is asked at a time: all would answer with the same blocks.
+            step.send(Target::One(peer), self.knowledge(Some(peer) == asked));
+        }
         self.send_newest(Target::Others, step);
         self.ask_recovery(Target::Others, step);
+    }
+
+    /// The other sites in turn.
+    fn next_peer(&mut self) -> Option<SiteId> {
+        let peers: Vec<SiteId> = SiteId::all(self.keys.len())
+            .filter(|site| *site != self.me)
+            .collect();
+        let peer = peers.get(self.sync.next % peers.len().max(1)).copied();
+        self.sync.next = self.sync.next.wrapping_add(1);
+        peer
     }
 
     fn send_newest(&self, target: Target, step: &mut Step<Self>) {
@@ -233,18 +253,20 @@ impl Engine {
         if !self.is_behind() {
             return;
         }
-        let peers: Vec<SiteId> = SiteId::all(self.keys.len())
-            .filter(|site| *site != self.me)
-            .collect();
-        if let Some(peer) = peers.get(self.sync.next % peers.len().max(1)).copied() {
-            self.sync.next = self.sync.next.wrapping_add(1);
+        if let Some(peer) = self.next_peer() {
             self.ask_range(now, peer, step);
         }
     }
 
     fn ask_range(&mut self, now: Time, peer: SiteId, step: &mut Step<Self>) {
+        let accepted = self.dag.inserted();
+        self.sync.fruitless = match accepted == self.sync.asked_at {
+            true => (self.sync.fruitless + 1).min(FRUITLESS_MAX),
+            false => 0,
+        };
+        self.sync.asked_at = accepted;
         self.sync.asked_at_tip = self.dag.tip();
-        self.sync.at = Some(now + RANGE_PATIENCE);
+        self.sync.at = Some(now + RANGE_PATIENCE.times(1 << self.sync.fruitless));
         step.send_now(Target::One(peer), self.knowledge(true));
     }
 

@@ -51,7 +51,12 @@ fn explore() {
     for seed in from..to {
         let run = std::panic::catch_unwind(|| case.run(seed));
         match run {
-            Ok((Ok(_), seen)) => total.add(&seen),
+            Ok((Ok(report), seen)) => {
+                total.add(&seen);
+                if get("LIST", 0) == 1 {
+                    println!("{seed}: {:?} {:?} {:?}", report.healed, report.ended, report.counters);
+                }
+            }
             Ok((Err(failure), _)) => {
                 failures += 1;
                 println!("{failure}");
