@@ -128,7 +128,7 @@ impl Linearizer {
         let policy = &parameters.checkpoints;
         let frontier = &mut self.frontier;
         frontier.checkpoint_bytes += bytes;
-        let due = frontier.index % policy.commits.max(1) == 0
+        let due = frontier.index.is_multiple_of(policy.commits.max(1))
             || frontier.time_ms.saturating_sub(frontier.checkpoint_ms) >= policy.time_ms
             || frontier.checkpoint_bytes >= policy.payload_bytes;
         if due {

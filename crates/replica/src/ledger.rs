@@ -93,7 +93,7 @@ impl Ledger {
                 }
             }
         }
-        if commit.index % EXPIRY_COMMITS == 0 {
+        if commit.index.is_multiple_of(EXPIRY_COMMITS) {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
         }
