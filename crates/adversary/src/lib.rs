@@ -104,7 +104,3 @@ impl Scene<'_> {
         })
     }
 }
-
-mod intruder;
-
-pub use intruder::{Behaviour, Intruder};

@@ -10,7 +10,7 @@ pub enum Control {
     /// The metrics, in Prometheus' text format.
     Metrics(oneshot::Sender<String>),
     /// Misbehave from now on; only the harness of `demo` and `dev` sends it.
-    Behave(maftia_adversary::Behaviour),
+    Attack(Vec<maftia_adversary::Attack>),
     /// Stop in good order.
     Stop,
 }

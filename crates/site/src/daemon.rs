@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use maftia_activity::kv;
 use maftia_activity::replication::StateMachine;
-use maftia_adversary::{Behaviour, Intruder};
+use maftia_adversary::Attack;
 use maftia_codec::Wire;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
@@ -18,6 +18,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::control::Control;
 use crate::error::SiteError;
+use crate::intruder::Intruder;
 use crate::metrics::Metrics;
 use crate::performer::Performer;
 use crate::status::{SiteStatus, Watch};
@@ -151,7 +152,7 @@ impl Daemon {
                 biased;
                 request = control.recv() => match request {
                     Some(Control::Stop) | None => return self.stop().await,
-                    Some(Control::Behave(behaviour)) => self.behave(behaviour),
+                    Some(Control::Attack(attacks)) => self.attack(&attacks),
                     Some(request) => self.answer(request),
                 },
                 () = durable.notified() => {}
@@ -225,6 +226,10 @@ impl Daemon {
         self.metrics.site_messages += 1;
         match Message::from_bytes(bytes) {
             Ok(message) => {
+                if let Some(intruder) = &mut self.intruder {
+                    let said = intruder.overhear(from, &message);
+                    self.queue(said)?;
+                }
                 let step = self.replica.handle(now, Event::Message { from, message });
                 self.perform(step)
             }
@@ -284,6 +289,10 @@ impl Daemon {
             Some(intruder) => intruder.corrupt(step),
             None => step,
         };
+        self.queue(step)
+    }
+
+    fn queue(&mut self, step: Step<Replica>) -> Result<(), SiteError> {
         let (records, image) = split(step.records);
         for record in &records {
             self.store.append(record)?;
@@ -365,14 +374,14 @@ impl Daemon {
                     .render(&self.status(), &self.store, &self.network);
                 drop(reply.send(text));
             }
-            Control::Behave(_) | Control::Stop => {}
+            Control::Attack(_) | Control::Stop => {}
         }
     }
 
-    fn behave(&mut self, behaviour: Behaviour) {
+    fn attack(&mut self, attacks: &[Attack]) {
         if let Some(intruder) = &mut self.intruder {
-            tracing::warn!(?behaviour, "the harness makes this site misbehave");
-            intruder.set(behaviour);
+            tracing::warn!(?attacks, "the harness makes this site misbehave");
+            intruder.set(attacks);
         }
     }
 

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use maftia_adversary::Behaviour;
+use maftia_adversary::Attack;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::getppid;
 use tokio::sync::mpsc;
@@ -52,9 +52,10 @@ impl Harness {
     pub(crate) fn listen(self, control: mpsc::Sender<Control>) {
         let work = move || {
             for line in BufReader::new(self.0).lines() {
-                let behaviour = line.ok().and_then(|line| Behaviour::parse(line.trim()));
-                let Some(behaviour) = behaviour else { break };
-                if control.blocking_send(Control::Behave(behaviour)).is_err() {
+                let Some(attacks) = line.ok().and_then(|line| parse(&line)) else {
+                    break;
+                };
+                if control.blocking_send(Control::Attack(attacks)).is_err() {
                     return;
                 }
             }
@@ -66,4 +67,12 @@ impl Harness {
             .spawn(work)
             .expect("the system can start a thread");
     }
+}
+
+/// The names of attacks, separated by spaces; none of them for `none`.
+fn parse(line: &str) -> Option<Vec<Attack>> {
+    line.split_whitespace()
+        .filter(|name| *name != "none")
+        .map(Attack::parse)
+        .collect()
 }

@@ -5,6 +5,7 @@ mod daemon;
 mod error;
 mod harness;
 mod http;
+mod intruder;
 mod metrics;
 mod performer;
 mod run;

@@ -1,6 +1,5 @@
 use std::net::TcpListener;
 
-use maftia_adversary::Intruder;
 use maftia_config::{GroupFile, Kind, SiteFile};
 use maftia_crypto::SigningKey;
 use maftia_multipoint::{Config, Limits, Listen, Network};
@@ -13,6 +12,7 @@ use crate::control::Control;
 use crate::daemon::{Daemon, Parts};
 use crate::error::SiteError;
 use crate::harness::Harness;
+use crate::intruder::Intruder;
 
 /// D_gc in rounds: at a thousand rounds a second a block has an eighth of a second to be
 /// referenced before its requests are proposed anew.
@@ -67,12 +67,17 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         let bound = crate::http::serve(address, site.token, control.clone(), quorum - 1).await?;
         tracing::info!(%bound, "HTTP interface");
     }
-    let sites = site.group.group().sites.len();
     let intruder = match site.harness {
         Some(harness) if site.group.group().kind != Kind::Production => {
             harness.listen(control.clone());
             let seed = site.key.seed().expect("a site's key is a real one");
-            Some(Intruder::new(me, sites, SigningKey::from_seed(*seed)))
+            let seed = SigningKey::from_seed(*seed);
+            Some(Intruder::new(
+                me,
+                site.group.resilience(),
+                seed,
+                rand::random(),
+            ))
         }
         _ => None,
     };

@@ -19,6 +19,14 @@ pub(crate) enum Attack {
     ForgeReplies,
     /// The site equivocates and forges replies
     EquivocateAndForge,
+    /// The site lies to others about rounds, checkpoints and state
+    LieAboutState,
+    /// The site sends old messages instead of new ones
+    Replay,
+    /// The site does anything of all this, to each as it likes
+    Rude,
+    /// The site sends headers without their payloads
+    Withhold,
     /// The site's process is killed (SIGKILL) and started again
     Kill,
     /// The site's process is stopped (SIGSTOP) and continued after --for
@@ -34,8 +42,23 @@ impl Attack {
             Self::Equivocate => "equivocate",
             Self::ForgeReplies => "forge-replies",
             Self::EquivocateAndForge => "equivocate-and-forge",
+            Self::LieAboutState => "lie-about-state",
+            Self::Replay => "replay",
+            Self::Rude => "rude",
+            Self::Withhold => "withhold",
             Self::Kill => "kill",
             Self::Pause => "pause",
+        }
+    }
+}
+
+impl Attack {
+    /// What the site is told, if it is the site that does it.
+    pub(crate) const fn line(self) -> Option<&'static str> {
+        match self {
+            Self::Kill | Self::Pause => None,
+            Self::EquivocateAndForge => Some("equivocate forge-replies"),
+            attack => Some(attack.name()),
         }
     }
 }

@@ -123,22 +123,16 @@ impl Supervisor {
             .as_mut()
             .ok_or(format!("site {name} is not running"))?;
         let ends = |after: Duration| Some((Instant::now() + after, what));
-        match what {
-            Attack::Kill => process.signal(Signal::KILL)?,
-            Attack::Pause => {
+        match (what, what.line()) {
+            (_, Some(line)) => {
+                process.tell(line).map_err(|error| error.to_string())?;
+                site.relief = lasting.and_then(ends);
+            }
+            (Attack::Pause, None) => {
                 process.signal(Signal::STOP)?;
                 site.relief = ends(lasting.unwrap_or(PAUSE_DEFAULT));
             }
-            Attack::None
-            | Attack::Silence
-            | Attack::Equivocate
-            | Attack::ForgeReplies
-            | Attack::EquivocateAndForge => {
-                process
-                    .tell(what.name())
-                    .map_err(|error| error.to_string())?;
-                site.relief = lasting.and_then(ends);
-            }
+            (_, None) => process.signal(Signal::KILL)?,
         }
         tracing::warn!(site = name, what = what.name(), "attack");
         Ok(())

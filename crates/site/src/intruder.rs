@@ -1,0 +1,87 @@
+use maftia_adversary::{Attack, Scene, Sent, Strategy};
+use maftia_crypto::SigningKey;
+use maftia_protocol::{Outgoing, Release, Step, Target};
+use maftia_replica::{Message, Replica};
+use maftia_types::{Resilience, SiteId};
+
+/// An intruder in this site, for drills: between a replica that works as it should and the world.
+pub(crate) struct Intruder {
+    me: SiteId,
+    resilience: Resilience,
+    key: SigningKey,
+    seed: u64,
+    strategies: Vec<Box<dyn Strategy>>,
+}
+
+impl Intruder {
+    /// One that does nothing yet.
+    pub(crate) fn new(me: SiteId, resilience: Resilience, key: SigningKey, seed: u64) -> Self {
+        Self {
+            me,
+            resilience,
+            key,
+            seed,
+            strategies: Vec::new(),
+        }
+    }
+
+    /// What to do from now on, one on top of the other.
+    pub(crate) fn set(&mut self, attacks: &[Attack]) {
+        self.strategies = attacks
+            .iter()
+            .map(|attack| attack.strategy(self.seed))
+            .collect();
+    }
+
+    /// What leaves instead of `step`.
+    pub(crate) fn corrupt(&mut self, mut step: Step<Replica>) -> Step<Replica> {
+        let scene = Scene {
+            me: self.me,
+            resilience: &self.resilience,
+            key: &self.key,
+        };
+        for strategy in &mut self.strategies {
+            let faults = std::mem::take(&mut step.faults);
+            let Sent {
+                records,
+                messages,
+                outputs,
+            } = strategy.tamper(&scene, step);
+            let messages = messages.into_iter().map(to_one).collect();
+            step = Step {
+                records,
+                messages,
+                outputs,
+                faults,
+            };
+        }
+        step
+    }
+
+    /// What is said in return to a received message, before the replica's own answer.
+    pub(crate) fn overhear(&mut self, from: SiteId, message: &Message) -> Step<Replica> {
+        let scene = Scene {
+            me: self.me,
+            resilience: &self.resilience,
+            key: &self.key,
+        };
+        let mut step = Step::none();
+        for strategy in &mut self.strategies {
+            step.messages.extend(
+                strategy
+                    .overhear(&scene, from, message)
+                    .into_iter()
+                    .map(to_one),
+            );
+        }
+        step
+    }
+}
+
+fn to_one((to, message): (SiteId, Message)) -> Outgoing<Message> {
+    Outgoing {
+        target: Target::One(to),
+        release: Release::AfterDurable,
+        message,
+    }
+}
