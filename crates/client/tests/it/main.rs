@@ -1,0 +1,4 @@
+//! A client against four real replicas over real links, all in this process.
+
+mod group;
+mod outcomes;
