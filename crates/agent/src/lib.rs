@@ -1,0 +1,59 @@
+//! The agent: a process beside the application that speaks HTTP and JSON to it, and votes over the
+//! answers of the sites, so that no application has to trust a site.
+//!
+//! # Interface
+//! | request | answer |
+//! |---|---|
+//! | `PUT /v1/kv/{key}`, the value as body | `{"revision"}` |
+//! | `GET /v1/kv/{key}` | the value as body, `Maftia-Revision`, `Maftia-Mod-Revision` |
+//! | `DELETE /v1/kv/{key}` | `{"revision","deleted"}` |
+//! | `GET /v1/kv?prefix=&limit=&after=` | `{"revision","entries","more"}` |
+//! | `POST /v1/kv/txn` | `{"revision","succeeded","outcomes"}`, see [`txn`] |
+//! | `GET /v1/status` | the group, see [`status`] |
+//! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |
+//! | `GET /metrics` | Prometheus text |
+//!
+//! `{key}` is the rest of the path, percent-decoded: slashes (also as `%2F`), empty segments and
+//! arbitrary bytes are part of it. In a query, `+` is a space, as forms have it. In JSON, keys and
+//! values are base64.
+//!
+//! | status | meaning |
+//! |---|---|
+//! | 400 | malformed; nothing happened |
+//! | 401 | the token is missing or wrong |
+//! | 403 | the `Host` header is not this agent's |
+//! | 404 | no such key |
+//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body |
+//! | 413 | a key, value, transaction or answer is too large |
+//! | 429 | over a quota: of waiting requests, of the agent, or of the store |
+//! | 503 | rejected: nothing happened and never will |
+//! | 504 | unknown: it may have happened; ask again with the same id |
+//!
+//! Answers of `/v1/kv` carry `Maftia-Request-Id` if the request was given an id. A request that
+//! carries it back, with the same method, path and body, is executed at most once in all.
+//! Errors are `{"error":{"id","message","next"}}`.
+//!
+//! # Guarantees
+//! - A web page in a browser on the same machine cannot reach the store: the `Host` header must be
+//!   one of the agent's names, and no answer permits another origin.
+//! - An agent that listens on an address others can reach asks for a token.
+//! - Bodies, waiting requests and times are bounded.
+
+mod config;
+mod encoding;
+mod error;
+mod guard;
+mod health;
+mod kv;
+mod metrics;
+mod reports;
+mod serve;
+pub mod status;
+pub mod txn;
+
+pub use config::AgentConfig;
+pub use error::ApiError;
+pub use serve::{Agent, AgentError, REQUESTS_MAX};
+
+#[cfg(test)]
+mod tests;

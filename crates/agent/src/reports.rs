@@ -1,0 +1,38 @@
+use serde::Deserialize;
+
+/// What a site says of itself and the others: one site's word. Fields that are not needed are
+/// ignored, so that sites may be newer.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) state: String,
+    pub(crate) position: u64,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    #[serde(default)]
+    pub(crate) convicted: Vec<String>,
+    #[serde(default)]
+    pub(crate) peers: Vec<PeerReport>,
+    pub(crate) pid: Option<u32>,
+}
+
+/// The state after a commit.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, serde::Serialize)]
+pub struct Checkpoint {
+    /// The commit.
+    pub index: u64,
+    /// The digest of the state.
+    pub digest: String,
+}
+
+/// How a site sees another.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PeerReport {
+    pub(crate) name: String,
+    pub(crate) link: String,
+    pub(crate) state: String,
+}
+
+impl PeerReport {
+    pub(crate) fn is_fine(&self) -> bool {
+        self.link == "up" && self.state == "live"
+    }
+}

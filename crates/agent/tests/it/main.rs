@@ -1,0 +1,8 @@
+//! An agent over HTTP, in front of four real replicas in this process.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+#[path = "../../../client/tests/it/group.rs"]
+mod group;
+mod http;
+mod protection;
+mod store;
