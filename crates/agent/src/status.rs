@@ -38,8 +38,8 @@ pub struct GroupStatus {
     pub remaining_tolerance: usize,
     /// Whether more sites are faulty than the group tolerates.
     pub beyond_tolerance: bool,
-    /// How many sites are convicted by proof.
-    pub compromised: usize,
+    /// The sites convicted by proof.
+    pub compromised: Vec<String>,
     /// The epoch of the membership.
     pub view: u64,
     /// What is assumed of the sites.
@@ -107,7 +107,11 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         .collect();
     let counted = |state: &&String| !matches!(state.as_str(), SERVING | NO_ANSWER);
     let faulty = states.iter().filter(counted).count();
-    let convicted = states.iter().filter(|state| *state == "convicted").count();
+    let convicted = group
+        .sites()
+        .zip(&states)
+        .filter(|(_, state)| *state == "convicted");
+    let compromised = convicted.map(|((_, site), _)| site.name.clone()).collect();
     let tolerance = group.resilience().intruded_max();
     let shows_pid = group.group().kind != Kind::Production;
     let sites = group.sites().zip(states).map(|((id, site), state)| {
@@ -128,7 +132,7 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         tolerance,
         remaining_tolerance: tolerance.saturating_sub(faulty),
         beyond_tolerance: faulty > tolerance,
-        compromised: convicted,
+        compromised,
         view: 0,
         model: group.resilience().model().to_string(),
         trusted_base: "none",

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use maftia_agent::{AgentConfig, GroupStatus};
+use maftia_agent::{Agent, AgentConfig, status};
 use maftia_client::{Client, ClientConfig};
 use maftia_config::{Kind, load_key};
 use serde_json::{Value, json};
@@ -31,19 +31,20 @@ pub(crate) async fn start(local: &LocalGroup, http: Option<SocketAddr>) -> Resul
         Ok(_) => usual,
         Err(_) => (Ipv4Addr::LOCALHOST, 0).into(),
     });
+    let extra_routes = router(local.orders.clone());
     let config = AgentConfig {
-        client: client.clone(),
-        listen,
-        names: Vec::new(),
-        token: None,
-        show_pids: true,
-        extra: router(local.orders.clone()),
+        extra_routes,
+        ..AgentConfig::new(client.clone(), listen)
     };
-    let address = maftia_agent::serve(config, std::future::pending())
-        .await
-        .map_err(|error| {
-            Failure::chain(Exit::Failed, &error).next("name another address with --http")
-        })?;
+    let agent = Agent::bind(config).await.map_err(|error| {
+        Failure::chain(Exit::Failed, &error).next("name another address with --http")
+    })?;
+    let address = agent.address();
+    tokio::spawn(async move {
+        if let Err(error) = agent.serve(std::future::pending()).await {
+            tracing::error!(%error, "the agent's listener failed");
+        }
+    });
     Ok(Front { client, address })
 }
 
@@ -89,7 +90,7 @@ impl Front {
 
     /// What a program sees: `http`, and `sites` as in the status.
     pub(crate) async fn json(&self) -> Value {
-        let status = GroupStatus::ask(&self.client, true).await;
+        let status = status::of(&self.client).await;
         json!({"http": format!("http://{}", self.address), "sites": status.sites})
     }
 }

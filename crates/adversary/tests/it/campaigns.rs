@@ -54,7 +54,10 @@ fn explore() {
             Ok((Ok(report), seen)) => {
                 total.add(&seen);
                 if get("LIST", 0) == 1 {
-                    println!("{seed}: {:?} {:?} {:?}", report.healed, report.ended, report.counters);
+                    println!(
+                        "{seed}: {:?} {:?} {:?}",
+                        report.healed, report.ended, report.counters
+                    );
                 }
             }
             Ok((Err(failure), _)) => {
