@@ -1,0 +1,167 @@
+//! Every decoder of bytes from outside, as a target of fuzzing.
+//!
+//! # Guarantees
+//! What a [`Target`] checks of any input: decoding does not panic; what decodes has one encoding,
+//! so encoding it again gives the input; what a service answers to it, decodes.
+//!
+//! # Use
+//! - `cargo test -p maftia-decoders` starts from each target's seeds and mutates them with a fixed
+//!   generator; `MAFTIA_SLOW=1` does more of it.
+//! - `fuzz/` gives the same targets to libFuzzer, which is guided by coverage.
+//!
+//! Not here: the frames and the hello of `maftia-multipoint`, which are private to it and which
+//! its own tests feed with random bytes.
+//!
+//! This crate is for tests only; nothing that ships depends on it.
+
+use bytes::Bytes;
+
+mod files;
+mod mutate;
+mod samples;
+mod services;
+mod wire;
+
+pub use mutate::Mutator;
+
+/// A decoder and what must hold of it.
+pub struct Target {
+    /// What `MAFTIA_TARGET` calls it.
+    pub name: &'static str,
+    /// Feeds it any bytes. Panics if what must hold does not; else, whether they were a value.
+    pub run: fn(&[u8]) -> bool,
+    /// Inputs that are values, to start from.
+    pub seeds: fn() -> Vec<Bytes>,
+    /// How many runs take about as long as a thousand of a plain decoder.
+    pub runs: u32,
+}
+
+const PLAIN: u32 = 1000;
+/// Writes files and syncs them.
+const ON_DISK: u32 = 10;
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target(
+        "block",
+        wire::canonical::<maftia_ordering::Block>,
+        samples::blocks,
+    ),
+    target(
+        "header",
+        wire::canonical::<maftia_ordering::Header>,
+        samples::headers,
+    ),
+    target(
+        "ordering_message",
+        wire::canonical::<maftia_ordering::Message>,
+        samples::ordering_messages,
+    ),
+    target(
+        "record",
+        wire::canonical::<maftia_ordering::Record>,
+        samples::records,
+    ),
+    target(
+        "frontier",
+        wire::canonical::<maftia_ordering::Frontier>,
+        samples::frontiers,
+    ),
+    target(
+        "equivocation",
+        wire::canonical::<maftia_ordering::Equivocation>,
+        samples::equivocations,
+    ),
+    target(
+        "recovery_statement",
+        wire::canonical::<maftia_ordering::RecoveryStatement>,
+        samples::recovery_statements,
+    ),
+    target(
+        "envelope",
+        wire::canonical::<maftia_crypto::Envelope>,
+        samples::envelopes,
+    ),
+    target(
+        "replica_message",
+        wire::canonical::<maftia_replica::Message>,
+        samples::replica_messages,
+    ),
+    target(
+        "client_message",
+        wire::canonical::<maftia_replica::ClientMessage>,
+        samples::client_messages,
+    ),
+    target(
+        "site_message",
+        wire::canonical::<maftia_replica::SiteMessage>,
+        samples::site_messages,
+    ),
+    target(
+        "item",
+        wire::canonical::<maftia_replica::Item>,
+        samples::items,
+    ),
+    target("payload", wire::payload, samples::payloads),
+    target("image", services::image, samples::images),
+    target("kv_operation", services::operation, samples::operations),
+    target(
+        "kv_response",
+        wire::canonical::<maftia_activity::kv::Response>,
+        samples::responses,
+    ),
+    target("kv_chunks", services::chunks, samples::chunks),
+    target("group_file", files::group, files::group_seeds),
+    target("site_file", files::site, files::site_seeds),
+    Target {
+        name: "log",
+        run: files::log,
+        seeds: files::log_seeds,
+        runs: ON_DISK,
+    },
+    Target {
+        name: "snapshot",
+        run: files::snapshot,
+        seeds: files::snapshot_seeds,
+        runs: ON_DISK,
+    },
+];
+
+const fn target(name: &'static str, run: fn(&[u8]) -> bool, seeds: fn() -> Vec<Bytes>) -> Target {
+    Target {
+        name,
+        run,
+        seeds,
+        runs: PLAIN,
+    }
+}
+
+/// The target of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// Several byte strings as one: each after its length, as four bytes.
+pub(crate) fn join(parts: impl IntoIterator<Item = Bytes>) -> Bytes {
+    let mut joined = Vec::new();
+    for part in parts {
+        let length = u32::try_from(part.len()).expect("samples are short");
+        joined.extend_from_slice(&length.to_le_bytes());
+        joined.extend_from_slice(&part);
+    }
+    joined.into()
+}
+
+/// The parts of any bytes; a length that is too large takes what is left.
+pub(crate) fn split(bytes: &[u8]) -> Vec<Bytes> {
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (part, after) = after.split_at(length.min(after.len()));
+        parts.push(Bytes::copy_from_slice(part));
+        rest = after;
+    }
+    parts
+}

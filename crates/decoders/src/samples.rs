@@ -1,0 +1,392 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_activity::kv::{
+    Action, Interval, KeyValue, Operation, Outcome, Range, Refusal, Relation, Response, Target, Txn,
+};
+use maftia_activity::replication::StateMachine;
+use maftia_codec::{Wire, Writer};
+use maftia_crypto::{Domain, Envelope, SigningKey};
+use maftia_ordering::{
+    Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
+    RecoveryStatement, payload_digest,
+};
+use maftia_replica::{ClientMessage, Fate, Item, Reply, RequestId, SiteMessage, Transfer};
+use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::{join, services};
+
+pub(crate) fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(1)
+}
+
+pub(crate) fn headers() -> Vec<Bytes> {
+    vec![header(1, 0).to_bytes(), header(9, 3).to_bytes()]
+}
+
+pub(crate) fn blocks() -> Vec<Bytes> {
+    vec![block(1, 0).to_bytes(), block(9, 3).to_bytes()]
+}
+
+pub(crate) fn ordering_messages() -> Vec<Bytes> {
+    ordering_values().iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn replica_messages() -> Vec<Bytes> {
+    let transfers = [
+        Transfer::Query,
+        Transfer::Offer {
+            index: 1,
+            digest: digest(1),
+        },
+        Transfer::ManifestRequest { index: 1 },
+        Transfer::Manifest {
+            index: 1,
+            parts: 1,
+            digests: vec![digest(1), digest(2)],
+        },
+        Transfer::ChunkRequest { index: 1, chunk: 2 },
+        Transfer::Chunk {
+            index: 1,
+            chunk: 2,
+            bytes: Bytes::from_static(b"chunk"),
+        },
+    ];
+    let transfers = transfers.into_iter().map(maftia_replica::Message::Transfer);
+    let ordering = ordering_values()
+        .into_iter()
+        .map(maftia_replica::Message::Ordering);
+    transfers
+        .chain(ordering)
+        .map(|message| message.to_bytes())
+        .collect()
+}
+
+pub(crate) fn records() -> Vec<Bytes> {
+    let payload = Some(payload());
+    let records = [
+        Record::Block {
+            block: block(9, 3),
+            payload,
+        },
+        Record::Block {
+            block: block(1, 0),
+            payload: None,
+        },
+        Record::Floor(Round(7)),
+    ];
+    records.iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn frontiers() -> Vec<Bytes> {
+    vec![frontier()]
+}
+
+pub(crate) fn equivocations() -> Vec<Bytes> {
+    vec![equivocation().to_bytes()]
+}
+
+pub(crate) fn recovery_statements() -> Vec<Bytes> {
+    vec![statement().to_bytes()]
+}
+
+pub(crate) fn envelopes() -> Vec<Bytes> {
+    vec![envelope().to_bytes(), statement().seal(&key()).to_bytes()]
+}
+
+pub(crate) fn client_messages() -> Vec<Bytes> {
+    let (session, incarnation) = (1, Incarnation(2));
+    let requests = vec![
+        (Sequence(1), Bytes::from_static(b"body")),
+        (Sequence(2), Bytes::new()),
+    ];
+    let digests = vec![(Sequence(1), digest(1)), (Sequence(2), digest(2))];
+    let messages = [
+        ClientMessage::Submit {
+            session,
+            incarnation,
+            requests,
+        },
+        ClientMessage::Vouch {
+            session,
+            incarnation,
+            digests,
+        },
+        ClientMessage::Status { nonce: 5 },
+    ];
+    messages.iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn site_messages() -> Vec<Bytes> {
+    let fates = [
+        Fate::Executed {
+            position: 1,
+            result: Bytes::from_static(b"result"),
+        },
+        Fate::ExecutedDigest {
+            position: 2,
+            digest: digest(2),
+        },
+        Fate::Forgotten,
+        Fate::Closed,
+    ];
+    let replies = (1..)
+        .zip(fates)
+        .map(|(n, fate)| Reply {
+            sequence: Sequence(n),
+            fate,
+        })
+        .collect();
+    let messages = [
+        SiteMessage::Replies {
+            session: 1,
+            incarnation: Incarnation(2),
+            replies,
+        },
+        SiteMessage::Status {
+            nonce: 5,
+            json: Bytes::from_static(b"{}"),
+        },
+    ];
+    messages.iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn items() -> Vec<Bytes> {
+    item_values().iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn payloads() -> Vec<Bytes> {
+    vec![payload()]
+}
+
+pub(crate) fn images() -> Vec<Bytes> {
+    let mut counts = Writer::new();
+    counts.u64(2);
+    counts.u64(3);
+    let ledger = Bytes::from_static(b"a ledger is read by the replica that boots from it");
+    let app = store_chunks();
+    let window = records();
+    vec![join(
+        [counts.finish(), frontier(), ledger]
+            .into_iter()
+            .chain(app)
+            .chain(window),
+    )]
+}
+
+pub(crate) fn operations() -> Vec<Bytes> {
+    let range = |interval| Range {
+        keys_only: true,
+        after: Some("a".into()),
+        ..Range::over(interval)
+    };
+    let txn = Txn::default()
+        .when("a", Relation::Greater, Target::Version(0))
+        .when("b", Relation::Equal, Target::Value("a value".into()))
+        .then(Action::put("a", "new"))
+        .then(range(Interval::prefix("k")))
+        .otherwise(Action::delete("b"))
+        .otherwise(Action::get("key"));
+    let operations = [
+        Operation::put("key", "value"),
+        Operation::get("key"),
+        Operation::delete("key"),
+        range(Interval::all()).into(),
+        range(Interval::between("a", "z")).into(),
+        txn.into(),
+    ];
+    operations.iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn responses() -> Vec<Bytes> {
+    let entry = KeyValue {
+        key: "key".into(),
+        value: "value".into(),
+        create_revision: 2,
+        mod_revision: 3,
+        version: 2,
+    };
+    let outcomes = vec![
+        Outcome::Count(3),
+        Outcome::Delete {
+            deleted: true,
+            previous: Some(entry.clone()),
+        },
+        Outcome::DeleteRange {
+            deleted: 2,
+            more: false,
+        },
+        Outcome::Get(Some(entry.clone())),
+        Outcome::Put(None),
+        Outcome::Range {
+            entries: vec![entry],
+            more: true,
+        },
+    ];
+    let single = |outcome: &Outcome| Response::Action {
+        revision: 4,
+        outcome: outcome.clone(),
+    };
+    let mut responses: Vec<_> = outcomes.iter().map(single).collect();
+    responses.push(Response::Txn {
+        revision: 5,
+        succeeded: true,
+        outcomes,
+    });
+    responses.push(Response::Refused(Refusal::NoSpace));
+    responses.iter().map(Wire::to_bytes).collect()
+}
+
+pub(crate) fn chunks() -> Vec<Bytes> {
+    vec![join(store_chunks())]
+}
+
+fn ordering_values() -> Vec<Message> {
+    let reference = block(9, 3).reference();
+    vec![
+        Message::Block {
+            block: block(1, 0),
+            payload: None,
+        },
+        Message::Block {
+            block: block(9, 3),
+            payload: Some(payload()),
+        },
+        Message::Payload {
+            block: reference,
+            payload: payload(),
+        },
+        Message::Fetch {
+            blocks: vec![reference],
+            payloads: vec![reference, reference],
+        },
+        Message::Knowledge(Knowledge {
+            tips: vec![Round(1); 4],
+            base: Round(1),
+            settled: Round(2),
+            ask: true,
+        }),
+        Message::RecoveryQuery { nonce: 5 },
+        Message::RecoveryAnswer(envelope()),
+    ]
+}
+
+fn item_values() -> Vec<Item> {
+    let id = RequestId {
+        client: ClientId { key: 1, session: 2 },
+        incarnation: Incarnation(3),
+        sequence: Sequence(4),
+    };
+    vec![
+        Item::Request {
+            id,
+            body: Operation::put("key", "value").to_bytes(),
+        },
+        Item::Vouch {
+            id,
+            digest: digest(1),
+        },
+        Item::Evidence(Box::new(equivocation())),
+    ]
+}
+
+fn payload() -> Bytes {
+    let mut writer = Writer::new();
+    item_values()
+        .iter()
+        .for_each(|item| item.encode(&mut writer));
+    writer.finish()
+}
+
+fn store_chunks() -> Vec<Bytes> {
+    let snapshot = services::store().snapshot();
+    (0..snapshot.manifest().len())
+        .filter_map(|index| snapshot.chunk(index))
+        .collect()
+}
+
+/// A frontier after a commit; its fields are its own, so it is written out.
+fn frontier() -> Bytes {
+    let mut writer = Writer::new();
+    writer.u64(4);
+    writer.digest(&digest(4));
+    writer.u64(1_700_000_000_000);
+    writer.round(Round(3));
+    writer.round(Round(4));
+    writer.u64(1_700_000_000_000);
+    writer.u64(512);
+    writer.list(&[block(1, 0).reference(), block(9, 3).reference()]);
+    let bytes = writer.finish();
+    debug_assert!(Frontier::from_bytes(bytes.clone()).is_ok());
+    bytes
+}
+
+fn equivocation() -> Equivocation {
+    Equivocation::new(block(9, 3), block(9, 4)).expect("two blocks of one author and round")
+}
+
+fn statement() -> RecoveryStatement {
+    RecoveryStatement {
+        config: digest(0),
+        epoch: Epoch(1),
+        requester: site(1),
+        nonce: 5,
+        highest: Round(9),
+    }
+}
+
+fn envelope() -> Envelope {
+    Envelope::seal(
+        &key(),
+        Domain::new("sample"),
+        Bytes::from_static(b"content"),
+    )
+}
+
+fn block(round: u64, salt: u8) -> Arc<Block> {
+    Block::sign(header(round, salt), &key())
+}
+
+/// A header of this round; another `salt`, another header.
+fn header(round: u64, salt: u8) -> Header {
+    let payload = payload_of(salt);
+    let vote = |index| IndexedDigest {
+        index,
+        digest: digest(salt),
+    };
+    let parent = |author| BlockRef {
+        author: site(author),
+        round: Round(round - 1),
+        digest: digest(author),
+    };
+    Header {
+        config: digest(0),
+        epoch: Epoch(1),
+        round: Round(round),
+        author: site(0),
+        parents: (0..3).map(parent).collect(),
+        payload_digest: payload_digest(&payload),
+        payload_len: u32::try_from(payload.len()).expect("samples are short"),
+        commit_vote: (salt > 0).then(|| vote(1)),
+        checkpoint_vote: (salt > 1).then(|| vote(2)),
+        time_ms: 1_700_000_000_000,
+    }
+}
+
+fn payload_of(salt: u8) -> Vec<u8> {
+    vec![salt; usize::from(salt)]
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest([byte; 32])
+}
+
+fn site(index: u8) -> SiteId {
+    SiteId::new(index).expect("a small index")
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed([1; 32])
+}
