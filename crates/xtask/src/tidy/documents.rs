@@ -63,15 +63,13 @@ fn is_test(tree: &Tree, name: &str) -> bool {
     let Some((krate, test)) = name.split_once("::") else {
         return false;
     };
-    let function = format!("fn {test}(");
+    let functions = [format!("fn {test}("), format!("async fn {test}(")];
     let mut files = tree.rust().filter(|file| file.krate() == Some(krate));
     if test == "doc" {
         return files.any(|file| file.text.contains("//! ```\n"));
     }
-    files.any(|file| {
-        file.tests()
-            .any(|line| line.trim_start().starts_with(&function))
-    })
+    let opens = |line: &str| functions.iter().any(|function| line.starts_with(function));
+    files.any(|file| file.tests().any(|line| opens(line.trim_start())))
 }
 
 /// Targets of `[text](target)` that are files of ours.
@@ -112,7 +110,7 @@ mod tests {
     use crate::tidy::source::Tree;
 
     fn findings(path: &str, text: &str) -> Vec<String> {
-        let test = "mod tests {\n    #[test]\n    fn keeps_it() {}\n}\n";
+        let test = "mod tests {\n    #[test]\n    fn keeps_it() {}\n    async fn waits() {}\n}\n";
         let tree = Tree::of(&[
             (path, text),
             ("crates/x/tests/it/main.rs", test),
@@ -128,7 +126,7 @@ mod tests {
     fn a_promise_names_a_test_that_exists() {
         let table = |cell: &str| format!("| promise | test |\n|--|--|\n| P1 | {cell} |\n");
         let of = |cell: &str| findings("SPECIFICATION.md", &table(cell));
-        assert_eq!(of("`x::keeps_it`"), [""; 0]);
+        assert_eq!(of("`x::keeps_it` `x::waits`"), [""; 0]);
         assert_eq!(
             of("`x::keeps_it` `x::breaks_it`"),
             ["3: there is no test `x::breaks_it`"]
