@@ -20,6 +20,11 @@ pub(crate) struct Typed {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run an agent: HTTP/JSON on this machine, voting over the sites' answers
+    Agent {
+        #[command(subcommand)]
+        command: crate::agent::AgentCommand,
+    },
     /// Make a site of a running `demo` or `dev` misbehave, or end it
     Attack(crate::attack::Attack),
     /// Measure throughput and latency of a group on a real disk

@@ -1,5 +1,6 @@
 //! The `maftia` program.
 
+mod agent;
 mod args;
 mod attack;
 mod bench;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
 
 fn run(typed: Typed) -> Result<(), Failure> {
     match typed.command {
+        Command::Agent {
+            command: agent::AgentCommand::Run(run),
+        } => agent::run(run),
         Command::Attack(typed) => attack::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
         Command::Demo(typed) => demo::run(&typed),
