@@ -10,7 +10,7 @@ use crate::http::Connection;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  maftia kv put greeting hello\n  maftia kv get greeting\n  \
-                  maftia kv list --keys-only"
+                  maftia kv list --keys-only\n  maftia kv import ./site --prefix site/"
 )]
 pub(crate) struct Kv {
     #[command(subcommand)]
@@ -29,6 +29,10 @@ pub(crate) enum KvCommand {
     List(List),
     /// Compare, then write or read several keys at once
     Txn(Txn),
+    /// Store a directory tree
+    Import(Import),
+    /// Write a stored directory tree to a directory
+    Export(Export),
 }
 
 /// Options of every command.
@@ -136,6 +140,47 @@ pub(crate) struct Txn {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Files, directories (empty ones too), permission bits and modification times are \
+                  kept. Symbolic links, sockets, devices and pipes are refused: they are reported, \
+                  the rest is stored, and the exit code is 1. A file is visible once all of it is \
+                  stored; typing the command again goes on where it was interrupted. Run one \
+                  import of a prefix at a time.\n\nExample:\n  maftia kv import ./site --prefix \
+                  site/"
+)]
+pub(crate) struct Import {
+    /// The directory
+    pub(crate) dir: PathBuf,
+    /// Under which keys to store it
+    #[arg(long, default_value = "tree/")]
+    pub(crate) prefix: OsString,
+    /// Also remove stored files that DIR no longer has
+    #[arg(long)]
+    pub(crate) delete: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each file's size and digest are checked before it appears. What cannot be \
+                  written is reported, the rest is written, and the exit code is 1.\n\nExample:\n  \
+                  maftia kv export ./copy --prefix site/"
+)]
+pub(crate) struct Export {
+    /// The directory; must not exist or be empty
+    pub(crate) dir: PathBuf,
+    /// Under which keys the tree is stored
+    #[arg(long, default_value = "tree/")]
+    pub(crate) prefix: OsString,
+    /// Write into a directory that holds files, and replace those of the same name
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -5,6 +5,7 @@ pub(crate) mod args;
 mod commands;
 mod percent;
 mod show;
+mod tree;
 
 use self::args::{Kv, KvCommand};
 use crate::failure::Failure;
@@ -16,6 +17,8 @@ pub(crate) fn run(typed: &Kv) -> Result<(), Failure> {
         KvCommand::Del(it) => (it.common.json, commands::del(it)),
         KvCommand::List(it) => (it.common.json, commands::list(it)),
         KvCommand::Txn(it) => (it.common.json, commands::txn(it)),
+        KvCommand::Import(it) => (it.common.json, tree::import(it)),
+        KvCommand::Export(it) => (it.common.json, tree::export(it)),
     };
     result.or_else(|problem| problem.end(json))
 }
