@@ -80,23 +80,33 @@ impl Course {
                 let why = Problem::answered(&answer).to_string();
                 self.doubt(&why, left)
             }
-            400..=499 => Next::Return(Err(Problem::answered(&answer))),
+            400..=499 => Next::Return(Err(self.refused(&answer))),
             _ if self.effect == Effect::Reads => Next::Return(Err(Problem::answered(&answer))),
             _ => {
+                let id = answer.request_id().or(self.request_id.take());
                 let why = Problem::answered(&answer).to_string();
-                Next::Return(Err(Problem::unknown(&why, self.request_id.take())))
+                Next::Return(Err(Problem::unknown(&why, id)))
             }
         }
+    }
+
+    /// A refusal says what became of the request, unless the agent has lost track of it.
+    fn refused(&self, answer: &Answer) -> Problem {
+        let problem = Problem::answered(answer);
+        if problem.is_id_unknown() {
+            return Problem::unknown(&problem.to_string(), None);
+        }
+        problem
     }
 
     /// This attempt did not happen; an earlier one may have.
     fn rejected(&mut self, answer: &Answer, left: Duration) -> Next {
         self.rejections += 1;
         let after = self.pause();
-        if self.rejections < REJECTIONS_MAX && after < left {
+        let problem = Problem::answered(answer);
+        if problem.is_transient() && self.rejections < REJECTIONS_MAX && after < left {
             return Next::Again { after };
         }
-        let problem = Problem::answered(answer);
         if !self.in_doubt {
             return Next::Return(Err(problem));
         }

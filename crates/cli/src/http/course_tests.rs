@@ -5,11 +5,15 @@ use super::*;
 const LONG: Duration = Duration::from_secs(10);
 
 fn status(status: u16, id: Option<&str>) -> Reply {
+    says(status, id, "MAF-1")
+}
+
+fn says(status: u16, id: Option<&str>, error: &str) -> Reply {
     let mut headers = http::HeaderMap::new();
     if let Some(id) = id {
         headers.insert("maftia-request-id", id.parse().unwrap());
     }
-    let body = br#"{"error":{"id":"MAF-1","message":"because","next":"do"}}"#.to_vec();
+    let body = format!(r#"{{"error":{{"id":"{error}","message":"because","next":"do"}}}}"#).into();
     Reply::Answer(Answer {
         status,
         headers,
@@ -109,4 +113,19 @@ fn pauses_grow_and_stay_bounded() {
     assert!(course.pause() <= PAUSE_FIRST);
     course.attempts = u32::MAX;
     assert!(course.pause() <= PAUSE_MAX && course.pause() >= PAUSE_MAX / 2);
+}
+
+#[test]
+fn a_full_store_is_not_asked_again() {
+    let mut course = Course::new(Effect::WritesOnce, None);
+    let problem = refused(course.judge(says(429, None, "no-space"), LONG));
+    assert_eq!(problem.exit, Exit::Failed);
+}
+
+#[test]
+fn an_id_that_the_agent_forgot_leaves_the_outcome_open() {
+    let mut course = Course::new(Effect::WritesOnce, Some("7-1".into()));
+    let problem = refused(course.judge(says(400, None, "id-unknown"), LONG));
+    assert_eq!(problem.exit, Exit::Unknown);
+    assert_eq!(problem.request_id, None);
 }

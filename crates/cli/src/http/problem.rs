@@ -5,6 +5,11 @@ use super::{Answer, Client};
 use crate::failure::{Exit, Failure};
 use crate::output;
 
+/// The agent's word that the store is full.
+const NO_SPACE: &str = "no-space";
+/// The agent's word that it has forgotten, or never knew, the id of a request.
+const ID_UNKNOWN: &str = "id-unknown";
+
 /// Why a request did not succeed, as the agent says it or as we know it.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -18,6 +23,8 @@ pub(crate) struct Problem {
     pub(crate) request_id: Option<String>,
     /// The command's JSON object is printed already and says it.
     told: bool,
+    /// What a transaction did whose comparison failed.
+    outcomes: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +52,7 @@ impl Problem {
             next: None,
             request_id: None,
             told: false,
+            outcomes: None,
         }
     }
 
@@ -82,10 +90,13 @@ impl Problem {
             401 | 403 => Some("name the agent's token with --token-file".to_owned()),
             _ => None,
         };
+        let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let outcomes = body.filter(|body| body.get("outcomes").is_some());
         match parsed {
             Ok(ErrorBody { error }) if !error.message.is_empty() => Self {
                 status,
                 next: error.next.filter(|next| !next.is_empty()).or(fallback),
+                outcomes,
                 ..Self::failed(&error.id, error.message)
             },
             _ => Self {
@@ -108,6 +119,21 @@ impl Problem {
             self.next = Some("maftia demo, or maftia agent run".into());
         }
         self
+    }
+
+    /// Whether sending the same again soon can help.
+    pub(super) fn is_transient(&self) -> bool {
+        self.id != NO_SPACE
+    }
+
+    /// Whether the agent knows nothing of the id under which a request was repeated.
+    pub(super) fn is_id_unknown(&self) -> bool {
+        self.id == ID_UNKNOWN
+    }
+
+    /// What a transaction did whose comparison failed.
+    pub(crate) fn outcomes(&self) -> Option<Value> {
+        self.outcomes.clone()
     }
 
     /// Says that the output tells of it already.

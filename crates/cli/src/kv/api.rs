@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ureq::http::Method;
 
-use super::percent::{encode, key_path};
+use super::percent::key_path;
 use crate::http::{Answer, Body, Client, Effect, Problem, Request};
 
 /// The longest key.
@@ -22,11 +23,11 @@ pub(crate) const TXN_ACTIONS_MAX: usize = 128;
 pub(crate) struct Base64(pub(crate) Vec<u8>);
 
 /// One page of keys in order.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) revision: u64,
     pub(crate) more: bool,
-    pub(crate) kvs: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// A key with its value and history.
@@ -44,30 +45,44 @@ pub(crate) struct Entry {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
-    Put { key: Base64, value: Base64 },
-    Get { key: Base64 },
-    Delete { key: Base64 },
+    Put {
+        key: Base64,
+        value: Base64,
+    },
+    Get {
+        key: Base64,
+    },
+    Delete {
+        key: Base64,
+    },
+    Range {
+        prefix: Base64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<Base64>,
+        limit: u32,
+        keys_only: bool,
+    },
 }
 
 /// What a transaction's action gave.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
-    Put(serde::de::IgnoredAny),
+    Put(IgnoredAny),
     Get(Option<Entry>),
-    Delete(serde::de::IgnoredAny),
+    Delete(IgnoredAny),
+    Range { entries: Vec<Entry>, more: bool },
 }
 
 #[derive(Debug, Serialize)]
 struct Txn<'a> {
-    compare: [(); 0],
     success: &'a [Action],
-    failure: [(); 0],
 }
 
 #[derive(Debug, Deserialize)]
 struct TxnAnswer {
-    responses: Vec<Outcome>,
+    revision: u64,
+    outcomes: Vec<Outcome>,
 }
 
 /// Which part of a listing is asked for.
@@ -110,26 +125,38 @@ impl Client {
         })
     }
 
+    /// The next entries of a listing. If there are more, at least one.
+    ///
+    /// Asked for as a transaction: only there values can be left out.
     pub(crate) fn list(&self, listing: &Listing<'_>) -> Result<Page, Problem> {
-        let mut target = format!(
-            "/v1/kv?prefix={}&limit={}",
-            encode(listing.prefix, b""),
-            listing.limit
-        );
-        if let Some(after) = listing.after {
-            target += &format!("&after={}", encode(after, b""));
+        let range = Action::Range {
+            prefix: Base64(listing.prefix.to_vec()),
+            after: listing.after.map(|after| Base64(after.to_vec())),
+            limit: listing.limit,
+            keys_only: listing.keys_only,
+        };
+        let answer = self.actions(&[range], Effect::Reads)?;
+        let mut page = Page {
+            revision: answer.revision,
+            ..Page::default()
+        };
+        for outcome in answer.outcomes {
+            if let Outcome::Range { entries, more } = outcome {
+                (page.entries, page.more) = (entries, more);
+            }
         }
-        if listing.keys_only {
-            target += "&keys_only=true";
+        let mut previous = listing.after;
+        for Entry {
+            key: Base64(key), ..
+        } in &page.entries
+        {
+            if !key.starts_with(listing.prefix) || previous.is_some_and(|last| last >= &key[..]) {
+                return Err(unasked());
+            }
+            previous = Some(key);
         }
-        let page: Page = self.read(target)?.json()?;
-        let within = |entry: &Entry| entry.key.0.starts_with(listing.prefix);
-        let ends = page.kvs.is_empty() && page.more;
-        if ends || !page.kvs.iter().all(within) {
-            return Err(Problem::failed(
-                "bad-answer",
-                "the agent listed other keys than asked",
-            ));
+        if page.entries.is_empty() && page.more {
+            return Err(unasked());
         }
         Ok(page)
     }
@@ -140,20 +167,27 @@ impl Client {
         actions: &[Action],
         effect: Effect,
     ) -> Result<Vec<Outcome>, Problem> {
-        let body = serde_json::to_vec(&Txn {
-            compare: [],
-            success: actions,
-            failure: [],
-        })
-        .map_err(|error| Problem::failed("json", error.to_string()))?;
+        Ok(self.actions(actions, effect)?.outcomes)
+    }
+
+    fn actions(&self, actions: &[Action], effect: Effect) -> Result<TxnAnswer, Problem> {
+        let body = serde_json::to_vec(&Txn { success: actions })
+            .map_err(|error| Problem::failed("json", error.to_string()))?;
         let answer: TxnAnswer = self.txn(&body, effect, None)?.json()?;
-        if answer.responses.len() != actions.len() {
-            return Err(Problem::failed(
-                "bad-answer",
-                "the agent answered other actions",
-            ));
+        let fits = |(action, outcome): (&Action, &Outcome)| {
+            matches!(
+                (action, outcome),
+                (Action::Put { .. }, Outcome::Put(_))
+                    | (Action::Get { .. }, Outcome::Get(_))
+                    | (Action::Delete { .. }, Outcome::Delete(_))
+                    | (Action::Range { .. }, Outcome::Range { .. })
+            )
+        };
+        let has_all = answer.outcomes.len() == actions.len();
+        if !has_all || !actions.iter().zip(&answer.outcomes).all(fits) {
+            return Err(unasked());
         }
-        Ok(answer.responses)
+        Ok(answer)
     }
 
     pub(crate) fn txn(
@@ -181,6 +215,13 @@ impl Client {
             request_id: None,
         })
     }
+}
+
+fn unasked() -> Problem {
+    Problem::failed(
+        "bad-answer",
+        "the agent answered something else than was asked",
+    )
 }
 
 impl Serialize for Base64 {

@@ -126,14 +126,17 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A transaction is JSON: if all of `compare` hold, `success` is done, otherwise `failure`. Keys and \
-values are base64 in \"key\" and \"value\", or text in \"key_text\" and \"value_text\". Targets \
-are version, create, mod and value; operators are =, !=, < and >.
+values are base64 in \"key\", \"value\" and \"prefix\", or text in \"key_text\", \"value_text\" and \
+\"prefix_text\". Targets are version, create_revision, mod_revision and value; relations are equal, \
+not_equal, less and greater; actions are put, get, delete, range, count and delete_range.
 
-Exit code 1 if a comparison failed and `failure` is empty: nothing was done.
+The answer is JSON. Exit code 1 if a comparison failed: `failure` was done.
 
 Example: take a lock that nobody holds
-  echo '{\"compare\":[{\"key_text\":\"lock\",\"target\":\"create\",\"op\":\"=\",\"value\":0}],
-         \"success\":[{\"put\":{\"key_text\":\"lock\",\"value_text\":\"me\"}}]}' | maftia kv txn")]
+  echo '{\"compare\":[{\"key_text\":\"lock\",\"relation\":\"equal\",
+                     \"target\":{\"create_revision\":0}}],
+         \"success\":[{\"put\":{\"key_text\":\"lock\",\"value_text\":\"me\"}}],
+         \"failure\":[{\"get\":{\"key_text\":\"lock\"}}]}' | maftia kv txn")]
 pub(crate) struct Txn {
     /// File of the transaction; `-` reads standard input
     #[arg(default_value = "-", value_name = "FILE")]

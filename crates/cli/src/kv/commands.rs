@@ -117,16 +117,20 @@ pub(super) fn list(typed: &args::List) -> Result<(), Problem> {
             keys_only: typed.keys_only,
         })?;
         (revision, more) = (page.revision, page.more);
-        after = page.kvs.last().map(|entry| entry.key.0.clone()).or(after);
-        left = left.saturating_sub(u32::try_from(page.kvs.len()).unwrap_or(u32::MAX));
-        entries.extend(page.kvs);
+        after = page
+            .entries
+            .last()
+            .map(|entry| entry.key.0.clone())
+            .or(after);
+        left = left.saturating_sub(u32::try_from(page.entries.len()).unwrap_or(u32::MAX));
+        entries.extend(page.entries);
     }
     if typed.common.json {
-        let kvs: Vec<Value> = entries
+        let shown: Vec<Value> = entries
             .iter()
             .map(|entry| show::entry(entry, typed.keys_only))
             .collect();
-        return print(&json!({ "revision": revision, "more": more, "kvs": kvs }));
+        return print(&json!({ "revision": revision, "more": more, "entries": shown }));
     }
     for entry in &entries {
         let key = show::escaped(&entry.key.0);
@@ -154,19 +158,24 @@ pub(super) fn txn(typed: &args::Txn) -> Result<(), Problem> {
     let mut asked: Value = serde_json::from_slice(&text)
         .map_err(|error| wrong(format!("the transaction is not JSON: {error}")))?;
     show::encode_texts(&mut asked).map_err(wrong)?;
-    let branch = |name: &str| asked.get(name).and_then(Value::as_array).map(Vec::len);
-    let has_failure = branch("failure").is_some_and(|actions| actions > 0);
     let client = typed.common.connection.client()?;
     let body = serde_json::to_vec(&asked).map_err(|error| wrong(error.to_string()))?;
     let id = typed.repeat.request_id.clone();
-    let mut given: Value = client.txn(&body, Effect::WritesOnce, id)?.json()?;
-    show::add_texts(&mut given);
-    print(&given)?;
-    let succeeded = given.get("succeeded").and_then(Value::as_bool) != Some(false);
-    if succeeded || has_failure {
-        return Ok(());
+    match client.txn(&body, Effect::WritesOnce, id) {
+        Ok(answer) => print_txn(answer.json()?),
+        Err(problem) => match problem.outcomes() {
+            Some(given) => {
+                print_txn(given)?;
+                Err(problem.told())
+            }
+            None => Err(problem),
+        },
     }
-    Err(Problem::failed("compare", "a comparison failed; nothing was done").told())
+}
+
+fn print_txn(mut given: Value) -> Result<(), Problem> {
+    show::add_texts(&mut given);
+    print(&given)
 }
 
 fn key(typed: &OsStr) -> Result<&[u8], Problem> {

@@ -9,6 +9,13 @@ use super::api::Entry;
 /// Characters of a value shown in a table.
 const PREVIEW_CHARS_MAX: usize = 60;
 
+/// What a person may write as text, and what it becomes.
+const TEXTS: [(&str, &str); 3] = [
+    ("key_text", "key"),
+    ("prefix_text", "prefix"),
+    ("value_text", "value"),
+];
+
 /// Adds bytes to a JSON object: base64 as `name`, and as `text_name` if they are text.
 pub(super) fn insert(object: &mut Map<String, Value>, name: &str, text_name: &str, bytes: &[u8]) {
     object.insert(name.into(), STANDARD.encode(bytes).into());
@@ -65,7 +72,7 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(upsets))
 }
 
-/// Puts base64 where a person wrote text: `key_text` becomes `key`, `value_text` `value`.
+/// Puts base64 where a person wrote text.
 ///
 /// # Errors
 /// If a text is not a string, or both forms are given.
@@ -73,7 +80,7 @@ pub(super) fn encode_texts(value: &mut Value) -> Result<(), String> {
     match value {
         Value::Array(items) => items.iter_mut().try_for_each(encode_texts),
         Value::Object(object) => {
-            for (text_name, name) in [("key_text", "key"), ("value_text", "value")] {
+            for (text_name, name) in TEXTS {
                 let Some(text) = object.remove(text_name) else {
                     continue;
                 };
@@ -134,12 +141,14 @@ mod tests {
     #[test]
     fn texts_of_a_transaction_become_base64_and_back() {
         let mut txn = json!({"success": [{"put": {"key_text": "k", "value_text": "v"}}],
-                             "compare": [{"key": "aw==", "target": "version", "value": 0}]});
+                             "compare": [{"key_text": "k", "target": {"value_text": "v"}},
+                                         {"key": "aw==", "target": {"version": 0}}]});
         encode_texts(&mut txn).unwrap();
         assert_eq!(
             txn,
             json!({"success": [{"put": {"key": "aw==", "value": "dg=="}}],
-                   "compare": [{"key": "aw==", "target": "version", "value": 0}]})
+                   "compare": [{"key": "aw==", "target": {"value": "dg=="}},
+                               {"key": "aw==", "target": {"version": 0}}]})
         );
         add_texts(&mut txn);
         let put = &txn["success"][0]["put"];

@@ -14,7 +14,7 @@ use super::manifest::{FileContent, Kind, Manifest};
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::scan::{Refused, join};
-use super::{Kv, Part, Summary, list_all};
+use super::{Kv, Pair, Part, Summary, list_all};
 use crate::http::Problem;
 
 #[derive(Debug)]
@@ -119,7 +119,7 @@ fn is_free(root: &Path, force: bool) -> Result<(), Problem> {
 
 impl<K: Kv> Export<'_, K> {
     /// Makes the directories; gives them and the files that have one.
-    fn sort(&self, manifests: Vec<(Vec<u8>, Vec<u8>)>) -> (Vec<(Vec<u8>, Manifest)>, Vec<Wanted>) {
+    fn sort(&self, manifests: Vec<Pair>) -> (Vec<(Vec<u8>, Manifest)>, Vec<Wanted>) {
         let (mut directories, mut files) = (Vec::new(), Vec::new());
         for (key, value) in manifests {
             let Some(path) = self.layout.path(&key) else {

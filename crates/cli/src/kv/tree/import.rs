@@ -13,7 +13,7 @@ use super::manifest::{FileContent, Kind, MODE_KEPT, Manifest};
 use super::parallel::parallel;
 use super::progress::Progress;
 use super::scan::{self, Found, FoundKind, Refused, scan};
-use super::{CHUNK_BYTES, Kv, Part, Summary, list_all};
+use super::{CHUNK_BYTES, Kv, Pair, Part, Summary, list_all};
 use crate::http::Problem;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ struct Tally {
 struct Small {
     path: Vec<u8>,
     manifest: Manifest,
-    puts: Vec<(Vec<u8>, Vec<u8>)>,
+    puts: Vec<Pair>,
 }
 
 /// Stores a tree.
@@ -71,9 +71,7 @@ pub(super) fn import(
     let scanned = scan(root, layout);
     let manifests = list_all(store, &layout.manifests(), Part::KeysAndValues)?;
     let chunks = list_all(store, &layout.chunks(), Part::Keys)?;
-    let known = |(key, value): &(Vec<u8>, Vec<u8>)| {
-        Some((layout.path(key)?, Manifest::from_bytes(value).ok()))
-    };
+    let known = |(key, value): &Pair| Some((layout.path(key)?, Manifest::from_bytes(value).ok()));
     let before: BTreeMap<_, _> = manifests.iter().filter_map(known).collect();
     let import = Import {
         store,
@@ -149,7 +147,7 @@ impl<K: Kv> Import<'_, K> {
 
     fn flush(
         &self,
-        puts: &mut Vec<(Vec<u8>, Vec<u8>)>,
+        puts: &mut Vec<Pair>,
         done: &mut Vec<(Vec<u8>, Manifest)>,
     ) -> Result<(), Problem> {
         if !puts.is_empty() {
@@ -252,7 +250,7 @@ impl<K: Kv> Import<'_, K> {
     }
 
     /// What makes a path visible, unless it is so already.
-    fn manifest_put(&self, path: &[u8], manifest: &Manifest) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn manifest_put(&self, path: &[u8], manifest: &Manifest) -> Option<Pair> {
         let before = self.before.get(path).and_then(Option::as_ref);
         if before == Some(manifest) {
             return None;

@@ -37,7 +37,7 @@ const CHUNK_BYTES: u32 = 512 * 1024;
 /// The store as an import or export uses it.
 pub(crate) trait Kv: Sync {
     /// Sets keys, all or none. At most [`batch::ACTIONS_MAX`] and [`batch::BYTES_MAX`].
-    fn put_many(&self, puts: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Problem>;
+    fn put_many(&self, puts: Vec<Pair>) -> Result<(), Problem>;
     /// The values of keys, at one moment. The same bounds.
     fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Problem>;
     /// Removes keys, all or none. At most [`batch::ACTIONS_MAX`].
@@ -55,7 +55,7 @@ pub(crate) enum Part {
 
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub(crate) entries: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) entries: Vec<Pair>,
     /// There are further keys. Then at least one entry is here.
     pub(crate) more: bool,
 }
@@ -74,13 +74,12 @@ pub(crate) struct Summary {
     pub(crate) refused: Vec<Refused>,
 }
 
+/// A key and its value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
 /// Every key with a prefix.
-fn list_all(
-    store: &impl Kv,
-    prefix: &[u8],
-    part: Part,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Problem> {
-    let mut all: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+fn list_all(store: &impl Kv, prefix: &[u8], part: Part) -> Result<Vec<Pair>, Problem> {
+    let mut all: Vec<Pair> = Vec::new();
     loop {
         let after = all.last().map(|(key, _)| key.as_slice());
         let listed = store.list(prefix, after, part)?;

@@ -1,4 +1,4 @@
-use super::super::api::{Action, Base64, Listing, Outcome, PAGE_ENTRIES_MAX};
+use super::super::api::{Action, Base64, Entry, Listing, Outcome, PAGE_ENTRIES_MAX};
 use super::{Kv, Listed, Part};
 use crate::http::{Client, Effect, Problem};
 
@@ -32,14 +32,12 @@ impl Kv for Client {
         };
         let actions: Vec<Action> = keys.iter().map(action).collect();
         let value = |outcome| match outcome {
-            Outcome::Get(entry) => Ok(entry.map(|entry| entry.value.0)),
-            Outcome::Put(_) | Outcome::Delete(_) => Err(Problem::failed(
-                "bad-answer",
-                "the agent answered a read with a write",
-            )),
+            Outcome::Get(entry) => entry.map(|entry| entry.value.0),
+            // Each outcome is of the kind of its action.
+            Outcome::Put(_) | Outcome::Delete(_) | Outcome::Range { .. } => None,
         };
         let outcomes = self.together(&actions, Effect::Reads)?;
-        outcomes.into_iter().map(value).collect()
+        Ok(outcomes.into_iter().map(value).collect())
     }
 
     fn delete_many(&self, keys: &[Vec<u8>]) -> Result<(), Problem> {
@@ -61,9 +59,9 @@ impl Kv for Client {
                 keys_only: part == Part::Keys,
             },
         )?;
-        let pair = |entry: super::super::api::Entry| (entry.key.0, entry.value.0);
+        let pair = |entry: Entry| (entry.key.0, entry.value.0);
         Ok(Listed {
-            entries: page.kvs.into_iter().map(pair).collect(),
+            entries: page.entries.into_iter().map(pair).collect(),
             more: page.more,
         })
     }

@@ -53,7 +53,7 @@ impl Memory {
 }
 
 impl Kv for Memory {
-    fn put_many(&self, puts: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Problem> {
+    fn put_many(&self, puts: Vec<Pair>) -> Result<(), Problem> {
         self.request()?;
         let total: usize = puts
             .iter()
@@ -93,7 +93,7 @@ impl Kv for Memory {
         self.request()?;
         let entries = self.entries.lock().unwrap();
         let above = |key: &Vec<u8>| after.is_none_or(|after| key.as_slice() > after);
-        let mut found: Vec<(Vec<u8>, Vec<u8>)> = entries
+        let mut found: Vec<Pair> = entries
             .iter()
             .filter(|(key, _)| key.starts_with(prefix) && above(key))
             .take(PAGE + 1)
@@ -146,15 +146,21 @@ fn write(root: &Path, path: &[u8], content: &[u8]) {
 }
 
 /// Bytes without repetition.
-fn bytes(seed: u8, count: usize) -> Vec<u8> {
+fn bytes(seed: usize, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&[seed]).finalize_xof().fill(&mut bytes);
+    hasher
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
-/// Path, mode, time and content of all there is.
-fn picture(root: &Path) -> BTreeMap<Vec<u8>, (u32, i64, i64, Option<Vec<u8>>)> {
+/// Mode, time and content.
+type What = (u32, i64, i64, Option<Vec<u8>>);
+
+/// All there is, by path.
+fn picture(root: &Path) -> BTreeMap<Vec<u8>, What> {
     let mut picture = BTreeMap::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(place) = open.pop() {

@@ -1,6 +1,8 @@
 use super::super::manifest::{FileContent, Kind, Manifest, Mtime};
 use super::*;
 
+type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
 fn put(store: &Memory, key: &str, value: Vec<u8>) {
     store.entries.lock().unwrap().insert(key.into(), value);
 }
@@ -133,18 +135,14 @@ fn a_replacement_that_is_interrupted_leaves_the_old_file() {
 fn damaged_files_are_refused_and_never_written() {
     let from = tempfile::tempdir().unwrap();
     for path in ["changed", "cut", "good", "missing"] {
-        write(from.path(), path.as_bytes(), &bytes(path.len() as u8, 10));
+        write(from.path(), path.as_bytes(), &bytes(path.len(), 10));
         let large = format!("large-{path}");
-        write(
-            from.path(),
-            large.as_bytes(),
-            &bytes(path.len() as u8, LARGE),
-        );
+        write(from.path(), large.as_bytes(), &bytes(path.len(), LARGE));
     }
     let store = Memory::new();
     take_in(&store, from.path()).unwrap();
     let layout = Layout::new(b"t/").unwrap();
-    let harm = |path: &str, harm: &dyn Fn(&mut BTreeMap<Vec<u8>, Vec<u8>>, Vec<u8>)| {
+    let harm = |path: &str, harm: &dyn Fn(&mut Entries, Vec<u8>)| {
         let mut entries = store.entries.lock().unwrap();
         let key = layout.manifest_key(path.as_bytes()).unwrap();
         let Kind::File(content) = Manifest::from_bytes(&entries[&key]).unwrap().kind else {

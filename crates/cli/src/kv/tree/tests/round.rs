@@ -74,7 +74,7 @@ fn small_files_share_requests() {
         write(
             from.path(),
             format!("{index}").as_bytes(),
-            &bytes(index as u8, 1000),
+            &bytes(index, 1000),
         );
     }
     let store = Memory::new();
