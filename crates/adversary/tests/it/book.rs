@@ -42,6 +42,11 @@ macro_rules! sometimes {
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
             }
+
+            /// The lesser of each.
+            pub(crate) fn least(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.min(other.$name),)* }
+            }
         }
     };
 }
@@ -60,5 +65,4 @@ sometimes! {
     digest_replies,
     reincarnations,
     resent,
-    skipped_rounds,
 }

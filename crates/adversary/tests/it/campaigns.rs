@@ -1,82 +1,240 @@
+//! The campaigns: many seeds of each kind of world, each run twice; rare things must be reached.
+
 use std::cell::RefCell;
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
 
-use maftia_simulator::{Statistics, check};
+use maftia_simulator::{Counters, Statistics, check};
 
 use crate::book::Sometimes;
 use crate::case::{Case, Weather};
+use crate::site::Keys;
 
-/// Runs every seed twice and gives what was seen in all.
-fn campaign(name: &str, case: Case, seeds: Range<u64>) -> (Statistics, Sometimes) {
-    let sometimes = RefCell::new(Sometimes::default());
+/// The rounds that every run reaches.
+const ROUNDS: u64 = 60;
+/// Seeds of a campaign in the quick run, and how many times more in the slow one.
+const QUICK: u64 = 40;
+/// Seeds of each of the campaigns with four sites, and of each of those with seven.
+const SLOW: u64 = 7_000;
+/// Real signatures cost a hundred times more.
+const SLOW_REAL: u64 = 500;
+
+/// What a campaign has seen.
+struct Seen {
+    statistics: Statistics,
+    sometimes: Sometimes,
+    /// The least of any run.
+    least: Sometimes,
+}
+
+/// Runs every seed twice; all must keep their promises and give the same trace both times.
+fn campaign(name: &str, case: Case, seeds: Range<u64>) -> Seen {
+    let sometimes = RefCell::new((Sometimes::default(), None::<Sometimes>));
     let run = |seed| {
         let (report, seen) = case.run(seed);
-        sometimes.borrow_mut().add(&seen);
+        let (sum, least) = &mut *sometimes.borrow_mut();
+        sum.add(&seen);
+        *least = Some(least.map_or(seen, |least| least.least(&seen)));
         report
     };
     let statistics = check(name, seeds, run).unwrap_or_else(|error| panic!("{error}"));
-    let sometimes = sometimes.into_inner();
-    println!("{name}: {statistics:?} {sometimes:?}");
-    (statistics, sometimes)
+    let (sometimes, least) = sometimes.into_inner();
+    let least = least.unwrap_or_default();
+    println!("{name}: {statistics:?}\n  {sometimes:?}\n  at least {least:?}");
+    Seen {
+        statistics,
+        sometimes,
+        least,
+    }
+}
+
+fn reached(seen: &Seen, rare: &[(&str, u64)]) {
+    assert!(seen.least.rounds >= ROUNDS, "each run has {ROUNDS} rounds");
+    assert!(
+        seen.least.checkpoints >= 1,
+        "each run has a stable checkpoint"
+    );
+    let Counters { crashes, .. } = seen.statistics.counters;
+    assert!(
+        crashes >= seen.statistics.seeds,
+        "each run has a crash and a restart"
+    );
+    for (what, count) in rare {
+        assert!(*count > 0, "{what} never happened");
+    }
+}
+
+fn storm(n: usize, corrupted: usize, seeds: Range<u64>) {
+    let name = format!("replica-{n}-{corrupted}-storm");
+    let seen = campaign(&name, Case::new(n, corrupted, Weather::Storm), seeds);
+    let (counters, sometimes) = (seen.statistics.counters, seen.sometimes);
+    let mut rare = vec![
+        ("a crash while writing", counters.crashes_writing),
+        ("a lost record", counters.records_lost),
+        ("a power loss", counters.power_losses),
+        ("a pause", counters.pauses),
+        ("a partition", counters.partitions),
+        ("a duplicate", counters.duplicated),
+        ("a loss", counters.lost),
+        ("an image", sometimes.images),
+        ("a request asked again", sometimes.resent),
+        ("a client that started again", sometimes.reincarnations),
+        ("a reply by digest", sometimes.digest_replies),
+        (
+            "a request of the hostile client",
+            sometimes.hostile_executed,
+        ),
+    ];
+    match corrupted {
+        0 => rare.extend([
+            ("a wiped disk", counters.wipes),
+            ("a transfer", sometimes.transfers),
+        ]),
+        _ => rare.extend([
+            ("a conviction", sometimes.convictions),
+            ("a word of the intruder", counters.tampered),
+        ]),
+    }
+    reached(&seen, &rare);
+}
+
+fn sleeper(n: usize, corrupted: usize, seeds: Range<u64>) {
+    let name = format!("replica-{n}-{corrupted}-sleeper");
+    let seen = campaign(&name, Case::new(n, corrupted, Weather::Sleeper), seeds);
+    if corrupted == 0 {
+        assert!(seen.least.transfers >= 1, "each run has a state transfer");
+    }
+    let rare = [
+        ("a transfer", seen.sometimes.transfers),
+        ("a wiped disk", seen.statistics.counters.wipes),
+        ("a pause", seen.statistics.counters.pauses),
+    ];
+    reached(&seen, &rare);
+}
+
+fn is_slow() -> bool {
+    let slow = std::env::var_os("MAFTIA_SLOW").is_some();
+    if !slow {
+        println!("skipped: set MAFTIA_SLOW=1");
+    }
+    slow
+}
+
+/// Part of the slow seeds, for several processes: `MAFTIA_SLOW_PART=2/4`.
+fn part(seeds: u64) -> Range<u64> {
+    let part = std::env::var("MAFTIA_SLOW_PART").unwrap_or_else(|_| "1/1".to_owned());
+    let (index, of) = part.split_once('/').expect("a part is given as 1/4");
+    let (index, of): (u64, u64) = (index.parse().unwrap(), of.parse().unwrap());
+    QUICK + seeds * (index - 1) / of..QUICK + seeds * index / of
 }
 
 #[test]
-fn explore() {
-    let get = |name: &str, or: u64| std::env::var(name).map_or(or, |v| v.parse().unwrap());
-    let (from, to) = (get("FROM", 0), get("TO", 20));
-    let weather = if get("SLEEPER", 0) == 1 {
-        Weather::Sleeper
-    } else {
-        Weather::Storm
+fn four_correct_sites_weather_any_storm() {
+    storm(4, 0, 0..QUICK);
+}
+
+#[test]
+fn four_sites_weather_any_storm_with_an_intruder_among_them() {
+    storm(4, 1, 0..QUICK);
+}
+
+#[test]
+fn a_site_of_four_that_slept_catches_up_by_state_transfer() {
+    sleeper(4, 0, 0..QUICK);
+}
+
+#[test]
+fn seven_sites_weather_any_storm_with_two_intruders_among_them() {
+    storm(7, 2, 0..QUICK / 2);
+}
+
+#[test]
+fn a_site_of_seven_that_slept_catches_up_with_an_intruder_in_the_group() {
+    sleeper(7, 1, 0..QUICK / 2);
+}
+
+#[test]
+fn real_signatures_make_no_difference() {
+    let case = Case {
+        keys: Keys::Real,
+        ..Case::new(4, 1, Weather::Storm)
     };
-    let mut case = Case::new(
-        usize::try_from(get("N", 4)).unwrap(),
-        usize::try_from(get("BAD", 0)).unwrap(),
-        weather,
-    );
-    if get("LOG", 0) == 1 {
+    campaign("replica-4-1-real", case, 0..3);
+}
+
+#[test]
+fn four_correct_sites_slow() {
+    if is_slow() {
+        storm(4, 0, part(SLOW));
+        sleeper(4, 0, part(SLOW));
+    }
+}
+
+#[test]
+fn four_sites_with_an_intruder_slow() {
+    if is_slow() {
+        storm(4, 1, part(SLOW));
+    }
+}
+
+#[test]
+fn seven_sites_with_two_intruders_slow() {
+    if is_slow() {
+        storm(7, 2, part(SLOW));
+    }
+}
+
+#[test]
+fn seven_sites_with_an_intruder_slow() {
+    if is_slow() {
+        storm(7, 1, part(SLOW));
+        sleeper(7, 1, part(SLOW));
+    }
+}
+
+#[test]
+fn real_signatures_slow() {
+    if is_slow() {
+        let case = Case {
+            keys: Keys::Real,
+            ..Case::new(4, 1, Weather::Storm)
+        };
+        campaign("replica-4-1-real", case, part(SLOW_REAL));
+    }
+}
+
+/// One seed with its log, or many with what each saw: `MAFTIA_SEED=7 MAFTIA_N=4 MAFTIA_CORRUPTED=1
+/// MAFTIA_SLEEPER=1`; with `MAFTIA_SEEDS=100` that many from there on, without logs.
+#[test]
+fn replays_a_seed_that_is_asked_for() {
+    let get = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|value| value.parse::<u64>().unwrap())
+    };
+    let Some(from) = get("MAFTIA_SEED") else {
+        return;
+    };
+    let weather = match get("MAFTIA_SLEEPER") {
+        Some(1) => Weather::Sleeper,
+        _ => Weather::Storm,
+    };
+    let size = |name: &str, or: u64| usize::try_from(get(name).unwrap_or(or)).unwrap();
+    let mut case = Case::new(size("MAFTIA_N", 4), size("MAFTIA_CORRUPTED", 0), weather);
+    let Some(seeds) = get("MAFTIA_SEEDS") else {
         case.keep_log = true;
         let (mut world, _) = case.world(from);
         let outcome = world.run();
-        for line in world.log() {
-            println!("{line}");
-        }
+        world.log().iter().for_each(|line| println!("{line}"));
         println!("{outcome:?}");
         return;
-    }
-    let start = SystemTime::now();
-    let mut failures = 0;
+    };
     let mut total = Sometimes::default();
-    for seed in from..to {
-        let run = std::panic::catch_unwind(|| case.run(seed));
-        match run {
-            Ok((Ok(report), seen)) => {
-                total.add(&seen);
-                if get("LIST", 0) == 1 {
-                    println!(
-                        "{seed}: {:?} {:?} {:?}",
-                        report.healed, report.ended, report.counters
-                    );
-                }
-            }
-            Ok((Err(failure), _)) => {
-                failures += 1;
-                println!("{failure}");
-            }
-            Err(_) => {
-                failures += 1;
-                println!("seed {seed} panics");
-            }
-        }
-        if failures > 10 {
-            break;
+    for seed in from..from + seeds {
+        let (outcome, seen) = case.run(seed);
+        total.add(&seen);
+        if let Err(failure) = outcome {
+            println!("{failure}");
         }
     }
-    let spent: Duration = start.elapsed().unwrap();
-    println!(
-        "{failures} failures, {spent:?} for {} seeds; {total:?}",
-        to - from
-    );
-    let _ = campaign;
+    println!("{seeds} seeds: {total:?}");
 }

@@ -1,4 +1,13 @@
 //! Whole sites in the simulated world: crashes, wiped disks, partitions, clients, intruders.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::print_stdout,
+    reason = "what a campaign saw is part of its result"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "test code counts small things"
+)]
 
 mod book;
 mod campaigns;
@@ -6,5 +15,6 @@ mod case;
 mod clients;
 mod intruder;
 mod model;
+mod planted;
 mod properties;
 mod site;

@@ -1,0 +1,147 @@
+//! The negative control: known bugs, each caught by the property that should catch it; and an
+//! assumption broken on purpose.
+
+use maftia_adversary::Attack;
+use maftia_protocol::plant;
+
+use crate::case::{Case, Weather};
+
+/// A bug, the world in which it is looked for, and how many seeds that may take.
+struct Planted {
+    name: &'static str,
+    n: usize,
+    corrupted: usize,
+    weather: Weather,
+    attack: Option<Attack>,
+    /// Properties one of which reports it.
+    by: &'static [&'static str],
+    seeds: u64,
+}
+
+impl Planted {
+    const fn new(name: &'static str, by: &'static [&'static str], seeds: u64) -> Self {
+        Self {
+            name,
+            n: 4,
+            corrupted: 0,
+            weather: Weather::Storm,
+            attack: None,
+            by,
+            seeds,
+        }
+    }
+
+    const fn with_intruder(self) -> Self {
+        Self {
+            corrupted: 1,
+            ..self
+        }
+    }
+
+    const fn attacked_by(self, attack: Attack) -> Self {
+        Self {
+            corrupted: 1,
+            attack: Some(attack),
+            ..self
+        }
+    }
+
+    const fn asleep(self) -> Self {
+        Self {
+            weather: Weather::Sleeper,
+            ..self
+        }
+    }
+
+    const fn of_seven(self) -> Self {
+        Self { n: 7, ..self }
+    }
+
+    fn is_caught(&self) {
+        let case = Case {
+            attack: self.attack,
+            ..Case::new(self.n, self.corrupted, self.weather)
+        };
+        let found = plant(self.name, || {
+            (0..self.seeds).find_map(|seed| {
+                let failure = case.run(seed).0.err()?;
+                let property = failure.violation.property.as_str();
+                self.by
+                    .contains(&property)
+                    .then(|| (seed, failure.violation.clone()))
+            })
+        });
+        let (seed, violation) =
+            found.unwrap_or_else(|| panic!("\"{}\" survives {} seeds", self.name, self.seeds));
+        let text: String = violation.to_string().chars().take(200).collect();
+        println!("\"{}\" is caught by seed {seed}: {text}", self.name);
+    }
+}
+
+macro_rules! planted {
+    ($($test:ident: $planted:expr;)*) => {$(
+        #[test]
+        fn $test() {
+            $planted.is_caught();
+        }
+    )*};
+}
+
+planted! {
+    a_vouch_counted_twice_is_caught:
+        Planted::new("vouch counted twice", &["integrity"], 200).attacked_by(Attack::Equivocate);
+    one_vouch_being_enough_is_caught:
+        Planted::new("one vouch is enough", &["integrity", "linearizability"], 200)
+            .attacked_by(Attack::Equivocate);
+    a_request_executed_again_is_caught:
+        Planted::new("request executed again", &["exactly once", "total order"], 20);
+    a_checkpoint_without_the_delivered_set_is_caught:
+        Planted::new("checkpoint without the delivered set", &["agreement", "state agreement",
+            "total order", "no alarm", "exactly once"], 100).asleep();
+    an_unchecked_signature_is_caught:
+        Planted::new("signature not checked", &["blame soundness", "no lost tail"], 200)
+            .attacked_by(Attack::Equivocate);
+    an_unchecked_payload_is_caught:
+        Planted::new("payload not checked", &["integrity", "total order", "state agreement"], 200)
+            .with_intruder();
+    a_group_that_never_sends_again_is_caught:
+        Planted::new("no retransmission", &["liveness"], 50);
+    an_own_block_that_leaves_too_early_is_caught:
+        Planted::new("own block leaves before it is durable", &["no self-contradiction",
+            "no lost tail"], 400);
+    a_recovery_without_nonce_is_caught:
+        Planted::new("recovery answer without nonce", &["no self-contradiction"], 400);
+    an_amnesiac_that_answers_is_caught:
+        Planted::new("amnesiac answers", &["no self-contradiction"], 400).of_seven();
+    a_recovery_with_one_answer_too_few_is_caught:
+        Planted::new("recovery with one answer too few", &["no self-contradiction"], 400);
+    an_unchecked_chunk_is_caught:
+        Planted::new("chunk not checked", &["total order", "state agreement", "liveness"], 100)
+            .of_seven().asleep().attacked_by(Attack::LieAboutState);
+    a_checkpoint_by_one_vote_is_caught:
+        Planted::new("one checkpoint vote is enough", &["no alarm", "state agreement"], 100)
+            .attacked_by(Attack::Equivocate);
+}
+
+#[test]
+fn two_intruders_of_four_break_agreement() {
+    let case = Case {
+        attack: Some(Attack::Equivocate),
+        ..Case::new(4, 2, Weather::Storm)
+    };
+    let broken = [
+        "agreement",
+        "total order",
+        "no alarm",
+        "state agreement",
+        "integrity",
+    ];
+    let found = (0..400).find_map(|seed| {
+        let violation = case.run(seed).0.err()?.violation;
+        broken
+            .contains(&violation.property.as_str())
+            .then_some((seed, violation))
+    });
+    let (seed, violation) = found.expect("f+1 intruders break what f cannot");
+    println!("seed {seed}: {violation}");
+}
