@@ -1,4 +1,7 @@
-use crate::{Equivocate, ForgeReplies, LieAboutState, Manners, Rude, Silence, Strategy, Withhold};
+use crate::{
+    Equivocate, ForgeReplies, Impersonate, LieAboutState, Manners, Rude, Silence, Strategy,
+    Withhold,
+};
 
 /// The strategies by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -7,6 +10,8 @@ pub enum Attack {
     Equivocate,
     /// Wrong results and positions for clients.
     ForgeReplies,
+    /// Blocks in the names of others, and payloads that no header names.
+    Impersonate,
     /// Wrong words about rounds, checkpoints, chunks and recoveries.
     LieAboutState,
     /// Old messages instead of new ones.
@@ -21,9 +26,10 @@ pub enum Attack {
 
 impl Attack {
     /// All of them, by name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Equivocate,
         Self::ForgeReplies,
+        Self::Impersonate,
         Self::LieAboutState,
         Self::Replay,
         Self::Rude,
@@ -36,6 +42,7 @@ impl Attack {
         match self {
             Self::Equivocate => "equivocate",
             Self::ForgeReplies => "forge-replies",
+            Self::Impersonate => "impersonate",
             Self::LieAboutState => "lie-about-state",
             Self::Replay => "replay",
             Self::Rude => "rude",
@@ -54,6 +61,7 @@ impl Attack {
         match self {
             Self::Equivocate => Box::new(Equivocate::new(seed)),
             Self::ForgeReplies => Box::new(ForgeReplies::new(seed)),
+            Self::Impersonate => Box::new(Impersonate::new(seed)),
             Self::LieAboutState => Box::new(LieAboutState::new(seed)),
             Self::Replay => Box::new(Rude::new(seed, Manners::REPLAY)),
             Self::Rude => Box::new(Rude::new(seed, Manners::random(seed))),

@@ -50,7 +50,7 @@ pub use attack::Attack;
 pub use equivocate::Equivocate;
 pub use fork::FORKS_MAX;
 pub use rude::{HISTORY_MAX, Manners, Rude};
-pub use simple::{ForgeReplies, LieAboutState, Silence, Withhold};
+pub use simple::{ForgeReplies, Impersonate, LieAboutState, Silence, Withhold};
 
 /// Where a strategy acts.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use maftia_ordering::{Message as Ordering, RecoveryStatement};
 use maftia_replica::{Fate, Message, Output, Reply, Transfer};
-use maftia_types::{Digest, Round};
+use maftia_types::{Digest, Round, SiteId};
 use rand::{Rng, RngExt};
 
 use crate::Scene;
@@ -44,6 +44,60 @@ pub(crate) fn about_replies(rng: &mut impl Rng, output: Output) -> Output {
         incarnation,
         replies,
     }
+}
+
+/// How many kinds of lies about the state there are.
+pub(crate) const KINDS: usize = 5;
+
+/// Which kind a message gives the chance for.
+pub(crate) const fn kind_of(message: &Message) -> Option<usize> {
+    match message {
+        Message::Ordering(Ordering::Knowledge(_)) => Some(0),
+        Message::Ordering(Ordering::RecoveryAnswer(_)) => Some(1),
+        Message::Transfer(Transfer::Offer { .. }) => Some(2),
+        Message::Transfer(Transfer::Manifest { .. }) => Some(3),
+        Message::Transfer(Transfer::Chunk { .. }) => Some(4),
+        Message::Ordering(_) | Message::Transfer(_) => None,
+    }
+}
+
+/// A payload of the right length that the header does not name.
+pub(crate) fn about_payload(message: &mut Message) {
+    let payload = match message {
+        Message::Ordering(Ordering::Block { payload, .. }) => payload.as_mut(),
+        Message::Ordering(Ordering::Payload { payload, .. }) => Some(payload),
+        _ => None,
+    };
+    if let Some(payload) = payload {
+        let mut bent = payload.to_vec();
+        if let Some(last) = bent.last_mut() {
+            *last ^= 1;
+        }
+        *payload = bent.into();
+    }
+}
+
+/// The same block as if `victim` had made it.
+pub(crate) fn in_the_name_of(
+    scene: &Scene<'_>,
+    victim: SiteId,
+    message: &Message,
+) -> Option<Message> {
+    let Message::Ordering(Ordering::Block { block, .. }) = message else {
+        return None;
+    };
+    let mut header = block.header().clone();
+    let own = header.parents.iter().position(|p| p.author == victim);
+    header.author = victim;
+    match own {
+        Some(own) => header.parents.swap(0, own),
+        None => header.parents.sort_by_key(|p| p.author != victim),
+    }
+    header.payload_digest = maftia_ordering::payload_digest(&[]);
+    header.payload_len = 0;
+    let block = maftia_ordering::Block::sign(header, scene.key);
+    let payload = None;
+    Some(Message::Ordering(Ordering::Block { block, payload }))
 }
 
 /// Another round, base, checkpoint, chunk or recovery answer. Blocks are left alone.

@@ -91,13 +91,25 @@ impl Strategy for Withhold {
 #[derive(Debug)]
 pub struct LieAboutState {
     rng: ChaCha8Rng,
+    /// Of 1000 messages of each kind, how many are lies: one kind may be all true, so that others
+    /// listen, and another all false.
+    lies_per_mille: [u32; lies::KINDS],
 }
 
 impl LieAboutState {
     /// With chance from this seed.
     pub fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut draw = || {
+            [0, 500, 1000]
+                .get(rng.random_range(0..3))
+                .copied()
+                .unwrap_or(0)
+        };
+        let lies_per_mille = [(); lies::KINDS].map(|()| draw());
         Self {
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            rng,
+            lies_per_mille,
         }
     }
 }
@@ -112,10 +124,56 @@ impl Strategy for LieAboutState {
         } = step;
         let mut sent = honest(scene, messages);
         for (_, message) in &mut sent {
-            if self.rng.random_bool(0.8) {
+            let share = lies::kind_of(message).and_then(|kind| self.lies_per_mille.get(kind));
+            if self.rng.random_range(0..1000) < share.copied().unwrap_or(0) {
                 lies::about_state(&mut self.rng, scene, message);
             }
         }
+        Sent {
+            records,
+            messages: sent,
+            outputs,
+        }
+    }
+}
+
+/// Gives each half of the peers another payload for the same header, and speaks in the names of
+/// others.
+#[derive(Debug)]
+pub struct Impersonate {
+    rng: ChaCha8Rng,
+}
+
+impl Impersonate {
+    /// With chance from this seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+}
+
+impl Strategy for Impersonate {
+    fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
+        let Step {
+            records,
+            messages,
+            outputs,
+            ..
+        } = step;
+        let mut sent = honest(scene, messages);
+        let mut extra = Vec::new();
+        for (to, message) in &mut sent {
+            if to.index() % 2 == 1 {
+                lies::about_payload(message);
+            }
+            if self.rng.random_bool(0.3)
+                && let Some(stolen) = lies::in_the_name_of(scene, *to, message)
+            {
+                extra.push((*to, stolen));
+            }
+        }
+        sent.extend(extra);
         Sent {
             records,
             messages: sent,

@@ -176,13 +176,15 @@ impl Engine {
         let reference = block.reference();
         let inline = payload.len() <= INLINE_PAYLOAD_BYTES_MAX;
         let attached = (inline && !payload.is_empty()).then(|| payload.clone());
-        step.send(
-            Target::Others,
-            Message::Block {
-                block,
-                payload: attached,
-            },
-        );
+        let header = Message::Block {
+            block,
+            payload: attached,
+        };
+        if planted("own block leaves before it is durable") {
+            step.send_now(Target::Others, header);
+        } else {
+            step.send(Target::Others, header);
+        }
         if !inline {
             step.send(
                 Target::Others,

@@ -23,6 +23,8 @@ pub(crate) struct Clients {
     f: usize,
     sessions: Vec<Session>,
     hostile: u32,
+    /// Whether drivers tell their sites about links that come up; they need not.
+    links_come_up: bool,
     next: Time,
     audited: bool,
 }
@@ -87,6 +89,7 @@ impl Clients {
             f,
             sessions,
             hostile: load.hostile,
+            links_come_up: dice.chance(500),
             next: Time::ZERO,
             audited: false,
         }
@@ -166,7 +169,7 @@ impl Clients {
             self.hostile -= 1;
             self.annoy(context);
         }
-        if context.dice.chance(30) {
+        if self.links_come_up && context.dice.chance(30) {
             let (site, peer) = (context.dice.site(sites), context.dice.site(sites));
             context.command(site, Command::PeerUp(peer));
         }

@@ -30,13 +30,14 @@ impl Intruder {
         dice: &mut Dice,
     ) -> Self {
         let seed = dice.between(0, u64::MAX - 1);
-        let attack = attack.unwrap_or_else(|| match dice.below(10) {
+        let attack = attack.unwrap_or_else(|| match dice.below(11) {
             0 => Attack::Silence,
             1 => Attack::Withhold,
             2 => Attack::LieAboutState,
             3 => Attack::ForgeReplies,
             4 => Attack::Replay,
-            5..=7 => Attack::Equivocate,
+            5 => Attack::Impersonate,
+            6..=8 => Attack::Equivocate,
             _ => Attack::Rude,
         });
         let parameters = &blueprint.parameters;

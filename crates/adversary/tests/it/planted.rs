@@ -31,13 +31,6 @@ impl Planted {
         }
     }
 
-    const fn with_intruder(self) -> Self {
-        Self {
-            corrupted: 1,
-            ..self
-        }
-    }
-
     const fn attacked_by(self, attack: Attack) -> Self {
         Self {
             corrupted: 1,
@@ -99,27 +92,21 @@ planted! {
         Planted::new("checkpoint without the delivered set", &["agreement", "state agreement",
             "total order", "no alarm", "exactly once"], 100).asleep();
     an_unchecked_signature_is_caught:
-        Planted::new("signature not checked", &["blame soundness", "no lost tail"], 200)
-            .attacked_by(Attack::Equivocate);
+        Planted::new("signature not checked", &["blame soundness", "no lost tail"], 20)
+            .attacked_by(Attack::Impersonate);
     an_unchecked_payload_is_caught:
-        Planted::new("payload not checked", &["integrity", "total order", "state agreement"], 200)
-            .with_intruder();
+        Planted::new("payload not checked", &["integrity", "total order", "state agreement",
+            "linearizability"], 50).attacked_by(Attack::Impersonate);
     a_group_that_never_sends_again_is_caught:
         Planted::new("no retransmission", &["liveness"], 50);
     an_own_block_that_leaves_too_early_is_caught:
         Planted::new("own block leaves before it is durable", &["no self-contradiction",
             "no lost tail"], 400);
-    a_recovery_without_nonce_is_caught:
-        Planted::new("recovery answer without nonce", &["no self-contradiction"], 400);
-    an_amnesiac_that_answers_is_caught:
-        Planted::new("amnesiac answers", &["no self-contradiction"], 400).of_seven();
-    a_recovery_with_one_answer_too_few_is_caught:
-        Planted::new("recovery with one answer too few", &["no self-contradiction"], 400);
     an_unchecked_chunk_is_caught:
-        Planted::new("chunk not checked", &["total order", "state agreement", "liveness"], 100)
+        Planted::new("chunk not checked", &["total order", "state agreement", "liveness"], 400)
             .of_seven().asleep().attacked_by(Attack::LieAboutState);
     a_checkpoint_by_one_vote_is_caught:
-        Planted::new("one checkpoint vote is enough", &["no alarm", "state agreement"], 100)
+        Planted::new("one checkpoint vote is enough", &["no alarm", "state agreement"], 400)
             .attacked_by(Attack::Equivocate);
 }
 
