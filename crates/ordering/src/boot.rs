@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use maftia_crypto::{Envelope, PublicKey, SigningKey};
 use maftia_protocol::{Step, Target};
-use maftia_types::{Round, SiteId, SiteSet, Time};
+use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
-use crate::block::BlockRef;
+use crate::block::{Block, BlockRef};
 use crate::committer::Committer;
 use crate::dag::Dag;
 use crate::draft::Draft;
@@ -21,7 +22,7 @@ use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::{RecoveryStatement, Standing};
 use crate::schedule::Schedule;
-use crate::suspended::Suspended;
+use crate::suspended::{Suspended, Waiting};
 
 /// Who this site is in the view.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ pub struct Identity {
     /// The keys of all sites, by index.
     pub keys: Vec<PublicKey>,
 }
+
+/// A block as the log holds it.
+type Logged = (Arc<Block>, Option<Bytes>);
 
 /// What the disk held.
 #[derive(Debug)]
@@ -90,11 +94,11 @@ impl Engine {
         };
         engine.served_from = engine.linearizer.frontier().leader_round;
         let mut step = Step::none();
-        engine.replay(boot.records);
+        let blocks = engine.replay(boot.records);
         if boot.lost {
             engine.begin_recovery(&mut step);
         }
-        if let Err(alarm) = engine.settle(now, &mut step) {
+        if let Err(alarm) = engine.restore(now, blocks, &mut step) {
             engine.halted = true;
             step.outputs.push(Output::Alarm(alarm));
         }
@@ -102,24 +106,17 @@ impl Engine {
         (engine, step)
     }
 
-    fn replay(&mut self, records: Vec<Record>) {
+    /// What the records say of this site's standing; gives the blocks.
+    fn replay(&mut self, records: Vec<Record>) -> Vec<Logged> {
         let (mut floor, mut recovering) = (Round(0), false);
+        let mut blocks = Vec::new();
         for record in records {
             match record {
                 Record::Block { block, payload } => {
                     if block.author() == self.me {
                         self.last_own = self.last_own.max(block.round());
                     }
-                    // A parent is missing if the image that held it never became durable: the block
-                    // then comes again from peers.
-                    let parents = &block.header().parents;
-                    let rooted = parents
-                        .iter()
-                        .all(|p| self.is_exempt(p) || self.dag.contains(p));
-                    if rooted && !self.is_exempt(&block.reference()) {
-                        self.insert(Arc::clone(&block), payload);
-                        self.peers.has_seen(&self.dag, &block);
-                    }
+                    blocks.push((block, payload));
                 }
                 Record::Floor(round) => {
                     floor = floor.max(round);
@@ -134,6 +131,56 @@ impl Engine {
         } else if floor > self.last_own {
             self.standing = Standing::Returning { floor, lost: true };
         }
+        blocks
+    }
+
+    /// Accepts the logged blocks again and decides. A block may have been accepted with parents
+    /// exempt that are not exempt from where this start begins: it waits until deciding has raised
+    /// the horizon. What is left then hangs on an image that never became durable, and waits for
+    /// its parents from peers; own blocks among it may be with nobody else.
+    fn restore(
+        &mut self,
+        now: Time,
+        mut blocks: Vec<Logged>,
+        step: &mut Step<Self>,
+    ) -> Result<(), Alarm> {
+        loop {
+            let before = blocks.len();
+            blocks.retain(|(block, payload)| !self.restore_one(block, payload));
+            self.settle(now, step)?;
+            if blocks.is_empty() || blocks.len() == before {
+                break;
+            }
+        }
+        let from = SiteId::all(self.keys.len()).find(|site| *site != self.me);
+        for (block, payload) in blocks {
+            let reference = block.reference();
+            if let Some(from) = from.filter(|_| !self.dag.contains(&reference)) {
+                self.suspended.insert(Waiting {
+                    block,
+                    payload,
+                    from,
+                });
+                self.try_accept(now, reference, step);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a logged block needs no more attention.
+    fn restore_one(&mut self, block: &Arc<Block>, payload: &Option<Bytes>) -> bool {
+        if self.is_exempt(&block.reference()) || self.dag.contains(&block.reference()) {
+            return true;
+        }
+        let parents = &block.header().parents;
+        let rooted = parents
+            .iter()
+            .all(|p| self.is_exempt(p) || self.dag.contains(p));
+        if rooted {
+            self.insert(Arc::clone(block), payload.clone());
+            self.peers.has_seen(&self.dag, block);
+        }
+        rooted
     }
 
     /// Jumps to a checkpoint that f+1 sites agree on. What is not in it comes from peers.
