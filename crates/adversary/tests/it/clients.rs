@@ -281,7 +281,8 @@ impl Orders for Context<'_, Replica> {
 
 impl Session {
     fn open(&mut self, context: &mut Context<'_, Replica>, sites: usize, f: usize, book: &Shared) {
-        while self.left > 0 && self.outstanding.len() < self.window && self.next_at <= context.now {
+        // Replies are kept for so many requests after one: the client's duty is to wait.
+        while self.left > 0 && self.span() < self.window && self.next_at <= context.now {
             self.left -= 1;
             self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
             let sequence = self.next;
@@ -321,6 +322,12 @@ impl Session {
             self.send(context, sites, f, sequence, &waiting);
             self.outstanding.insert(sequence, waiting);
         }
+    }
+
+    /// From the oldest request without an answer to the next.
+    fn span(&self) -> usize {
+        let oldest = self.outstanding.keys().next().copied();
+        usize::try_from(self.next.0 - oldest.unwrap_or(self.next).0).unwrap()
     }
 
     /// The body to one site, the digest to 2f more.
