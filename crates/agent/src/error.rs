@@ -88,7 +88,12 @@ impl ApiError {
             ),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "rejected", "send it again"),
         };
-        Self::new(status, id, format!("{rejection}; nothing happened"), next)
+        let message = match rejection {
+            // Nothing was sent now; whoever has the id may have been served before.
+            Rejection::IdMismatch | Rejection::IdUnknown => rejection.to_string(),
+            _ => format!("{rejection}; nothing happened"),
+        };
+        Self::new(status, id, message, next)
     }
 
     pub(crate) fn refused(refusal: Refusal) -> Self {

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use maftia_codec::Wire;
@@ -11,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use crate::life::{clock, next_life};
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
@@ -70,6 +70,8 @@ struct Lane {
     entries: Entries,
     /// Of what was asked for again and is not in the window.
     strays: Entries,
+    /// Lives that the sites closed since the last one in which something was executed.
+    closed: u32,
 }
 
 type Entries = BTreeMap<(Incarnation, Sequence), Entry>;
@@ -95,7 +97,7 @@ impl Driver {
         timing: Timing,
         (key, first_session, sessions): (u32, u32, usize),
     ) -> Self {
-        let life = next_life(Incarnation(0));
+        let life = next_life(Incarnation(0), clock(), 0);
         let lane = |session| {
             let settings = Settings {
                 client: ClientId { key, session },
@@ -106,6 +108,7 @@ impl Driver {
                 session: Session::new(settings, life, Time::ZERO),
                 entries: BTreeMap::new(),
                 strays: BTreeMap::new(),
+                closed: 0,
             }
         };
         Self {
@@ -256,7 +259,7 @@ impl Driver {
         let least = self.lanes.iter_mut().min_by_key(|l| l.session.load());
         let lane = least.expect("a client has a session");
         if lane.session.is_stale(now) {
-            let life = next_life(lane.session.incarnation());
+            let life = next_life(lane.session.incarnation(), clock(), 0);
             lane.session.reopen(now, life);
         }
         // The permits are as many as the windows have places, and this one has the most left.
@@ -370,10 +373,14 @@ impl Driver {
     fn settle(&mut self, now: Time) {
         for lane in &mut self.lanes {
             if lane.session.is_closed() {
-                let life = next_life(lane.session.incarnation());
+                lane.closed = lane.closed.saturating_add(1);
+                let life = next_life(lane.session.incarnation(), clock(), lane.closed);
                 lane.session.reopen(now, life);
             }
             for settled in lane.session.settled() {
+                if matches!(settled.outcome, Outcome::Committed { .. }) {
+                    lane.closed = 0;
+                }
                 if !matches!(settled.outcome, Outcome::Rejected(_)) {
                     self.memory.keep(now, &settled);
                 }
@@ -460,14 +467,4 @@ fn answer(reply: oneshot::Sender<Answer>, id: Option<RequestId>, outcome: Outcom
 
 const fn place(id: &RequestId) -> (Incarnation, Sequence) {
     (id.incarnation, id.sequence)
-}
-
-/// A life larger than any before: the clock, so that it is also larger than those of processes
-/// before this one.
-fn next_life(before: Incarnation) -> Incarnation {
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH);
-    let clock = clock.map_or(0, |since| {
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    });
-    before.next().max(Incarnation(clock))
 }

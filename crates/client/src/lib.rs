@@ -28,6 +28,7 @@
 mod client;
 mod driver;
 pub mod kv;
+mod life;
 mod memory;
 mod outcome;
 pub mod session;
