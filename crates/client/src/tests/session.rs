@@ -287,6 +287,24 @@ fn unconfirmed_results_of_a_site_are_bounded_and_fetched_when_agreed_on() {
 }
 
 #[test]
+fn a_sites_latest_word_replaces_its_earlier_one() {
+    let mut script = Script::new();
+    script.submit("a");
+    script.flush();
+    for filling in 0..5 {
+        let result = Bytes::from(vec![filling; maftia_replica::RESULT_BYTES_MAX]);
+        let fate = Fate::Executed {
+            position: 5,
+            result,
+        };
+        assert!(script.reply(3, 1, fate).is_empty());
+    }
+    assert!(script.reply(3, 1, executed(5, "r")).is_empty());
+    let settled = script.reply(1, 1, executed_digest(5, "r"));
+    assert_eq!(outcomes(&settled), [(1, committed(5, "r"))]);
+}
+
+#[test]
 fn sites_are_preferred_by_the_sessions_number() {
     let mut holders = SiteSet::EMPTY;
     for number in 0..4 {
