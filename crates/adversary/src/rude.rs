@@ -88,7 +88,7 @@ pub struct Rude {
 impl Rude {
     /// With these manners, and chance from this seed: two of three fork their history.
     pub fn new(seed: u64, manners: Manners) -> Self {
-        let forks = manners != Manners::REPLAY && seed % 3 != 0;
+        let forks = manners != Manners::REPLAY && !seed.is_multiple_of(3);
         Self {
             manners,
             fork: forks.then(|| Equivocate::new(seed)),

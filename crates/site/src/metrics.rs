@@ -18,87 +18,49 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Prometheus' text format.
     pub(crate) fn render(&self, status: &SiteStatus, store: &Store, network: &Network) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, kind: &str, help: &str, value: u64| {
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "# HELP maftia_{name} {help}\n# TYPE maftia_{name} {kind}\nmaftia_{name} {value}"
-            );
-        };
         let refused: u64 = network.stats().refused.values().sum();
         let serving = u64::from(status.state == "serving");
         let up = status.peers.iter().filter(|peer| peer.link == "up").count() as u64;
-        line(
-            "serving",
-            "gauge",
-            "1 while the site votes and serves",
-            serving,
-        );
-        line("links_up", "gauge", "Links to other sites that are up", up);
-        line(
-            "convicted",
-            "gauge",
-            "Sites convicted by proof",
-            status.convicted.len() as u64,
-        );
-        line(
-            "commits_total",
-            "counter",
-            "Commits delivered",
-            status.commit,
-        );
-        line(
-            "requests_total",
-            "counter",
-            "Requests executed by the group",
-            status.position,
-        );
-        line("round", "gauge", "Highest round seen", status.tip);
-        line(
-            "settled_round",
-            "gauge",
-            "Last settled round",
-            status.settled,
-        );
-        line(
-            "replies_total",
-            "counter",
-            "Replies made for clients",
-            self.replies,
-        );
-        line(
-            "site_messages_total",
-            "counter",
-            "Messages from sites",
-            self.site_messages,
-        );
-        line(
-            "malformed_total",
-            "counter",
-            "Messages that did not decode",
-            self.malformed,
-        );
-        line("faults_total", "counter", "Faults seen", self.faults);
-        line(
-            "handshakes_refused_total",
-            "counter",
-            "Handshakes refused",
-            refused,
-        );
-        line(
-            "log_syncs_total",
-            "counter",
-            "Syncs of the log",
-            store.syncs(),
-        );
-        line(
-            "log_bytes_total",
-            "counter",
-            "Bytes written to the log",
-            store.bytes(),
-        );
-        line("images_total", "counter", "Images saved", self.images);
+        let convicted = status.convicted.len() as u64;
+        let gauges = [
+            ("serving", "1 while the site votes and serves", serving),
+            ("links_up", "Links to other sites that are up", up),
+            ("convicted", "Sites convicted by proof", convicted),
+            ("round", "Highest round seen", status.tip),
+            ("settled_round", "Last settled round", status.settled),
+        ];
+        let counters = [
+            ("commits_total", "Commits delivered", status.commit),
+            (
+                "requests_total",
+                "Requests executed by the group",
+                status.position,
+            ),
+            ("replies_total", "Replies made for clients", self.replies),
+            (
+                "site_messages_total",
+                "Messages from sites",
+                self.site_messages,
+            ),
+            (
+                "malformed_total",
+                "Messages that did not decode",
+                self.malformed,
+            ),
+            ("faults_total", "Faults seen", self.faults),
+            ("handshakes_refused_total", "Handshakes refused", refused),
+            ("log_syncs_total", "Syncs of the log", store.syncs()),
+            ("log_bytes_total", "Bytes written to the log", store.bytes()),
+            ("images_total", "Images saved", self.images),
+        ];
+        let mut text = String::new();
+        let gauges = gauges.into_iter().map(|line| ("gauge", line));
+        let counters = counters.into_iter().map(|line| ("counter", line));
+        for (kind, (name, help, value)) in gauges.chain(counters) {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "# HELP maftia_{name} {help}");
+            let _ = writeln!(text, "# TYPE maftia_{name} {kind}\nmaftia_{name} {value}");
+        }
         text
     }
 }

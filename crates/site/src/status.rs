@@ -171,7 +171,7 @@ impl SiteStatus {
             convicted: status.convicted.iter().map(name).collect(),
             evidence: replica
                 .evidence()
-                .map(|proof| evidence(proof, &name))
+                .map(|proof| evidence(proof, name))
                 .collect(),
             peers: peers.collect(),
             syncs: 0,

@@ -246,16 +246,12 @@ impl Found {
         };
         let (mut records, mut lost, mut foreign) = (Vec::new(), false, None);
         recovered.replay(from, &mut |at, mut bytes: Bytes| {
-            let kind = if bytes.is_empty() {
-                LOST
-            } else {
-                bytes.split_to(1)[0]
-            };
+            let kind = bytes.first().copied().unwrap_or(LOST);
             if kind == LOST {
                 lost = true;
                 return;
             }
-            match maftia_ordering::Record::from_bytes(bytes) {
+            match maftia_ordering::Record::from_bytes(bytes.split_off(1)) {
                 Ok(record) => {
                     if matches!(record, maftia_ordering::Record::Floor(_)) {
                         lost = false;

@@ -73,8 +73,6 @@ pub(crate) enum Order {
         lasting: Option<Duration>,
         done: oneshot::Sender<Result<(), String>>,
     },
-    /// The process ids, by site name.
-    Pids(oneshot::Sender<Vec<(String, Option<u32>)>>),
     /// Stop all sites and end.
     Stop(oneshot::Sender<()>),
 }
@@ -103,17 +101,6 @@ impl Orders {
             Ok(Ok(())) if sent => Ok(()),
             Ok(Err(text)) => Err(Failure::failed(text)),
             _ => Err(Failure::failed("the group is stopping")),
-        }
-    }
-
-    /// The process ids.
-    pub(crate) async fn pids(&self) -> Vec<(String, Option<u32>)> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.0.send(Order::Pids(reply)).await.is_ok();
-        if sent {
-            answer.await.unwrap_or_default()
-        } else {
-            Vec::new()
         }
     }
 

@@ -97,14 +97,6 @@ impl Supervisor {
                 // Whoever asked may be gone.
                 let _ = done.send(self.attack(what, &site, lasting));
             }
-            Order::Pids(reply) => {
-                let pid = |site: &Supervised| site.process.as_ref().and_then(SiteProcess::pid);
-                let pids = self
-                    .sites
-                    .iter()
-                    .map(|(name, site)| (name.clone(), pid(site)));
-                let _ = reply.send(pids.collect());
-            }
             Order::Stop(_) => {}
         }
     }
