@@ -1,5 +1,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use maftia_config::{GroupFile, Kind, consecutive};
 use rustix::fs::{FlockOperation, flock};
@@ -14,6 +15,10 @@ use crate::local::supervisor;
 /// Clients of a local group: the agent's, and the load's.
 pub(crate) const AGENT: &str = "agent";
 pub(crate) const LOAD: &str = "load";
+
+/// How long a predecessor that is being killed may take to let go of the folder.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A group whose sites run on this machine as children of this process.
 #[derive(Debug)]
@@ -88,13 +93,14 @@ fn lock(path: &Path) -> Result<std::fs::File, Failure> {
     let name = path.join("lock");
     let file = std::fs::File::create(&name)
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", name.display())))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        Failure::failed(format!(
-            "another maftia runs the group in {}",
-            path.display()
-        ))
-        .next("stop it, or name another folder with --dir")
-    })?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() >= deadline {
+            let text = format!("another maftia runs the group in {}", path.display());
+            return Err(Failure::failed(text).next("stop it, or name another folder with --dir"));
+        }
+        std::thread::sleep(LOCK_INTERVAL);
+    }
     Ok(file)
 }
 
