@@ -2,11 +2,13 @@ use super::Finding;
 use super::source::Tree;
 
 /// What the header of a crate must tell, as `# Section` lines in `lib.rs`, in this order.
-const SECTIONS: [(&str, &[&str]); 5] = [
+const SECTIONS: [(&str, &[&str]); 7] = [
     ("codec", &["Guarantees"]),
     ("config", &["Guarantees"]),
     ("crypto", &["Guarantees"]),
     ("multipoint", &["Guarantees", "Bounds"]),
+    ("ordering", PROTOCOL),
+    ("replica", PROTOCOL),
     (
         "storage",
         &[
@@ -18,6 +20,19 @@ const SECTIONS: [(&str, &[&str]); 5] = [
             "Example",
         ],
     ),
+];
+
+/// What the header of a protocol must tell.
+const PROTOCOL: &[&str] = &[
+    "Guarantees",
+    "Model",
+    "Intuition",
+    "Messages",
+    "Rules",
+    "Bounds",
+    "Deviations",
+    "Complexity",
+    "Duties of the caller",
 ];
 
 const WHY: &str = "a reader must learn what a crate promises, under which assumptions and within \
