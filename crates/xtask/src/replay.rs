@@ -1,102 +1,88 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The campaigns look here for the one seed to run, and then tell its story.
-const SEED_VARIABLE: &str = "MAFTIA_REPLAY";
+/// The test of the campaigns that runs one seed and tells its story.
+const TEST: &str = "campaigns::replays_a_seed_that_is_asked_for";
 
-/// Runs the campaign whose test is named `scenario` with one seed. True if it passed.
+/// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`.
+#[derive(Debug, PartialEq, Eq)]
+struct Scenario {
+    sites: u8,
+    corrupted: u8,
+    sleeper: bool,
+}
+
+/// Runs one seed of the campaign named `scenario` with its log. True if the seed was run.
 pub(crate) fn run(root: &Path, scenario: &str, seed: &str) -> bool {
     if seed.parse::<u64>().is_err() {
         eprintln!("`{seed}` is not a seed: it is the number printed with the failure");
         return false;
     }
-    // A campaign's test has the scenario's name as the last part of its path.
-    let list = match tests_of_campaigns(root) {
-        Ok(list) => list,
-        Err(why) => {
-            eprintln!("{why}");
-            return false;
-        }
-    };
-    let Some(test) = find(&list, scenario) else {
+    let Some(scenario) = parse(scenario) else {
         eprintln!(
-            "no campaign is named `{scenario}`. There are:\n{}",
-            list.join("\n")
+            "`{scenario}` is no campaign that can be replayed: those are named as \
+             replica-4-1-storm or replica-7-1-sleeper"
         );
         return false;
     };
-    let mut command = campaigns();
-    command
-        .args(["--", "--exact", "--nocapture", test])
-        .env(SEED_VARIABLE, seed);
-    println!("{SEED_VARIABLE}={seed} {}", crate::gate::spelled(&command));
-    command
-        .current_dir(root)
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-fn campaigns() -> Command {
     let mut command = Command::new("cargo");
-    command.args([
-        "test",
-        "--release",
-        "--package",
-        "maftia-adversary",
-        "--test",
-        "it",
-    ]);
     command
-}
-
-fn tests_of_campaigns(root: &Path) -> Result<Vec<String>, String> {
-    let mut command = campaigns();
-    command.args(["--quiet", "--", "--list"]).current_dir(root);
-    let spelled = crate::gate::spelled(&command);
-    let output = command
-        .output()
-        .map_err(|error| format!("{spelled}: {error}"))?;
-    if !output.status.success() {
-        return Err(format!(
-            "{spelled} failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        .args(["test", "--release", "--package", "maftia-adversary"])
+        .args(["--test", "it", "--", "--exact", "--nocapture", TEST]);
+    let variables = [
+        ("MAFTIA_SEED", seed.to_owned()),
+        ("MAFTIA_N", scenario.sites.to_string()),
+        ("MAFTIA_CORRUPTED", scenario.corrupted.to_string()),
+        ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
+    ];
+    for (name, value) in &variables {
+        print!("{name}={value} ");
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .map(str::to_owned)
-        .collect())
+    println!("{}", crate::gate::spelled(&command));
+    command.envs(variables).current_dir(root);
+    command.status().is_ok_and(|status| status.success())
 }
 
-/// The test whose path ends in `scenario`.
-fn find<'a>(tests: &'a [String], scenario: &str) -> Option<&'a str> {
-    let named = |test: &&String| {
-        test.as_str() == scenario
-            || test
-                .rsplit("::")
-                .next()
-                .is_some_and(|last| last == scenario)
+fn parse(name: &str) -> Option<Scenario> {
+    let mut parts = name.strip_prefix("replica-")?.splitn(3, '-');
+    let sites = parts.next()?.parse().ok()?;
+    let corrupted = parts.next()?.parse().ok()?;
+    let sleeper = match parts.next()? {
+        "storm" => false,
+        "sleeper" => true,
+        _ => return None,
     };
-    tests.iter().find(named).map(String::as_str)
+    Some(Scenario {
+        sites,
+        corrupted,
+        sleeper,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{Scenario, parse};
 
     #[test]
-    fn a_scenario_is_the_last_part_of_a_path() {
-        let tests = [
-            "campaigns::storm".to_owned(),
-            "campaigns::brainstorm".to_owned(),
-        ];
-        assert_eq!(find(&tests, "storm"), Some("campaigns::storm"));
-        assert_eq!(
-            find(&tests, "campaigns::brainstorm"),
-            Some("campaigns::brainstorm")
-        );
-        assert_eq!(find(&tests, "rain"), None);
+    fn a_campaigns_name_says_what_to_run() {
+        let scenario = Scenario {
+            sites: 7,
+            corrupted: 2,
+            sleeper: false,
+        };
+        assert_eq!(parse("replica-7-2-storm"), Some(scenario));
+        assert!(parse("replica-7-1-sleeper").is_some_and(|scenario| scenario.sleeper));
+    }
+
+    #[test]
+    fn a_name_that_would_replay_another_world_is_refused() {
+        for name in [
+            "storm",
+            "replica-4-storm",
+            "replica-4-1-real",
+            "replica-x-1-storm",
+        ] {
+            assert_eq!(parse(name), None, "{name}");
+        }
     }
 }
