@@ -7,7 +7,7 @@ const LINTED: &str =
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (_, file) in tree.manifests() {
+    for (folder, file) in tree.manifests() {
         let described = file
             .text
             .lines()
@@ -24,6 +24,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 LINTED,
             ));
         }
+        let readme = format!("crates/{folder}/README.md");
+        if tree.find(&readme).is_none() {
+            let what = "is missing: one sentence, its place among the crates, an example";
+            findings.push(Finding::new(&readme, 1, what, DESCRIBED));
+        }
     }
     findings
 }
@@ -34,16 +39,12 @@ mod tests {
     use crate::tidy::source::Tree;
 
     #[test]
-    fn a_crate_has_a_description_and_the_lints() {
+    fn a_crate_has_a_description_the_lints_and_a_readme() {
         let whole = "[package]\ndescription = \"x\"\n\n[lints]\nworkspace = true\n";
+        let (whole, bare) = (("crates/x/Cargo.toml", whole), ("crates/x/Cargo.toml", ""));
         let readme = ("crates/x/README.md", "");
-        assert_eq!(
-            check(&Tree::of(&[("crates/x/Cargo.toml", whole), readme])),
-            []
-        );
-        assert_eq!(
-            check(&Tree::of(&[("crates/x/Cargo.toml", "[package]\n"), readme])).len(),
-            2
-        );
+        assert_eq!(check(&Tree::of(&[whole, readme])), []);
+        assert_eq!(check(&Tree::of(&[whole])).len(), 1);
+        assert_eq!(check(&Tree::of(&[bare, readme])).len(), 2);
     }
 }
