@@ -16,6 +16,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     {
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for (number, line) in (1..).zip(file.text.lines()) {
+            for source in sources(line).filter(|source| !exists(tree, source)) {
+                let what = format!("names `{source}`, which does not exist");
+                findings.push(Finding::new(&file.path, number, what, LINKED));
+            }
             for target in links(line) {
                 if !exists(tree, &resolve(folder, target)) {
                     let what = format!("links to `{target}`, which does not exist");
@@ -70,6 +74,19 @@ fn is_test(tree: &Tree, name: &str) -> bool {
     }
     let opens = |line: &str| functions.iter().any(|function| line.starts_with(function));
     files.any(|file| file.tests().any(|line| opens(line.trim_start())))
+}
+
+/// Files named in backticks as `crate/src/file.rs` or `crate/tests/file.rs`.
+fn sources(line: &str) -> impl Iterator<Item = String> {
+    let named = line.split('`').skip(1).step_by(2);
+    let inside = |name: &&str| name.contains("/src/") || name.contains("/tests/");
+    named
+        .filter(inside)
+        .filter(|name| name.ends_with(".rs"))
+        .map(|name| {
+            let name = name.strip_prefix("crates/").unwrap_or(name);
+            format!("crates/{name}")
+        })
 }
 
 /// Targets of `[text](target)` that are files of ours.
@@ -151,6 +168,16 @@ mod tests {
         assert_eq!(
             findings("docs/b.md", "[a](docs/a.md)"),
             ["1: links to `docs/a.md`, which does not exist"]
+        );
+    }
+
+    #[test]
+    fn sources_that_are_named_exist() {
+        let good = "`x/tests/it/main.rs` and `crates/x/tests/it/main.rs`, `main.rs`";
+        assert_eq!(findings("ARCHITECTURE.md", good), [""; 0]);
+        assert_eq!(
+            findings("ARCHITECTURE.md", "then `x/src/gone.rs`"),
+            ["1: names `crates/x/src/gone.rs`, which does not exist"]
         );
     }
 }
