@@ -196,22 +196,8 @@ impl Clients {
     fn annoy(&mut self, context: &mut Context<'_, Replica>) {
         let mut orders = Vec::new();
         let dice = &mut *context.dice;
-        let client = ClientId {
-            key: HOSTILE,
-            session: u32::try_from(dice.between(0, 5)).unwrap(),
-        };
-        let incarnation = Incarnation(dice.between(0, 3));
-        let sequence = match dice.below(6) {
-            0 => Sequence(0),
-            1 => Sequence(dice.between(1, 10_000)),
-            2 => Sequence(u64::MAX),
-            _ => Sequence(dice.between(1, 4)),
-        };
-        let id = RequestId {
-            client,
-            incarnation,
-            sequence,
-        };
+        let id = hostile_name(dice);
+        let (incarnation, sequence) = (id.incarnation, id.sequence);
         let bodies: Vec<Bytes> = (0..dice.between(1, 2))
             .map(|_| {
                 let value = dice.between(0, 1000).to_be_bytes().to_vec();
@@ -235,7 +221,7 @@ impl Clients {
             .or_insert_with(fresh)
             .bodies
             .extend(bodies.iter().cloned());
-        let session = client.session;
+        let session = id.client.session;
         for site in SiteId::all(self.sites) {
             let body = dice.pick(&bodies).expect("there is a body").clone();
             let message = match dice.below(4) {
@@ -266,6 +252,26 @@ impl Clients {
         for (site, message) in orders {
             context.orders_of(site, HOSTILE, message);
         }
+    }
+}
+
+/// A name the hostile client uses: few sessions and lives, so that they collide.
+fn hostile_name(dice: &mut Dice) -> RequestId {
+    let client = ClientId {
+        key: HOSTILE,
+        session: u32::try_from(dice.between(0, 5)).unwrap(),
+    };
+    let incarnation = Incarnation(dice.between(0, 3));
+    let sequence = match dice.below(6) {
+        0 => Sequence(0),
+        1 => Sequence(dice.between(1, 10_000)),
+        2 => Sequence(u64::MAX),
+        _ => Sequence(dice.between(1, 4)),
+    };
+    RequestId {
+        client,
+        incarnation,
+        sequence,
     }
 }
 
