@@ -144,7 +144,8 @@ impl Case {
     }
 
     fn setup(self, seed: u64, f: usize, corrupted: SiteSet, dice: &mut Dice) -> Setup {
-        let carriage = if dice.chance(500) {
+        // What a sleeper is sent is gone: else it would only have to read it.
+        let carriage = if self.weather == Weather::Sleeper || dice.chance(500) {
             Carriage::Datagram
         } else {
             Carriage::Reliable(ms(30))
@@ -231,6 +232,12 @@ impl Case {
             },
         };
         plan.0.push((at, incident));
+        // Nothing, at the end: the world does not heal before its plan is through.
+        let nothing = Incident::Partition {
+            cut: Cut::links([]),
+            lasts: ms(1),
+        };
+        plan.0.push((at + lasts, nothing));
         plan.0.sort_by_key(|(at, _)| *at);
         plan
     }

@@ -3,5 +3,8 @@
     reason = "test groups have a handful of sites"
 )]
 
+mod corrections;
 mod harness;
+mod misbehaviour;
 mod smoke;
+mod validity;

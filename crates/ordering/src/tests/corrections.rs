@@ -1,0 +1,1 @@
+//! One test per correction to the protocol's text, each failing without its repair.
