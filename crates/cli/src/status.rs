@@ -40,9 +40,9 @@ struct Status {
     /// More sites are faulty than are tolerated.
     #[serde(default)]
     beyond_tolerance: bool,
-    /// How many sites are convicted by proof.
+    /// The sites convicted by proof.
     #[serde(default)]
-    compromised: u64,
+    compromised: Vec<String>,
     #[serde(default)]
     view: Value,
     #[serde(default)]
@@ -162,10 +162,11 @@ fn warnings(status: &Status) -> String {
     if status.beyond_tolerance {
         text += "   BEYOND TOLERANCE: more sites are faulty than the group can bear";
     }
-    if status.compromised > 0 {
-        text += &format!("   compromised: {}", status.compromised);
+    if !status.compromised.is_empty() {
+        text += &format!("   compromised: {}", status.compromised.join(", "));
     }
-    text
+    // Names come from elsewhere and must not steer the terminal.
+    text.replace(char::is_control, "?")
 }
 
 /// A JSON value without quotes.
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn the_first_line_is_the_remaining_tolerance() {
         let status = json!({
-            "tolerance": 1, "remaining_tolerance": 0, "compromised": 1, "view": 0,
+            "tolerance": 1, "remaining_tolerance": 0, "compromised": ["C"], "view": 0,
             "model": "arbitrary", "trusted_base": "none",
             "sites": [
                 {"name": "A", "state": "serving", "position": 7,
@@ -198,7 +199,7 @@ mod tests {
         });
         let text = render(&serde_json::from_value(status).unwrap());
         let expected = "\
-remaining tolerance: 0 of 1   compromised: 1
+remaining tolerance: 0 of 1   compromised: C
 model arbitrary, trusted base none, view 0
 SITE  STATE         POSITION  DIGEST        ADDRESS
 A     serving       7         0123456789ab  127.0.0.1:7101

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use tempfile::NamedTempFile;
 
-use super::batch::{Cost, runs};
+use super::batch::{Cost, READ_BYTES_MAX, READERS, runs};
 use super::layout::Layout;
 use super::manifest::{FileContent, Kind, Manifest};
 use super::parallel::parallel;
@@ -19,7 +19,6 @@ use crate::http::Problem;
 
 #[derive(Debug)]
 pub(super) struct Options {
-    pub(super) threads: usize,
     /// Write into a directory that is not empty.
     pub(super) force: bool,
 }
@@ -76,7 +75,7 @@ pub(super) fn export(
     let (small, large): (Vec<Wanted>, Vec<Wanted>) = files
         .into_iter()
         .partition(|file| file.content.chunks() <= 1);
-    let small = runs(small, |file| Cost {
+    let small = runs(small, READ_BYTES_MAX, |file| Cost {
         actions: 1,
         // Key and history of the chunk are less than the rest.
         bytes: file
@@ -84,12 +83,12 @@ pub(super) fn export(
             .chunk_len(0)
             .saturating_add(super::super::api::KEY_BYTES_MAX),
     });
-    parallel(options.threads, small.len() as u64, |index| {
+    parallel(READERS, small.len() as u64, |index| {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         export.write_small(small.get(index).map_or(&[], Vec::as_slice))
     })?;
     for file in &large {
-        let written = export.write_large(file, options.threads);
+        let written = export.write_large(file);
         export.account(file, written)?;
     }
     Ok(export.finish(&directories))
@@ -218,12 +217,12 @@ impl<K: Kv> Export<'_, K> {
         self.show(temporary, file)
     }
 
-    fn write_large(&self, file: &Wanted, threads: usize) -> Result<(), Trouble> {
+    fn write_large(&self, file: &Wanted) -> Result<(), Trouble> {
         let content = &file.content;
         let keys = self.layout.chunk_keys(&file.path, content);
         let mut temporary = self.temporary(file)?;
         let target: &File = temporary.as_file();
-        parallel(threads, keys.count, |index| {
+        parallel(READERS, keys.count, |index| {
             let chunk = self.store.get_many(&[keys.key(index)])?.pop().flatten();
             let chunk = chunk.ok_or_else(missing)?;
             if chunk.len() != content.chunk_len(index) {

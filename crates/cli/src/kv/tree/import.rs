@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::batch::{ACTIONS_MAX, Cost, runs};
+use super::batch::{ACTIONS_MAX, BYTES_MAX, Cost, runs};
 use super::layout::Layout;
 use super::manifest::{FileContent, Kind, MODE_KEPT, Manifest};
 use super::parallel::parallel;
@@ -89,7 +89,7 @@ pub(super) fn import(
     let is_large =
         |it: &Found| matches!(it.kind, FoundKind::File(size) if size > CHUNK_BYTES.into());
     let (large, small): (Vec<Found>, Vec<Found>) = scanned.found.into_iter().partition(is_large);
-    let small = runs(small, |found| import.cost(found));
+    let small = runs(small, BYTES_MAX, |found| import.cost(found));
     parallel(options.threads, small.len() as u64, |index| {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         import.store_small(small.get(index).map_or(&[], Vec::as_slice))
@@ -134,7 +134,7 @@ impl<K: Kv> Import<'_, K> {
                     .sum(),
             };
             // Files may have grown since they were found.
-            if !total.plus(cost).fits() {
+            if !total.plus(cost).fits(BYTES_MAX) {
                 self.flush(&mut puts, &mut done)?;
                 total = Cost::NONE;
             }

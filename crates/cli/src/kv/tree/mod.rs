@@ -38,7 +38,8 @@ const CHUNK_BYTES: u32 = 512 * 1024;
 pub(crate) trait Kv: Sync {
     /// Sets keys, all or none. At most [`batch::ACTIONS_MAX`] and [`batch::BYTES_MAX`].
     fn put_many(&self, puts: Vec<Pair>) -> Result<(), Problem>;
-    /// The values of keys, at one moment. The same bounds.
+    /// The values of keys, at one moment. At most [`batch::ACTIONS_MAX`], and values and keys of
+    /// [`batch::READ_BYTES_MAX`] unless it is one.
     fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Problem>;
     /// Removes keys, all or none. At most [`batch::ACTIONS_MAX`].
     fn delete_many(&self, keys: &[Vec<u8>]) -> Result<(), Problem>;
@@ -120,10 +121,7 @@ pub(super) fn export(typed: &args::Export) -> Result<(), Problem> {
     let layout = layout(typed.prefix.as_bytes())?;
     let client = typed.common.connection.client()?;
     let progress = Progress::on_terminal();
-    let options = export::Options {
-        threads: CONNECTIONS_MAX,
-        force: typed.force,
-    };
+    let options = export::Options { force: typed.force };
     let done = export::export(&client, &layout, &typed.dir, &options, &progress);
     progress.end();
     finish("exported", &done?, &progress, typed.common.json)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::super::api::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use super::batch::{ACTIONS_MAX, BYTES_MAX};
+use super::batch::{ACTIONS_MAX, BYTES_MAX, READ_BYTES_MAX};
 use super::scan::join;
 use super::*;
 
@@ -73,7 +73,8 @@ impl Kv for Memory {
         assert!((1..=ACTIONS_MAX).contains(&keys.len()));
         let entries = self.entries.lock().unwrap();
         let found: Vec<_> = keys.iter().map(|key| entries.get(key).cloned()).collect();
-        assert!(found.iter().flatten().map(Vec::len).sum::<usize>() <= BYTES_MAX);
+        let bytes = found.iter().flatten().map(Vec::len).sum::<usize>();
+        assert!(bytes <= READ_BYTES_MAX);
         Ok(found)
     }
 
@@ -134,7 +135,7 @@ fn take_in_exactly(store: &Memory, root: &Path) -> Result<Summary, Problem> {
 }
 
 fn take_out(store: &Memory, root: &Path, force: bool) -> Result<Summary, Problem> {
-    let options = export::Options { threads: 4, force };
+    let options = export::Options { force };
     let layout = Layout::new(b"t/").unwrap();
     export::export(store, &layout, root, &options, &Progress::hidden())
 }
