@@ -150,7 +150,7 @@ pub(crate) struct Txn {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Files, directories (empty ones too), permission bits and modification times are \
-                  kept. Symbolic links, sockets, devices and pipes are refused: they are reported, \
+                  kept; owners and set-user-id bits are not. Symbolic links, sockets, devices and pipes are refused: they are reported, \
                   the rest is stored, and the exit code is 1. A file is visible once all of it is \
                   stored; typing the command again goes on where it was interrupted. Run one \
                   import of a prefix at a time.\n\nExample:\n  maftia kv import ./site --prefix \

@@ -150,14 +150,21 @@ fn finish(done: &str, summary: &Summary, progress: &Progress, json: bool) -> Res
         for refused in &summary.refused {
             output::note(refused.to_line());
         }
-        output::line(format!(
-            "{done} {} files ({} unchanged), {} directories, {:.1} MB in {seconds:.1} s; {} removed",
+        let mut text = format!(
+            "{done} {} files and {} directories, {:.1} MB in {seconds:.1} s",
             summary.files,
-            summary.unchanged,
             summary.directories,
             summary.bytes as f64 / 1e6,
-            summary.removed,
-        ));
+        );
+        for (count, what) in [
+            (summary.unchanged, "unchanged"),
+            (summary.removed, "removed"),
+        ] {
+            if count > 0 {
+                text += &format!("; {count} {what}");
+            }
+        }
+        output::line(text);
     }
     match summary.refused.len() {
         0 => Ok(()),
