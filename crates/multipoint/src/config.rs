@@ -143,10 +143,10 @@ impl Default for Limits {
                 inbound_bytes: 16 * MIB,
             },
             client: LinkLimits {
-                queue_bytes: queue_bytes(256 * KIB, MIB, MIB),
+                queue_bytes: queue_bytes(256 * KIB, 8 * MIB, MIB),
                 inbound_bytes: 2 * MIB,
             },
-            client_links_max: 1024,
+            client_links_max: 256,
             handshake_timeout: Duration::from_secs(5),
             handshakes_max: 64,
             handshakes_per_source_max: 16,

@@ -89,7 +89,8 @@ pub enum Fate {
     },
     /// Executed so long ago that the result is gone.
     Forgotten,
-    /// Not executed and never will be: the session's incarnation is closed.
+    /// The session's incarnation is closed: the request will not be executed from now on. It may
+    /// have been before.
     Closed,
 }
 

@@ -30,6 +30,10 @@ impl Intake {
     /// Whether this is news: no vouch was queued yet, or no body and here is one. Takes the bytes
     /// from the client key's quota.
     pub(crate) fn admit(&mut self, id: &RequestId, body: bool, bytes: usize) -> bool {
+        let used = self.bytes.get(&id.client.key).copied().unwrap_or(0);
+        if used + bytes > QUEUED_BYTES_PER_KEY {
+            return false;
+        }
         let fresh = || Queue {
             incarnation: id.incarnation,
             queued: BTreeMap::new(),
@@ -44,11 +48,7 @@ impl Intake {
         if id.incarnation < queue.incarnation || known.is_some_and(|known| known.body || !body) {
             return false;
         }
-        let used = self.bytes.entry(id.client.key).or_default();
-        if *used + bytes > QUEUED_BYTES_PER_KEY {
-            return false;
-        }
-        *used += bytes;
+        *self.bytes.entry(id.client.key).or_default() += bytes;
         let before = known.map_or(0, |known| known.bytes);
         queue.queued.insert(
             id.sequence,
@@ -116,7 +116,7 @@ mod tests {
         assert!(!intake.admit(&id(1, 2), true, 1));
         assert!(intake.settle(&id(1, 1)));
         assert!(intake.admit(&id(1, 2), true, 1));
-        assert!(intake.admit(&id(2, 1), true, QUEUED_BYTES_PER_KEY));
+        assert!(intake.admit(&id(2, 1), true, QUEUED_BYTES_PER_KEY - 1));
         assert!(
             !intake.admit(&id(1, 3), false, 1),
             "an older incarnation is over"

@@ -107,7 +107,8 @@ impl Ledger {
         vouch: &Vouch<'_>,
         applied: &mut Applied,
     ) {
-        if self.sessions.expected(&self.limits, &vouch.id) != Expected::Yes {
+        let known = vouch.id.client.key < self.limits.client_keys;
+        if !known || self.sessions.expected(&self.limits, &vouch.id) != Expected::Yes {
             return;
         }
         let needed = if planted("one vouch is enough") {

@@ -18,6 +18,8 @@ use crate::limits::{Limits, REQUEST_BYTES_MAX};
 pub(crate) struct Vouches {
     open: BTreeMap<RequestId, Open>,
     per_author: BTreeMap<(SiteId, u32), u32>,
+    /// Bytes of bodies that an author gave and that wait for vouches.
+    body_bytes: BTreeMap<SiteId, usize>,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,8 @@ struct Open {
 struct Candidate {
     digest: Digest,
     authors: SiteSet,
-    body: Option<Bytes>,
+    /// The body, and whose block gave it.
+    body: Option<(SiteId, Bytes)>,
 }
 
 /// One author's word for a request.
@@ -90,11 +93,15 @@ impl Vouches {
             let twice = SiteId::all(SITES_MAX).find(|s| !candidate.authors.contains(*s))?;
             candidate.authors.insert(twice);
         }
-        if candidate.body.is_none() {
-            candidate.body = vouch.body.cloned();
+        let held = self.body_bytes.entry(vouch.author).or_default();
+        if let (None, Some(body)) = (&candidate.body, vouch.body)
+            && *held + body.len() <= limits.body_bytes_per_author
+        {
+            *held += body.len();
+            candidate.body = Some((vouch.author, body.clone()));
         }
         let authentic = candidate.authors.len() >= needed;
-        let body = candidate.body.clone().filter(|_| authentic)?;
+        let (_, body) = candidate.body.clone().filter(|_| authentic)?;
         self.forget(&vouch.id);
         Some(body)
     }
@@ -112,6 +119,14 @@ impl Vouches {
         {
             if let Some(count) = self.per_author.get_mut(&(author, id.client.key)) {
                 *count = count.saturating_sub(1);
+            }
+        }
+        for (author, body) in candidates
+            .iter()
+            .filter_map(|candidate| candidate.body.as_ref())
+        {
+            if let Some(held) = self.body_bytes.get_mut(author) {
+                *held = held.saturating_sub(body.len());
             }
         }
     }
@@ -162,6 +177,9 @@ impl Wire for Vouches {
                     .entry((author, id.client.key))
                     .or_default() += 1;
             }
+            for (author, body) in candidates.iter().filter_map(|c| c.body.as_ref()) {
+                *vouches.body_bytes.entry(*author).or_default() += body.len();
+            }
             vouches.open.insert(id, Open { since, candidates });
         }
         Ok(vouches)
@@ -173,7 +191,8 @@ impl Wire for Candidate {
         writer.digest(&self.digest);
         writer.u64(self.authors.bits());
         writer.bool(self.body.is_some());
-        if let Some(body) = &self.body {
+        if let Some((author, body)) = &self.body {
+            writer.site(*author);
             writer.bytes(body);
         }
     }
@@ -183,7 +202,7 @@ impl Wire for Candidate {
             digest: reader.digest()?,
             authors: SiteSet::from_bits(reader.u64()?),
             body: match reader.bool()? {
-                true => Some(reader.bytes("body", REQUEST_BYTES_MAX)?),
+                true => Some((reader.site()?, reader.bytes("body", REQUEST_BYTES_MAX)?)),
                 false => None,
             },
         })

@@ -35,6 +35,10 @@ pub(crate) enum Effect {
     },
 }
 
+/// Sessions of one key whose links are remembered: sixteen processes with the 256 sessions that
+/// sites keep of a key. Replies of further ones are not sent.
+const SESSIONS_PER_KEY_MAX: usize = 4096;
+
 /// Sends what may leave.
 #[derive(Debug)]
 pub(crate) struct Performer {
@@ -111,7 +115,20 @@ impl Performer {
 
     /// A session speaks on this link; its replies go there.
     pub(crate) fn heard(&mut self, client: ClientId, link: LinkId) {
-        self.sessions.insert(client, link);
+        if self.sessions.get(&client) == Some(&link) {
+            return;
+        }
+        let first = ClientId {
+            key: client.key,
+            session: 0,
+        };
+        let last = ClientId {
+            key: client.key,
+            session: u32::MAX,
+        };
+        if self.sessions.range(first..=last).count() < SESSIONS_PER_KEY_MAX {
+            self.sessions.insert(client, link);
+        }
     }
 
     /// A link is gone, and with it the sessions that used it.

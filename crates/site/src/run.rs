@@ -83,7 +83,7 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
     };
     let daemon = Daemon::start(Parts {
         parameters: parameters(&site.group),
-        settings: Settings::default(),
+        settings: settings(&site.group),
         identity: Identity {
             me,
             key: site.key,
@@ -109,6 +109,19 @@ fn names(group: &GroupFile) -> Vec<String> {
     SiteId::all(group.group().sites.len())
         .map(|site| group.site_name(site).to_owned())
         .collect()
+}
+
+/// Bounds of the ordered state: all sites of a group have the same.
+fn settings(group: &GroupFile) -> Settings {
+    let client_keys = u32::try_from(group.group().clients.len()).unwrap_or(u32::MAX);
+    let limits = maftia_replica::Limits {
+        client_keys,
+        ..maftia_replica::Limits::default()
+    };
+    Settings {
+        limits,
+        ..Settings::default()
+    }
 }
 
 /// The constants of epoch 0.

@@ -127,6 +127,8 @@ impl Case {
             session_ms: 36_000_000,
             replies: 8,
             reply_bytes: 64 * 1024,
+            body_bytes_per_author: 1 << 20,
+            client_keys: u32::MAX,
         };
         let image_bytes = if dice.chance(500) {
             4 * 1024
