@@ -120,6 +120,15 @@ impl Net {
         }
     }
 
+    /// As `run`, with every message lost.
+    pub(super) fn lose_queue_for(&mut self, steps: usize) {
+        for _ in 0..steps {
+            self.queue.clear();
+            self.run(1);
+            self.queue.clear();
+        }
+    }
+
     pub(super) fn submit(&mut self, at: usize, item: &[u8]) {
         let now = self.now;
         self.engines[at].submit(item).unwrap();
