@@ -143,9 +143,11 @@ impl Engine {
             && payload_digest(&payload) == header.payload_digest;
         if !genuine && !planted("payload not checked") {
             step.blame(from, Misbehaviour::ForeignPayload);
-        } else if self.suspended.set_payload(&reference, payload) {
-            self.try_accept(now, reference, step);
+        } else {
+            self.suspended.set_payload(&reference, payload);
         }
+        // In any case: without a payload that is true and has room, it must be fetched.
+        self.try_accept(now, reference, step);
     }
 
     /// Accepts a suspended block and all that waited for it, as far as their parents and payloads

@@ -97,6 +97,12 @@ fn foreign_payload_blames_the_sender_and_the_true_one_is_still_taken() {
     );
     assert_eq!(blamed(&step), [(site(2), Misbehaviour::ForeignPayload)]);
     assert!(step.records.is_empty());
+    let due = engine
+        .next_timeout()
+        .expect("the true payload is to be fetched");
+    let step = engine.handle(due, Event::Timeout);
+    let fetch = |m: &Message| matches!(m, Message::Fetch { payloads, .. } if payloads.len() == 1);
+    assert!(step.messages.iter().any(|out| fetch(&out.message)));
     let payload = Bytes::from_static(b"true");
     let block = block.reference();
     let step = tell(&mut engine, 1, Message::Payload { block, payload });
