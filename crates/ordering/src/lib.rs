@@ -1,121 +1,123 @@
-//! The ordering engine: atomic multicast over a DAG of signed blocks.
+//! The ordering engine: an uncertified DAG of signed blocks, decided by rounds with known leaders.
 //!
 //! # Guarantees
-//! As long as at most f of the n sites are intruded and at most c more are down:
-//! - **Agreement and total order.** Correct sites give the same commits with the same blocks in the
-//!   same order, each [`Commit`] chained to the one before by its digest.
+//! With at most f sites intruded (arbitrary model, n ≥ 3f + 2c + 1):
+//! - **Agreement and total order.** The sequences of [`Commit`]s of any two correct sites are
+//!   prefixes of one another, blocks and payloads included.
 //! - **Integrity.** A block is delivered at most once, and only if its author signed it.
-//! - **Validity.** An item that a correct site submits is delivered, once the group makes progress;
-//!   if its block falls below the delivery cut, the item goes into another one.
-//! - **Causality.** What a block's author had accepted when making it comes before it.
-//! - **No equivocation by restart.** A correct site signs one block a round, whatever its disk
-//!   forgets, as long as a sync that was reported done was done or its log says that it is damaged.
-//! - **Accountability.** Two blocks of one author for one round become an [`Equivocation`] that
-//!   convinces anybody; no correct site is ever named in one.
+//! - **Durability.** A commit that left a site survives any number of crashes, also of all sites
+//!   at once, as long as no more than f + c logs are lost.
+//! - **No self-contradiction.** A correct site signs one block a round, for ever, also after it lost
+//!   its log.
+//! - **Blame soundness.** A fault or an [`Equivocation`] names no correct site.
+//! - **Liveness.** After the network delivers within Δ, whatever Δ is, every block of a correct site
+//!   that is referenced in time is delivered. Under lasting asynchrony rounds go on and commits may
+//!   not; nothing is lost.
 //!
 //! # Model
-//! n ≥ 3f + 2c + 1 sites with Ed25519 keys that all know; nothing trusted. Links authenticate the
-//! peer, and lose, delay and reorder. Safety reads no clock. Progress needs a quorum of correct
-//! sites and times in which a leader's block arrives within the growing timeout of the pacemaker.
+//! Links authenticate their ends; they may lose, delay, repeat and reorder. Clocks may lie: safety
+//! reads none. A [`Step`](maftia_protocol::Step)'s records are durable before its messages leave.
 //!
 //! # Intuition
-//! Each site makes one block a round and refers in it to a quorum of blocks of the round before.
-//! These references are all the votes there are: who refers to a leader's block votes for it, and
-//! who refers to a quorum of such votes certifies it. As any two quorums share a correct site,
-//! which makes one block a round, everybody who reads enough of the DAG reads the same verdict,
-//! without a further message. A committed leader then drags its whole history into the order.
+//! Each round every site signs a block that names at least a quorum of blocks of the round below.
+//! A block is thereby a vote for all it names. The leader of a round is known beforehand; once a
+//! quorum of blocks two rounds above see a quorum of votes for its block, every later block must see
+//! them too, and the leader's whole history is delivered. What is not settled so is settled by the
+//! history of a later leader that was.
 //!
 //! # Messages
-//! - [`Message::Block`]: from its author "this is my only block of this round, and all it refers to
-//!   is on my disk"; from others nothing but that they have it.
-//! - [`Message::Payload`]: what a header's digest names; checked against it.
-//! - [`Message::Fetch`]: asks; asserts nothing.
-//! - [`Message::Knowledge`]: how far the sender says it is. Believed for what to send it, and
-//!   nothing else.
-//! - [`Message::RecoveryQuery`], [`Message::RecoveryAnswer`]: "I lost my log" and, signed for that
-//!   question alone, "the highest block I hold is of this round".
+//! | message | asserts about its sender |
+//! |---|---|
+//! | [`Message::Block`] | of an own block: "my only block of this round; it and its history are on my disk" |
+//! | [`Message::Payload`] | nothing: checked against the header |
+//! | [`Message::Fetch`] | nothing |
+//! | [`Message::Knowledge`] | "I have accepted so far": believed for pushing only; that a checkpoint is needed is believed of f+1 |
+//! | [`Message::RecoveryQuery`] | "my log is lost" |
+//! | [`Message::RecoveryAnswer`] | signed: "no block I hold is of a higher round, and my log is intact" |
 //!
 //! # Rules
-//! Numbered as in the code.
-//! - *Validity*, the same verdict everywhere ([`Invalid`]): V1 of this group and epoch; V2 parents
-//!   below, one per author; V3 a quorum of the round just below, so that votes are seen; V4 the own
-//!   parent first; V5 time does not go back; V6 no parent by an author whose twins its strong
-//!   parents show; V8 no parent deeper than half the delivery depth, so that local pruning never
-//!   decides validity.
-//! - *Making blocks*: A1 when legal parents are here; A2 the round after the last own one; C1 when
-//!   the leader's block is here and the one before is judged, C2 or after 2Δ, C3 or when a quorum
-//!   has moved on; B2 with what peers seem to lack. When nothing is pending anywhere, one a second.
-//! - *Deciding*: S1 commit with q_sp certifying authors at r+2; S2 skip with q authors at r+1 that
-//!   vote for no candidate; S3 else through the first anchor at r+3 or above. q_sp is
-//!   [`slow_path_quorum`](maftia_types::Resilience::slow_path_quorum): two of them share a correct
-//!   site, and a skip quorum leaves too few voters for a certificate.
-//! - *Delivering*: the history of each committed leader, not yet delivered and above the cut, by
-//!   (round, author, digest).
-//! - *Restart*: replay the log; if it is lost, sign nothing at or below one more than the highest
-//!   round that 2f + c + 1 sites which are not recovering show.
+//! Validity ([`check_alone`], [`check_parents`]): V1 of this group and epoch, by a member; V2 parents
+//! below, one per author; V3 at least q strong parents (two quorums share a correct author); V4 the
+//! own parent first; V5 no time before the own parent's; V6 no parent by an author whose twins the
+//! strong parents reference; V8 no parent deeper than D_ref = D_gc / 2.
+//!
+//! 1. Upon a block: check V1–V4, V8 and the signature; suspend it until its parents are accepted or
+//!    exempt (at or below settled − 2·D_gc) and its payload is here; check V5 and V6; accept, log.
+//! 2. Upon two blocks of one author and round: an [`Equivocation`], evidence for the log.
+//! 3. Decide slot r (S1): commit L if q_sp authors at r+2 certify it, each by q_sp votes among its
+//!    parents: two certified twins would share a correct voter.
+//! 4. (S2): skip if q authors at r+1 vote for no candidate: fewer than q_sp are left to vote for one.
+//! 5. (S3): else ask the first committed slot at r+3 or above: commit what its history certifies,
+//!    else skip. A quorum of certifiers and the anchor's q parents share a correct author. There is
+//!    no evidence clause, as there is no fast path (correction 1).
+//! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
+//!    (round, author, digest); own payloads that fall to the cut are proposed again.
+//! 7. Make the next block when its round has legal parents and the leader below is here and the one
+//!    before is judged (C1), or q others have gone on (C3), or 2Δ have passed (C2).
+//! 8. A round that has no legal parents is passed over; the parents of another's block of that round
+//!    are legal for this site too, so the furthest round is open to all.
+//! 9. A period without an own block: tell all what is here, ask one peer, in turn, at doubling
+//!    distance.
+//! 10. Upon a start without a log: log [`Record::Recovering`], ask all with a fresh nonce, and sign
+//!     nothing up to m + 1, the highest of 2f+c+1 answers that blocks accepted here cover.
 //!
 //! # Bounds
-//! Header [`HEADER_BYTES_MAX`], payload [`PAYLOAD_BYTES_MAX`], queue for own blocks
-//! [`DRAFT_BYTES_MAX`]. Per author: [`novelty_budget`](maftia_types::Resilience::novelty_budget)
-//! waiting blocks, two twins a slot unless referred to, two full payloads before acceptance.
-//! Accepted blocks are kept from twice the delivery depth below what is settled, longer if the
-//! owner prunes later. When settling trails by 64 rounds, own blocks carry no payload; at 96,
-//! others' blocks with payload are not referred to.
+//! Suspended blocks: a novelty budget of 4n(f+c+1) per author, twice that if required; payloads two
+//! full blocks per author; one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
+//! of lag own blocks are empty, above 96 blocks with payload are not referenced.
 //!
-//! # Deviations
-//! From uncertified DAG protocols as published: no fast path, so no evidence clause in S3
-//! (correction 1); leaders are permuted anew in each cycle rather than in turn; depth bounds are
-//! part of validity (correction 5); the checkpoint carries the delivered set (correction 2); a
-//! block without a parent of its own author is legal, for sites that return (ADR 2). The coin rule
-//! is not here yet (ADR 5).
+//! # Deviations from `protocols.md`
+//! - Headers are pushed to a peer only when its own blocks trail by three rounds (cordial): before,
+//!   its blocks usually show that it has them.
+//! - Leaders absent for 16 rounds are not waited for; a site more than D_ref/2 behind skips to the
+//!   tip; a round without legal parents is passed over (rule 8). Safety reads none of this.
+//! - V4 allows a block without own parent (`docs/adr/0002-reentry-without-self-parent.md`).
+//! - A transfer has no attested base: the horizon is 2·D_gc below the checkpoint and the checkpoint
+//!   holds the delivered set, so no block at or below the horizon is ever read again.
+//! - Recovery answers count only once covered by an accepted block: a lie about a round that does not
+//!   exist cannot stop a recovery.
+//! - Of a block that only its parents show to be invalid, the author is blamed and not a messenger:
+//!   that one may have accepted it with its parents exempt.
 //!
 //! # Complexity
-//! Per round: n headers of O(n) bytes to n − 1 peers each, one signature made, n − 1 checked. A
-//! leader is final three rounds after its block. Nothing is sent, signed or allocated per item.
+//! n² headers a round, each O(n) long; three message delays from a leader's block to its commit; a
+//! decision costs O(n³) look-ups per new block and open slot.
 //!
 //! # Duties of the caller
-//! Those of [`maftia_protocol`]; give every [`Boot`] a fresh nonce, and `lost` if the log is
-//! missing or damaged; tell [`Command::PeerUp`] for each link; call [`Engine::prune`] and
-//! [`Engine::drop_payloads`] for stable checkpoints; on [`Output::Behind`] fetch a checkpoint.
+//! Perform steps in order; records before anything that waits for them. Say `lost` only if the log is
+//! missing or damaged: a log that goes on after a recovery knows its own standing. Give
+//! [`Engine::drop_payloads`] and [`Engine::prune`] only what a stable checkpoint covers. Tell
+//! [`Command::PeerUp`] when a link comes up; it speeds things, nothing depends on it.
 //!
-//! # Example
-//! A group of one, which tolerates nothing and agrees with itself.
 //! ```
 //! use maftia_crypto::SigningKey;
-//! use maftia_ordering::{
-//!     Boot, CheckpointPolicy, Engine, Frontier, Identity, Output, Pacing, Parameters,
-//! };
+//! use maftia_ordering::*;
 //! use maftia_protocol::{Event, Protocol};
 //! use maftia_types::{Digest, Epoch, FaultModel, Resilience, SiteId, Time};
 //!
 //! let parameters = Parameters {
-//!     config: Digest::ZERO,
+//!     config: Digest([1; 32]),
 //!     epoch: Epoch(0),
-//!     resilience: Resilience::new(FaultModel::Arbitrary, 1, 0, 0)?,
+//!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
 //! };
-//! let key = SigningKey::from_seed([7; 32]);
+//! let key = SigningKey::from_seed([1; 32]);
+//! let keys = vec![key.public()];
 //! let me = SiteId::new(0).ok_or("no such site")?;
-//! let identity = Identity { me, keys: vec![key.public()], key };
-//! let boot = Boot { frontier: Frontier::start(), records: Vec::new(), lost: false, nonce: 1 };
-//! let (mut engine, _) = Engine::boot(parameters, identity, boot, Time::ZERO);
-//!
-//! engine.submit(b"an item")?;
+//! let disk = Boot { frontier: Frontier::start(), records: Vec::new(), lost: false, nonce: 1 };
+//! let (mut engine, _) = Engine::boot(parameters, Identity { me, key, keys }, disk, Time::ZERO);
+//! engine.submit(b"hello")?;
 //! engine.wake(Time::ZERO);
-//! let mut delivered = Vec::new();
-//! while delivered.is_empty() {
-//!     let now = engine.next_timeout().ok_or("it always wants to go on")?;
-//!     // A driver makes `step.records` durable before `step.messages` leave.
-//!     let step = engine.handle(now, Event::Timeout);
-//!     for output in step.outputs {
-//!         if let Output::Commit(commit) = output {
-//!             delivered.extend(commit.blocks.into_iter().filter(|(_, payload)| !payload.is_empty()));
-//!         }
+//! let mut delivered = false;
+//! while let Some(now) = engine.next_timeout().filter(|_| !delivered) {
+//!     for output in engine.handle(now, Event::Timeout).outputs {
+//!         let Output::Commit(commit) = output else { continue };
+//!         delivered |= commit.blocks.iter().any(|(_, payload)| &payload[..] == b"hello");
 //!     }
 //! }
-//! assert_eq!(&delivered[0].1[..], b"an item");
+//! assert!(delivered);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -1,61 +1,109 @@
-//! One site's whole behaviour as one [`Protocol`](maftia_protocol::Protocol): what the daemon
-//! drives and the simulator simulates.
+//! One site's whole behaviour as one [`Protocol`](maftia_protocol::Protocol): intake, ordering,
+//! execution, client sessions, checkpoints, state transfer. What the daemon drives and the simulator
+//! simulates.
 //!
 //! # Guarantees
-//! As long as the ordering engine keeps its own, with at most f sites intruded:
-//! - **One state.** After equal commits, correct sites have equal state machines, sessions, open
-//!   vouches and convictions, and the same digest of all that at each checkpoint.
-//! - **Authenticity.** A request executes only if f + 1 sites vouch that its client sent it: one of
-//!   them is correct.
-//! - **Exactly once.** Under one name (client, incarnation, sequence) at most one body executes,
-//!   once, in the order of numbers; also after a restart, a transfer or the session's expiry.
-//! - **Durable replies.** A reply leaves when the blocks that led to it are on this site's disk.
-//! - **Repair.** A site whose digest differs from what f + 1 others vote for stops answering and
-//!   fetches theirs; so does one that is too far behind or was wiped.
+//! With at most f sites intruded (beyond those of `maftia_ordering`):
+//! - **Integrity.** A request is executed only if its client sent it to a correct site.
+//! - **Exactly once.** At most one body is executed under one [`RequestId`], at one position.
+//! - **Linearizability.** Positions respect real time: f+1 equal replies mean that a correct site
+//!   executed the request there, and no correct site will ever execute another there.
+//! - **State agreement.** After equal commits all correct sites have byte-equal state.
+//! - **Liveness.** A client that gives its request to a correct site and its digest to 2f more, and
+//!   turns to the next sites when it hears nothing, gets its replies once the network delivers.
 //!
 //! # Model
-//! That of [`maftia_ordering`]. Clients may be hostile; their links authenticate the key.
+//! As in `maftia_ordering`. Links to clients authenticate the client's key; clients may lie too.
 //!
 //! # Intuition
-//! The engine gives one order of payloads. A payload is a list of claims: "client X asked for
-//! this". Counting claims is deterministic, so it is done by everybody after ordering, instead of
-//! by signatures before: the hot path checks one signature a block and none a request.
+//! A site puts what its clients send into its own blocks: bodies, and vouches for bodies that other
+//! sites got. The group orders blocks; each site reads the same items in the same order and executes
+//! a request at the moment when f+1 authors have vouched for one body of it. Everything that decides
+//! is in the log, so that all decide alike; everything that is dropped is dropped by it too.
 //!
 //! # Messages
-//! - [`Message::Ordering`]: the engine's.
-//! - [`Message::Transfer`]: asks for and gives checkpoints. An offer is believed when f + 1 sites
-//!   make it, a chunk when it has the digest agreed on.
-//! - [`ClientMessage`]: what a client asks of this site; [`SiteMessage`]: this site's word on the
-//!   fate of its requests.
+//! | message | asserts about its sender |
+//! |---|---|
+//! | [`Message::Ordering`] | see `maftia_ordering` |
+//! | [`Transfer::Offer`] | "this checkpoint is stable": believed of f+1 |
+//! | [`Transfer::Manifest`], [`Transfer::Chunk`] | nothing: checked against the offer's digest |
+//! | [`Item::Request`], [`Item::Vouch`] | "my client sent this": believed of f+1 |
+//! | [`Item::Evidence`] | nothing: verified by everybody |
+//! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
 //! # Rules
-//! - Upon a client's body or digest: if it is settled, answer; if it is news and within the key's
-//!   quota, put an [`Item`] into the next own block.
-//! - Upon a commit: for each item in order, note the vouch; when f + 1 authors vouch for one digest
-//!   and one gave the body, admit it to its session; execute what is next in its session.
-//! - Upon evidence: if the proof holds, the culprit is convicted, once.
-//! - Upon an agreed checkpoint commit: digest the state and vote in the next blocks. f + 1 equal
-//!   votes make it stable; f + 1 equal votes for another digest make this site diverged.
-//! - Upon enough logged bytes: write an [`Image`] of the stable checkpoint, so that the log can be
-//!   cut.
+//! 1. Upon a request or vouch of a client that is not settled: queue it for an own block, within the
+//!    key's quota. Upon one that is: reply.
+//! 2. Upon a delivered vouch: count its author for (request, digest); at f+1 authors, one of whom is
+//!    correct, and with the body: admit it to its session.
+//! 3. A session executes its requests in the order of their numbers; a larger incarnation closes the
+//!    smaller; an expired session's incarnation stays closed.
+//! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote for their digest in own
+//!    blocks. At f+1 delivered votes it is stable.
+//! 5. Upon f+1 votes against an own checkpoint: this site has diverged; it stops serving and fetches.
+//! 6. Upon f+1 peers that no longer serve what this site lacks: ask all for offers, fetch the highest
+//!    that f+1 agree on, chunk by chunk from all who offer it, reuse what is here already; install it
+//!    if the site has not come further meanwhile.
+//! 7. An [`Image`] is the newest stable checkpoint and the blocks above it, so that a group that
+//!    restarts has a checkpoint for those that are behind.
+//! 8. Proofs of equivocation go into the log; the log convicts.
 //!
 //! # Bounds
-//! [`Limits`] bounds the ordered state, as a function of the log; [`QUEUED_BYTES_PER_KEY`] what a
-//! client key has queued here; [`REQUEST_BYTES_MAX`] and [`RESULT_BYTES_MAX`] each request; two
-//! stable checkpoints are kept, sharing what is equal.
+//! [`Limits`] of the ordered state, dropped by the log; [`QUEUED_BYTES_PER_KEY`] of the intake; eight
+//! own checkpoints waiting for votes, two stable ones served and one pinned per fetching peer; four
+//! offers remembered per site; six chunks in flight.
 //!
-//! # Deviations
-//! Requests carry no client signature (D4 of the design); a form with one, for non-repudiation, is
-//! not here yet. Reads are ordered like writes.
+//! # Deviations from `protocols.md`
+//! - Checkpoints need no signature: votes are ordered in the log (§2.4, keyless).
+//! - Transfer without an attested base: see `maftia_ordering`.
+//! - The intake is volatile: clients ask again.
 //!
 //! # Complexity
-//! Per request: 2f + 1 items in blocks, one of them with the body; f + 1 look-ups in the table of
-//! vouches; n replies, of which those without the body are digests if the result is long.
+//! A request costs one body and 2f vouches in blocks; a checkpoint what changed since the last; a
+//! transfer the chunks that differ.
 //!
 //! # Duties of the caller
-//! Those of [`maftia_protocol`]; feed [`Command::Client`] only with the key that the link has
-//! proved; send [`Output::Replies`] to the client if it is linked, or drop them; stop at
-//! [`Output::Alarm`].
+//! - Those of `maftia_ordering`. An image's records replace all earlier ones once it is durable.
+//!   After [`Output::Installed`] messages must wait for the image as for any record: the blocks that
+//!   are accepted then hang on it.
+//! - A client keeps the distance from its oldest unanswered request below [`Limits::replies`], or
+//!   may hear [`Fate::Forgotten`].
+//!
+//! ```
+//! use maftia_activity::kv::Store;
+//! use maftia_crypto::SigningKey;
+//! use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
+//! use maftia_protocol::{Event, Protocol};
+//! use maftia_replica::*;
+//! use maftia_types::{Digest, Epoch, FaultModel, Incarnation, Resilience, Sequence, SiteId, Time};
+//!
+//! let parameters = Parameters {
+//!     config: Digest([1; 32]),
+//!     epoch: Epoch(0),
+//!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
+//!     delivery_depth: 16,
+//!     checkpoints: CheckpointPolicy::default(),
+//!     pacing: Pacing::default(),
+//! };
+//! let key = SigningKey::from_seed([1; 32]);
+//! let keys = vec![key.public()];
+//! let me = SiteId::new(0).ok_or("no such site")?;
+//! let identity = Identity { me, key, keys };
+//! let machine = Box::new(Store::default());
+//! let settings = Settings::default();
+//! let (mut replica, _) =
+//!     Replica::boot(parameters, settings, identity, machine, Boot::default(), Time::ZERO)?;
+//! let (session, incarnation) = (0, Incarnation(1));
+//! let requests = vec![(Sequence(1), b"anything".as_slice().into())];
+//! let message = ClientMessage::Submit { session, incarnation, requests };
+//! let Ok(_) = replica.command(Time::ZERO, Command::Client { key: 0, message });
+//! let mut replied = false;
+//! while let Some(now) = replica.next_timeout().filter(|_| !replied) {
+//!     let outputs = replica.handle(now, Event::Timeout).outputs;
+//!     replied = outputs.iter().any(|output| matches!(output, Output::Replies { .. }));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod catch_up;
 mod chain;
