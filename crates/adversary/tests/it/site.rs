@@ -154,7 +154,17 @@ fn describe_message(message: &Message) -> String {
     match message {
         Message::Ordering(maftia_ordering::Message::Block { block, payload }) => {
             let (own, len) = (block.reference(), payload.as_ref().map(|p| p.len()));
-            format!("block {}{} {:?} {len:?}", own.author, own.round, own.digest)
+            let parents: String = block
+                .header()
+                .parents
+                .iter()
+                .map(|p| format!(" {}{}#{:?}", p.author, p.round, p.digest))
+                .collect();
+            let of = block.header().payload_len;
+            format!(
+                "block {}{} {:?} {len:?} of {of} on{parents}",
+                own.author, own.round, own.digest
+            )
         }
         Message::Ordering(other) => format!("{other:?}"),
         Message::Transfer(other) => format!("{other:?}").chars().take(120).collect(),
