@@ -101,7 +101,12 @@ fn sleeper(n: usize, corrupted: usize, seeds: Range<u64>) {
     let name = format!("replica-{n}-{corrupted}-sleeper");
     let seen = campaign(&name, Case::new(n, corrupted, Weather::Sleeper), seeds);
     if corrupted == 0 {
-        assert!(seen.least.transfers >= 1, "each run has a state transfer");
+        // A sleeper on the fastest links may still find all it lacks with the others.
+        let seeds = seen.statistics.seeds;
+        assert!(
+            10 * seen.sometimes.transfers >= 9 * seeds,
+            "nine runs of ten transfer a state"
+        );
     }
     let rare = [
         ("a transfer", seen.sometimes.transfers),
