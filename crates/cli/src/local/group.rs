@@ -50,16 +50,12 @@ impl LocalGroup {
             }
             group
         } else {
-            let count = usize::from(sites.unwrap_or(4));
-            let addresses = free_addresses(FIRST_PORT, 2 * count)?;
-            let (links, http) = addresses.split_at(count);
-            dir.create(Wanted {
-                name: kind_name(kind).into(),
+            make(
+                &dir,
+                &path.join("group.new"),
                 kind,
-                sites: links.to_vec(),
-                http: http.to_vec(),
-                clients: vec![AGENT.into(), LOAD.into()],
-            })?
+                usize::from(sites.unwrap_or(4)),
+            )?
         };
         let names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
         let (orders, supervisor) = supervisor::start(&dir, &names)?;
@@ -78,6 +74,27 @@ impl LocalGroup {
         // It ends after the order; if it panicked, its sites were killed with it.
         let _ = self.supervisor.await;
     }
+}
+
+/// Makes a group aside and moves it into place whole: killed meanwhile, the next start makes it anew.
+fn make(dir: &GroupDir, aside: &Path, kind: Kind, count: usize) -> Result<GroupFile, Failure> {
+    let fail = |what: &str, error: std::io::Error| {
+        Failure::failed(format!("cannot {what} {}: {error}", aside.display()))
+    };
+    if aside.exists() {
+        std::fs::remove_dir_all(aside).map_err(|error| fail("remove", error))?;
+    }
+    let addresses = free_addresses(FIRST_PORT, 2 * count)?;
+    let (links, http) = addresses.split_at(count);
+    let group = GroupDir::new(aside).create(Wanted {
+        name: kind_name(kind).into(),
+        kind,
+        sites: links.to_vec(),
+        http: http.to_vec(),
+        clients: vec![AGENT.into(), LOAD.into()],
+    })?;
+    std::fs::rename(aside, dir.path()).map_err(|error| fail("move", error))?;
+    Ok(group)
 }
 
 const fn kind_name(kind: Kind) -> &'static str {
