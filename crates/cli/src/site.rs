@@ -1,3 +1,5 @@
+use std::io::IsTerminal;
+
 use maftia_config::{GroupFile, Kind, SiteFile, load_key, load_token};
 use maftia_multipoint::Peer;
 use maftia_site::Harness;
@@ -85,6 +87,8 @@ pub(crate) fn log_to_stderr(json: bool, level: &str) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // A supervised site's standard error is a file.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
     // Only the first call in a process sets the subscriber.
     let _ = if json {
