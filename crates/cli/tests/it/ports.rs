@@ -202,6 +202,13 @@ fn an_open_http_listener_without_a_token_does_not_start() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let said = text(&output.stderr);
     assert!(said.contains("names no token file"), "{said}");
+    let (file, key) = (folder.join("group.toml"), folder.join("clients/agent.key"));
+    let [file, key] = [&file, &key].map(|path| path.to_str().unwrap());
+    let agent = ["agent", "run", "--group", file, "--key", key, "--http"];
+    let output = maftia(&[&agent[..], &["0.0.0.0:0"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(said.contains("name a token file"), "{said}");
     let group = dir.path().join("dev");
     let arguments = [
         "dev",
