@@ -159,8 +159,8 @@ fn a_plain_site_run_cannot_be_made_to_misbehave() {
         }
         (plain.tip(0) > tip + 20).then_some(())
     });
-    for index in 0..NAMES.len() {
-        assert_eq!(convicted(index), Vec::<Value>::new(), "by {}", NAMES[index]);
+    for (index, name) in NAMES.iter().enumerate() {
+        assert_eq!(convicted(index), Vec::<Value>::new(), "by {name}");
     }
     // The same line does it for a site whose parent is what `dev` is: this test can fail.
     drop(running.pop());

@@ -3,6 +3,13 @@
 //! The tests run one after the other (see [`harness::alone`]): each starts several processes.
 //! `MAFTIA_SLOW=1` turns the long variants on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "clippy knows only functions marked as tests for tests, and not their helpers"
+)]
+
 mod demo;
 mod dev;
 mod disk;
