@@ -142,6 +142,11 @@ impl Suspended {
             .filter(move |waiting| waiting.block.author() == author)
     }
 
+    /// All waiting blocks, oldest first.
+    pub(crate) fn references(&self) -> Vec<BlockRef> {
+        self.waiting.keys().copied().collect()
+    }
+
     /// How many blocks of an author wait.
     pub(crate) fn count(&self, author: SiteId) -> usize {
         self.waiting

@@ -250,11 +250,20 @@ impl Engine {
             return;
         }
         self.sync.at = None;
+        self.reconsider(now, step);
         if !self.is_behind() {
             return;
         }
         if let Some(peer) = self.next_peer() {
             self.ask_range(now, peer, step);
+        }
+    }
+
+    /// Looks at every suspended block again, oldest first: what one waits for may have been refused
+    /// or forgotten since, and is then wanted anew.
+    fn reconsider(&mut self, now: Time, step: &mut Step<Self>) {
+        for reference in self.suspended.references() {
+            self.try_accept(now, reference, step);
         }
     }
 
@@ -270,10 +279,16 @@ impl Engine {
         step.send_now(Target::One(peer), self.knowledge(true));
     }
 
-    /// Sets the range synchroniser's timer if peers are ahead.
+    /// Sets the range synchroniser's timer if peers are ahead, or if blocks are suspended and
+    /// nothing is being fetched for them.
     pub(crate) fn arm(&mut self, now: Time) {
-        if self.sync.at.is_none() && self.is_behind() {
+        if self.sync.at.is_some() {
+            return;
+        }
+        if self.is_behind() {
             self.sync.at = Some(now + self.parameters.pacing.fetch_delay);
+        } else if self.suspended.len() > 0 && self.suspended.next_due().is_none() {
+            self.sync.at = Some(now + RANGE_PATIENCE);
         }
     }
 

@@ -293,7 +293,15 @@ impl Daemon {
     }
 
     fn queue(&mut self, step: Step<Replica>) -> Result<(), SiteError> {
+        let installed = step
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Installed { .. }));
         let (records, image) = split(step.records);
+        if let Some(image) = image.as_ref().filter(|_| installed) {
+            // What follows builds on the fetched state: nothing leaves before it is durable.
+            self.store.save_now(image)?;
+        }
         for record in &records {
             self.store.append(record)?;
         }
@@ -309,7 +317,7 @@ impl Daemon {
             self.metrics.faults += 1;
             tracing::warn!(culprit = %fault.culprit, what = %fault.misbehaviour, "fault");
         }
-        if let Some(image) = image {
+        if let Some(image) = image.filter(|_| !installed) {
             let done = self.saved.0.clone();
             // The receiver lives as long as the daemon; at most one save is under way.
             self.store

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use maftia_codec::Wire;
@@ -24,7 +25,7 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 pub(crate) struct Store {
     log: Log,
     snapshots: Arc<Snapshots>,
-    saving: Option<Position>,
+    saving: Option<(Position, JoinHandle<()>)>,
 }
 
 /// Why a site's disk cannot be used.
@@ -154,21 +155,30 @@ impl Store {
             return;
         }
         let position = self.log.end();
-        self.saving = Some(position);
         let snapshots = Arc::clone(&self.snapshots);
         let work = move || {
             let saved = snapshots.save(position, image.index(), image.chunks());
             done(saved.map(|_| ()));
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("snapshot".into())
             .spawn(work)
             .expect("the system can start a thread");
+        self.saving = Some((position, thread));
+    }
+
+    /// Saves an image and waits until it is durable.
+    pub(crate) fn save_now(&mut self, image: &Image) -> Result<(), StoreError> {
+        let position = self.log.end();
+        self.snapshots
+            .save(position, image.index(), image.chunks())?;
+        self.log.release(position);
+        Ok(())
     }
 
     /// The image being saved is durable: the log before it is superfluous.
     pub(crate) fn saved(&mut self) {
-        if let Some(position) = self.saving.take() {
+        if let Some((position, _)) = self.saving.take() {
             self.log.release(position);
         }
     }
