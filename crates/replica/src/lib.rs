@@ -135,3 +135,6 @@ pub use limits::{
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};
 pub use status::{Activity, Status};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,2 @@
+mod state_transfer;
+mod vouching;
