@@ -110,7 +110,8 @@ fn import_kill_export(files: usize, bytes: usize) {
     group.kill_all();
     let group = Group::dev(&home);
     let exported = group.kv(&["export", copy.to_str().unwrap(), "--json"]);
-    assert_eq!(exported.status.code(), Some(0), "{exported:?}");
+    let status = group.status();
+    assert_eq!(exported.status.code(), Some(0), "{exported:?}; {status:#}");
     assert_alike(&expected, &tree_of(&copy));
     let status = group.settled();
     assert_eq!(status["remaining_tolerance"], 1, "{status:#}");

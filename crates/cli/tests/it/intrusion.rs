@@ -164,9 +164,13 @@ fn a_plain_site_run_cannot_be_made_to_misbehave() {
     }
     // The same line does it for a site whose parent is what `dev` is: this test can fail.
     drop(running.pop());
-    let (_site, mut orders) = run("D", &["--harness"]);
+    let (mut site, mut orders) = run("D", &["--harness"]);
     orders.write_all(b"equivocate forge-replies\n").unwrap();
-    until("D is convicted", || (convicted(0) == ["D"]).then_some(()));
+    until("D is convicted", || {
+        let ended = site.0.try_wait().unwrap();
+        assert_eq!(ended, None, "D ended: {}", plain.log("D"));
+        (convicted(0) == ["D"]).then_some(())
+    });
     for (site, _) in &mut running {
         assert_eq!(site.0.try_wait().unwrap(), None, "the others go on");
     }
