@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -164,11 +165,20 @@ fn a_plain_site_run_cannot_be_made_to_misbehave() {
     }
     // The same line does it for a site whose parent is what `dev` is: this test can fail.
     drop(running.pop());
-    let (mut site, mut orders) = run("D", &["--harness"]);
-    orders.write_all(b"equivocate forge-replies\n").unwrap();
+    // In an idle group a site may equivocate for long before anybody sees both blocks, so it is
+    // started anew now and then.
+    let mut hostile = None;
     until("D is convicted", || {
-        let ended = site.0.try_wait().unwrap();
+        let (site, since) = hostile.get_or_insert_with(|| {
+            let (site, mut orders) = run("D", &["--harness"]);
+            orders.write_all(b"equivocate forge-replies\n").unwrap();
+            ((site, orders), Instant::now())
+        });
+        let ended = site.0.0.try_wait().unwrap();
         assert_eq!(ended, None, "D ended: {}", plain.log("D"));
+        if since.elapsed() > Duration::from_secs(10) {
+            hostile = None;
+        }
         (convicted(0) == ["D"]).then_some(())
     });
     for (site, _) in &mut running {
