@@ -14,6 +14,10 @@ use crate::recovery::Standing;
 use crate::suspended::Waiting;
 use crate::validity;
 
+/// Blocks this many delivery depths above the tip are not kept: the range synchroniser brings them
+/// when their turn comes.
+const ROUNDS_AHEAD: u64 = 4;
+
 /// A block whose own clauses and signature have been checked.
 pub(crate) struct Verified(Arc<Block>);
 
@@ -31,15 +35,19 @@ impl Engine {
         if self.is_exempt(&reference) || self.dag.contains(&reference) {
             return;
         }
-        self.peers.claims_round(from, reference.round);
         if !self.suspended.contains(&reference) {
             let verified = match self.verify(block) {
                 Ok(verified) => verified,
                 Err(misbehaviour) => return step.blame(from, misbehaviour),
             };
+            self.peers.claims_round(from, reference.round);
             self.notice_twin(&verified.0, step);
             self.notice_own(&verified.0, step);
-            if !self.has_room_for(&verified.0) {
+            let ahead = self
+                .dag
+                .tip()
+                .plus(ROUNDS_AHEAD * self.parameters.delivery_depth);
+            if reference.round > ahead || !self.has_room_for(&verified.0) {
                 return;
             }
             self.suspended.insert(Waiting {

@@ -276,7 +276,8 @@ impl Engine {
             epoch: self.parameters.epoch,
             requester: from,
             nonce,
-            highest: self.dag.tip(),
+            // Own blocks count too: after a state transfer the tip may lie below them.
+            highest: self.dag.tip().max(self.last_own),
         };
         step.send(
             Target::One(from),

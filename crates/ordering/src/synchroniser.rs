@@ -27,6 +27,9 @@ const FRUITLESS_MAX: u32 = 5;
 /// The range synchroniser: whom to ask next, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
+    /// When the present period of answers began, and how many it has seen.
+    period: Time,
+    answers: u32,
     next: usize,
     at: Option<Time>,
     asked_at_tip: Round,
@@ -36,7 +39,20 @@ pub(crate) struct Sync {
     fruitless: u32,
 }
 
+/// Ranges sent in one period, to all peers together: what questions can make us do is bounded at
+/// 16 MiB in 20 ms, and a peer that is refused asks again.
+const ANSWERS_PER_PERIOD: u32 = 16;
+const ANSWER_PERIOD: Duration = Duration::from_millis(20);
+
 impl Sync {
+    fn may_answer(&mut self, now: Time) -> bool {
+        if now.since(self.period) >= ANSWER_PERIOD {
+            (self.period, self.answers) = (now, 0);
+        }
+        self.answers += 1;
+        self.answers <= ANSWERS_PER_PERIOD
+    }
+
     pub(crate) const fn next_timeout(&self) -> Option<Time> {
         self.at
     }
@@ -116,6 +132,9 @@ impl Engine {
             return;
         }
         self.peers.says(from, knowledge);
+        if knowledge.ask && !self.sync.may_answer(now) {
+            return;
+        }
         if knowledge.ask {
             self.push(from, Round(u64::MAX), usize::MAX, step);
             step.send(Target::One(from), self.knowledge(false));
@@ -134,7 +153,7 @@ impl Engine {
         let lowest = SiteId::all(self.keys.len())
             .map(|a| self.peers.known(peer, a))
             .min();
-        let from = lowest.unwrap_or_default().next().max(self.dag.base());
+        let from = lowest.unwrap_or_default().plus(1).max(self.dag.base());
         let with_payload = count == usize::MAX;
         let (mut bytes, mut sent) = (0, Vec::new());
         for entry in self.dag.from(from) {

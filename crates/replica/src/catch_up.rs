@@ -11,6 +11,7 @@ use maftia_types::{SiteId, Time};
 
 use crate::checkpoint::Checkpoint;
 use crate::fault::Misbehaviour;
+use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::message::Transfer;
 use crate::replica::{Output, Replica};
@@ -168,6 +169,7 @@ impl Replica {
         };
         self.ledger = ledger;
         self.chain.clear();
+        self.intake = Intake::default();
         self.diverged = false;
         let app = self.machine.snapshot();
         self.checkpoints.clear();

@@ -94,6 +94,37 @@ pub enum Fate {
     Closed,
 }
 
+impl Reply {
+    /// Length of the result that it carries in full.
+    pub(crate) const fn result_bytes(&self) -> usize {
+        match &self.fate {
+            Fate::Executed { result, .. } => result.len(),
+            Fate::ExecutedDigest { .. } | Fate::Forgotten | Fate::Closed => 0,
+        }
+    }
+}
+
+/// Most bytes of results in one message: a client takes messages of up to 4 MiB.
+const BATCH_RESULT_BYTES: usize = 1024 * 1024;
+
+/// Cuts replies into messages: each holds at most [`BATCH_MAX`] of them and one MiB of results, or
+/// a single longer one.
+pub fn batches(replies: Vec<Reply>) -> Vec<Vec<Reply>> {
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for reply in replies {
+        let length = reply.result_bytes();
+        let full = batch.len() >= BATCH_MAX || bytes + length > BATCH_RESULT_BYTES;
+        if full && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            bytes = 0;
+        }
+        bytes += length;
+        batch.push(reply);
+    }
+    batches.push(batch);
+    batches
+}
+
 /// The digest of a result in [`Fate::ExecutedDigest`].
 pub fn result_digest(result: &[u8]) -> Digest {
     RESULT.digest(result)

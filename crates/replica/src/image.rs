@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_ordering::{Frontier, Record};
 
@@ -27,6 +27,9 @@ pub struct Restored {
 /// Most chunks of the application or blocks of the window an image may have.
 const ITEMS_MAX: usize = 1 << 24;
 
+/// The ledger is stored in pieces of this length: a chunk of a snapshot is at most 4 MiB.
+const PIECE_BYTES: usize = 1024 * 1024;
+
 impl Image {
     /// The commit whose state this is.
     pub fn index(&self) -> u64 {
@@ -43,10 +46,16 @@ impl Image {
         } = self.checkpoint.as_ref();
         let count = app.manifest().len();
         let mut counts = Writer::new();
+        let pieces = ledger.len().div_ceil(PIECE_BYTES);
+        counts.u64(pieces as u64);
         counts.u64(count as u64);
         counts.u64(self.window.len() as u64);
-        [counts.finish(), frontier.to_bytes(), ledger.clone()]
+        let piece = |index: usize| {
+            ledger.slice(index * PIECE_BYTES..ledger.len().min((index + 1) * PIECE_BYTES))
+        };
+        [counts.finish(), frontier.to_bytes()]
             .into_iter()
+            .chain((0..pieces).map(piece))
             .chain((0..count).filter_map(|index| app.chunk(index)))
             .chain(self.window.iter().map(Wire::to_bytes))
     }
@@ -69,10 +78,15 @@ impl Restored {
                 Ok(count)
             }
         };
+        let pieces = count(&mut counts)?;
         let (app, window) = (count(&mut counts)?, count(&mut counts)?);
         counts.end()?;
         let frontier = Frontier::from_bytes(chunks.next().ok_or(missing)?)?;
-        let ledger = chunks.next().ok_or(missing)?;
+        let mut ledger = BytesMut::new();
+        for _ in 0..pieces {
+            ledger.extend_from_slice(&chunks.next().ok_or(missing)?);
+        }
+        let ledger = ledger.freeze();
         let app_chunks: Vec<Bytes> = chunks.by_ref().take(app).collect();
         let records: Vec<Record> = chunks
             .by_ref()

@@ -123,7 +123,7 @@ mod transfer;
 mod vouches;
 
 pub use client_link::{
-    BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, result_digest,
+    BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
 };
 pub use fault::Misbehaviour;
 pub use image::{Image, Restored};

@@ -10,7 +10,7 @@ use maftia_ordering::{
     Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
+use maftia_types::{Alarm, ClientId, Digest, Incarnation, Sequence, SiteId, Time};
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
@@ -38,9 +38,14 @@ pub struct Replica {
     /// Whether this site's state was found to differ from what f+1 others have.
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
+    /// Proofs that are not in an own block yet: at most one for each site.
+    evidence: Vec<Box<Equivocation>>,
     logged_bytes: usize,
     image_wanted: bool,
 }
+
+/// Results given in full to one message of a client that asks again; the rest as digests.
+const ASKED_AGAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the replica is built with besides the engine's parameters.
 #[derive(Clone, Copy, Debug)]
@@ -195,6 +200,7 @@ impl Protocol for Replica {
                 self.fetch_due(now, &mut step);
             }
         }
+        self.submit_evidence(now);
         self.finish(&mut step);
         step
     }
@@ -259,6 +265,7 @@ impl Replica {
             keys,
             diverged: false,
             chain: Chain::default(),
+            evidence: Vec::new(),
             logged_bytes: 0,
             image_wanted: false,
         };
@@ -275,7 +282,7 @@ impl Replica {
                 maftia_ordering::Output::Alarm(alarm) => step.outputs.push(Output::Alarm(alarm)),
                 maftia_ordering::Output::Behind => self.start_fetch(now),
                 maftia_ordering::Output::Commit(commit) => self.on_commit(now, &commit, step),
-                maftia_ordering::Output::Equivocation(proof) => self.on_equivocation(now, proof),
+                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }
@@ -365,10 +372,15 @@ impl Replica {
         self.image_wanted = self.logged_bytes >= self.settings.image_bytes;
     }
 
-    fn on_equivocation(&mut self, now: Time, proof: Box<Equivocation>) {
-        let mut writer = Writer::new();
-        Item::Evidence(proof).encode(&mut writer);
-        if self.engine.submit(writer.as_slice()).is_ok() {
+    /// Brings the proofs that this site holds into its next blocks, as far as there is room.
+    fn submit_evidence(&mut self, now: Time) {
+        while let Some(proof) = self.evidence.pop() {
+            let mut writer = Writer::new();
+            Item::Evidence(proof.clone()).encode(&mut writer);
+            if self.engine.submit(writer.as_slice()).is_err() {
+                self.evidence.push(proof);
+                return;
+            }
             self.engine.wake(now);
         }
     }
@@ -383,7 +395,12 @@ impl Replica {
             } => {
                 let client = ClientId { key, session };
                 let mut replies = Vec::new();
+                let mut last = Sequence(0);
                 for (sequence, body) in requests {
+                    // A correct client names each request once and in order.
+                    if sequence <= std::mem::replace(&mut last, sequence) {
+                        break;
+                    }
                     let id = RequestId {
                         client,
                         incarnation,
@@ -432,7 +449,8 @@ impl Replica {
             Expected::Settled(fate) => {
                 // A vouch for what is executed long since is a client asking again; one with the
                 // body wants the result itself.
-                let fate = shorten(fate, body.is_some());
+                let given: usize = replies.iter().map(Reply::result_bytes).sum();
+                let fate = shorten(fate, body.is_some() && given < ASKED_AGAIN_BYTES_MAX);
                 replies.push(Reply {
                     sequence: id.sequence,
                     fate,
@@ -447,7 +465,8 @@ impl Replica {
                 };
                 let mut writer = Writer::new();
                 item.encode(&mut writer);
-                if self.intake.admit(&id, has_body, writer.len())
+                let commit = self.engine.frontier().index;
+                if self.intake.admit(&id, has_body, writer.len(), commit)
                     && self.engine.submit(writer.as_slice()) == Err(DraftFull)
                 {
                     self.intake.settle(&id);

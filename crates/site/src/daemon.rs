@@ -26,6 +26,9 @@ use crate::store::{Store, split};
 
 /// Most events taken before their records are committed: bounds the time until a reply leaves.
 const BATCH_EVENTS: usize = 512;
+/// Bytes of effects that may wait for the log before the loop stops taking events: more would only
+/// be memory.
+const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events up to this many count as a quiet moment, in which the loop syncs by itself.
 const QUIET_EVENTS: usize = 16;
 /// How often suspicion is looked at.
@@ -168,6 +171,7 @@ impl Daemon {
                 () = timeout => {}
             }
             while handled < BATCH_EVENTS
+                && self.performer.waiting_bytes() < WAITING_BYTES_MAX
                 && let Ok(event) = events.try_recv()
             {
                 handled += 1;
@@ -335,8 +339,7 @@ impl Daemon {
             } => {
                 self.metrics.replies += replies.len() as u64;
                 let session = client.session;
-                for chunk in replies.chunks(maftia_replica::BATCH_MAX) {
-                    let replies = chunk.to_vec();
+                for replies in maftia_replica::batches(replies) {
                     let message = SiteMessage::Replies {
                         session,
                         incarnation,

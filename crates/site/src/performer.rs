@@ -35,6 +35,14 @@ pub(crate) enum Effect {
     },
 }
 
+impl Effect {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Peer { bytes, .. } | Self::Client { bytes, .. } => bytes.len(),
+        }
+    }
+}
+
 /// Sessions of one key whose links are remembered: sixteen processes with the 256 sessions that
 /// sites keep of a key. Replies of further ones are not sent.
 const SESSIONS_PER_KEY_MAX: usize = 4096;
@@ -46,6 +54,7 @@ pub(crate) struct Performer {
     sites: usize,
     network: Network,
     queue: VecDeque<Waiting>,
+    waiting_bytes: usize,
     sessions: BTreeMap<ClientId, LinkId>,
     /// Messages that found a full queue. Upper layers make up for them.
     pub(crate) refused: u64,
@@ -59,6 +68,7 @@ impl Performer {
             sites,
             network,
             queue,
+            waiting_bytes: 0,
             sessions,
             refused: 0,
         }
@@ -80,7 +90,7 @@ impl Performer {
         };
         match release {
             Release::Now => self.perform(effect),
-            Release::AfterDurable => self.queue.push_back(Waiting { after: end, effect }),
+            Release::AfterDurable => self.wait(Waiting { after: end, effect }),
         }
     }
 
@@ -92,7 +102,17 @@ impl Performer {
             class: Class::Payload,
             bytes,
         };
-        self.queue.push_back(Waiting { after: end, effect });
+        self.wait(Waiting { after: end, effect });
+    }
+
+    fn wait(&mut self, waiting: Waiting) {
+        self.waiting_bytes += waiting.effect.len();
+        self.queue.push_back(waiting);
+    }
+
+    /// Bytes that wait for the log.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// Sends everything that waited for `durable` or less.
@@ -103,6 +123,7 @@ impl Performer {
             .is_some_and(|waiting| waiting.after <= durable)
         {
             if let Some(waiting) = self.queue.pop_front() {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.effect.len());
                 self.perform(waiting.effect);
             }
         }
@@ -167,8 +188,10 @@ impl Performer {
     }
 
     fn count(&mut self, sent: Result<(), SendError>) {
-        if matches!(sent, Err(SendError::QueueFull)) {
-            self.refused += 1;
+        match sent {
+            Err(SendError::QueueFull) => self.refused += 1,
+            Err(error @ SendError::Length { .. }) => tracing::error!(%error, "a message was lost"),
+            _ => {}
         }
     }
 }

@@ -84,25 +84,43 @@ impl Store {
     pub(crate) fn open(dir: &Path, on_durable: OnDurable) -> Result<(Self, Boot), StoreError> {
         let snapshots = Snapshots::open(&snapshot_dir(dir))?;
         let (log, found) = open_log(&log_dir(dir), options(on_durable))?;
-        let (image, from) = match snapshots.latest() {
-            Ok(None) => (None, found.start),
-            Ok(Some(loaded)) => {
-                let image =
-                    Restored::from_chunks(loaded.chunks).map_err(|_| StoreError::Foreign {
-                        at: loaded.position,
-                    })?;
-                (Some(image), loaded.position)
-            }
+        let loaded = match snapshots.latest() {
+            Ok(loaded) => loaded,
             // The blocks are in the log as far as it goes; the state comes from the others.
-            Err(SnapshotError::AllDamaged { .. }) => (None, found.start),
+            Err(SnapshotError::AllDamaged { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let reset = found.lost_now || from > found.end;
-        let (records, lost_mark) = found.read(if reset { found.start } else { from })?;
+        let covered = loaded
+            .as_ref()
+            .map_or(Position(0), |loaded| loaded.position);
+        // What an image covers is a position of the log it was saved with. If this log is another
+        // one, or ends before it, the image is saved anew for where this log begins.
+        let reset = found.lost_now || covered > found.end;
+        let from = if reset {
+            found.origin()
+        } else {
+            covered.max(found.start)
+        };
+        if let Some(loaded) = loaded.as_ref().filter(|_| reset) {
+            snapshots.save(from, loaded.index, loaded.chunks.iter().cloned())?;
+        }
+        let image = match loaded {
+            None => None,
+            Some(loaded) => {
+                let foreign = StoreError::Foreign {
+                    at: loaded.position,
+                };
+                Some(Restored::from_chunks(loaded.chunks).map_err(|_| foreign)?)
+            }
+        };
+        // The log was cut by an image that is gone: what stood there is unknown.
+        let gap = !reset && covered < found.start;
+        let (records, lost_mark) = found.read(from)?;
+        let lost = lost_mark || found.lost_now || gap;
         let boot = Boot {
             image,
             records,
-            lost: lost_mark || found.lost_now,
+            lost,
             nonce: 0,
         };
         Ok((
@@ -154,7 +172,8 @@ impl Store {
         if self.saving.is_some() {
             return;
         }
-        let position = self.log.end();
+        // Of what is durable, so that the position means the same after a crash.
+        let position = self.log.durable();
         let snapshots = Arc::clone(&self.snapshots);
         let work = move || {
             let saved = snapshots.save(position, image.index(), image.chunks());
@@ -169,7 +188,7 @@ impl Store {
 
     /// Saves an image and waits until it is durable.
     pub(crate) fn save_now(&mut self, image: &Image) -> Result<(), StoreError> {
-        let position = self.log.end();
+        let position = self.log.durable();
         self.snapshots
             .save(position, image.index(), image.chunks())?;
         self.log.release(position);
@@ -256,6 +275,15 @@ fn open_log(dir: &Path, options: Options) -> Result<(Log, Found), StoreError> {
 }
 
 impl Found {
+    /// Where the log begins.
+    fn origin(&self) -> Position {
+        if self.lost_now {
+            Position(0)
+        } else {
+            self.start
+        }
+    }
+
     /// The records after `from`, and whether an earlier log was lost and no recovery has been
     /// completed since.
     fn read(&self, from: Position) -> Result<(Vec<maftia_ordering::Record>, bool), StoreError> {

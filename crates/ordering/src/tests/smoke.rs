@@ -1,5 +1,8 @@
 use super::harness::*;
-use maftia_types::Time;
+use maftia_protocol::{Event, Protocol};
+use maftia_types::{Round, Time};
+
+use crate::{Knowledge, Message};
 
 #[test]
 fn four_engines_deliver_every_item_in_one_order() {
@@ -45,4 +48,29 @@ fn goes_on_with_one_site_silent() {
     net.run(60);
     let items: usize = net.payloads(3).iter().map(Vec::len).sum();
     assert_eq!(items, 30);
+}
+
+#[test]
+fn rounds_at_the_end_of_the_numbers_stop_nobody() {
+    let mut net = Net::new(4);
+    net.run(20);
+    for ask in [true, false] {
+        let tips = vec![Round(u64::MAX); 4];
+        let knowledge = Knowledge {
+            tips,
+            base: Round(u64::MAX),
+            settled: Round(u64::MAX),
+            ask,
+        };
+        let event = Event::Message {
+            from: site(3),
+            message: Message::Knowledge(knowledge),
+        };
+        let now = net.now;
+        let step = net.engines[0].handle(now, event);
+        net.perform(0, step);
+    }
+    net.submit(0, b"x");
+    net.run(60);
+    assert_eq!(net.payloads(1), [b"x"]);
 }
