@@ -39,7 +39,7 @@ pub struct Replica {
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
     /// Proofs that are not in an own block yet: at most one for each site.
-    evidence: Vec<Box<Equivocation>>,
+    evidence: Vec<Equivocation>,
     logged_bytes: usize,
     image_wanted: bool,
 }
@@ -282,7 +282,7 @@ impl Replica {
                 maftia_ordering::Output::Alarm(alarm) => step.outputs.push(Output::Alarm(alarm)),
                 maftia_ordering::Output::Behind => self.start_fetch(now),
                 maftia_ordering::Output::Commit(commit) => self.on_commit(now, &commit, step),
-                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof),
+                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(*proof),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }
@@ -376,7 +376,7 @@ impl Replica {
     fn submit_evidence(&mut self, now: Time) {
         while let Some(proof) = self.evidence.pop() {
             let mut writer = Writer::new();
-            Item::Evidence(proof.clone()).encode(&mut writer);
+            Item::Evidence(Box::new(proof.clone())).encode(&mut writer);
             if self.engine.submit(writer.as_slice()).is_err() {
                 self.evidence.push(proof);
                 return;
