@@ -66,7 +66,7 @@
 //! full blocks per author; one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
 //! of lag own blocks are empty, above 96 blocks with payload are not referenced.
 //!
-//! # Deviations from `protocols.md`
+//! # Deviations
 //! - Headers are pushed to a peer only when its own blocks trail by three rounds (cordial): before,
 //!   its blocks usually show that it has them.
 //! - Leaders absent for 16 rounds are not waited for; a site more than D_ref/2 behind skips to the

@@ -53,7 +53,7 @@
 //! own checkpoints waiting for votes, two stable ones served and one pinned per fetching peer; four
 //! offers remembered per site; six chunks in flight.
 //!
-//! # Deviations from `protocols.md`
+//! # Deviations
 //! - Checkpoints need no signature: votes are ordered in the log (§2.4, keyless).
 //! - Transfer without an attested base: see `maftia_ordering`.
 //! - The intake is volatile: clients ask again.
