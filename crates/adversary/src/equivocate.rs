@@ -40,6 +40,18 @@ impl Equivocate {
         }
     }
 
+    /// In every round, with the sides changing: seen soon also where little happens. For drills.
+    pub fn always(seed: u64) -> Self {
+        Self {
+            forks: Forks::default(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            seed,
+            forks_per_mille: 1000,
+            forged_per_mille: 0,
+            wavers: true,
+        }
+    }
+
     /// Which side a peer sees.
     fn side(&self, peer: SiteId, round: Round) -> usize {
         let turn = if self.wavers { round.0 / 3 } else { 0 };

@@ -1,4 +1,4 @@
-use maftia_adversary::{Attack, Scene, Sent, Strategy};
+use maftia_adversary::{Attack, Equivocate, Scene, Sent, Strategy};
 use maftia_crypto::SigningKey;
 use maftia_protocol::{Outgoing, Release, Step, Target};
 use maftia_replica::{Message, Replica};
@@ -27,10 +27,13 @@ impl Intruder {
 
     /// What to do from now on, one on top of the other.
     pub(crate) fn set(&mut self, attacks: &[Attack]) {
-        self.strategies = attacks
-            .iter()
-            .map(|attack| attack.strategy(self.seed))
-            .collect();
+        let strategy = |attack: &Attack| -> Box<dyn Strategy> {
+            match attack {
+                Attack::Equivocate => Box::new(Equivocate::always(self.seed)),
+                attack => attack.strategy(self.seed),
+            }
+        };
+        self.strategies = attacks.iter().map(strategy).collect();
     }
 
     /// What leaves instead of `step`.
