@@ -223,10 +223,18 @@ impl Group {
 
     /// Ends everything without warning, and returns how many processes that were.
     pub(crate) fn kill_all(mut self) -> usize {
-        // The supervisor first, or it might start a site that we have killed.
+        // The supervisor is halted first, or it might start a site that we have killed; it is killed
+        // last, or the sites would stop by themselves when its channel closes.
+        let dev = self.dev.0.id();
+        signal(dev, Signal::STOP);
+        let sites = processes(&self.dir)
+            .iter()
+            .filter(|(pid, _)| *pid != dev)
+            .count();
+        end_all(&self.dir);
         let _ = self.dev.0.kill();
         let _ = self.dev.0.wait();
-        1 + end_all(&self.dir)
+        1 + sites
     }
 
     /// Ends `dev` in good order.
