@@ -163,6 +163,7 @@ pub(crate) fn payloads() -> Vec<Bytes> {
 
 pub(crate) fn images() -> Vec<Bytes> {
     let mut counts = Writer::new();
+    counts.u64(1);
     counts.u64(2);
     counts.u64(3);
     let ledger = Bytes::from_static(b"a ledger is read by the replica that boots from it");
