@@ -166,7 +166,8 @@ impl Engine {
             if self.is_complete(now, &reference)
                 && let Some(waiting) = self.suspended.remove(&reference)
             {
-                match validity::check_parents(&self.dag, &waiting.block) {
+                let horizon = self.parameters.acceptance_horizon(self.committer.settled());
+                match validity::check_parents(&self.dag, horizon, &waiting.block) {
                     Ok(()) => {
                         self.accept(waiting.block, waiting.payload, step);
                         ready.extend(self.suspended.wake(&reference));

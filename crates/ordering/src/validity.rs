@@ -61,23 +61,26 @@ fn check_self_parent(header: &Header) -> Result<(), Invalid> {
     }
 }
 
-/// V5 and V6: what the accepted parents show. Parents below the acceptance horizon may be absent
-/// and are exempt.
+/// V5 and V6: what the accepted parents show. Parents at or below `horizon`, the acceptance
+/// horizon, are not read even where they are known (correction 5): what a member happens to hold
+/// must not make it refuse a block that another with the same horizon accepts.
 ///
 /// # Errors
 /// The first clause that is violated.
-pub fn check_parents(dag: &Dag, block: &Block) -> Result<(), Invalid> {
+pub fn check_parents(dag: &Dag, horizon: Option<Round>, block: &Block) -> Result<(), Invalid> {
     let header = block.header();
+    let read = |parent: &&BlockRef| horizon.is_none_or(|horizon| parent.round > horizon);
     let own = header
         .parents
         .first()
-        .filter(|parent| parent.author == header.author);
+        .filter(|parent| parent.author == header.author)
+        .filter(read);
     if let Some(own) = own.and_then(|own| dag.get(own))
         && header.time_ms < own.block.header().time_ms
     {
         return Err(Invalid::V5Time);
     }
-    let exposed = exposed(dag, block.strong_parents(), header.round);
+    let exposed = exposed(dag, block.strong_parents().filter(read), header.round);
     if header
         .parents
         .iter()

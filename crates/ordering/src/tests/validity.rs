@@ -149,7 +149,13 @@ fn v5_takes_no_time_before_the_own_parents() {
             },
             &key(0),
         );
-        assert_eq!(check_parents(&dag, &block), expected, "{time_ms}");
+        assert_eq!(check_parents(&dag, None, &block), expected, "{time_ms}");
+        let below = Some(block.round());
+        assert_eq!(
+            check_parents(&dag, below, &block),
+            Ok(()),
+            "known, at the horizon, unread"
+        );
     }
 }
 
@@ -186,6 +192,7 @@ fn v6_excludes_an_author_whose_twins_the_strong_parents_reference() {
     let check = |parents: &[BlockRef]| {
         check_parents(
             &dag,
+            None,
             &Block::sign(header(0, 3, own_first(0, parents)), &key(0)),
         )
     };
@@ -243,7 +250,7 @@ fn chosen_parents_are_legal_and_exclude_the_exposed() {
     assert!(parents.iter().all(|p| p.author != site(3)), "{parents:?}");
     let block = Block::sign(header(0, 3, parents), &key(0));
     assert_eq!(alone(block.header()), Ok(()));
-    assert_eq!(check_parents(&dag, &block), Ok(()));
+    assert_eq!(check_parents(&dag, None, &block), Ok(()));
 }
 
 /// A group once stood still because a site's own choice of parents was never legal although another
@@ -283,5 +290,5 @@ fn a_site_whose_own_choice_is_not_legal_follows_another() {
     dag.insert(template.clone(), None, false);
     let parents = choose_parents(&parameters(4), &dag, site(1), Round(3), |_| false).unwrap();
     let block = Block::sign(header(1, 3, parents), &key(1));
-    assert_eq!(check_parents(&dag, &block), Ok(()));
+    assert_eq!(check_parents(&dag, None, &block), Ok(()));
 }
