@@ -1,5 +1,5 @@
 //! An agent over HTTP, in front of four real replicas in this process.
-#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code")]
 
 #[path = "../../../client/tests/it/group.rs"]
 mod group;
