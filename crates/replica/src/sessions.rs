@@ -5,8 +5,8 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_protocol::planted;
 use maftia_types::{ClientId, Incarnation, Sequence};
 
+use crate::batch::RequestId;
 use crate::client_link::Fate;
-use crate::item::RequestId;
 use crate::limits::{Limits, REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
 use crate::vouches::FIRST;
 

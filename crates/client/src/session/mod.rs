@@ -1,5 +1,6 @@
 //! One client session as a pure state machine.
 
+mod batch;
 mod outbox;
 mod request;
 mod resend;
@@ -9,10 +10,11 @@ mod timing;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use maftia_replica::{Reply, RequestId, request_digest};
+use maftia_replica::{Reply, RequestId, Span, request_digest};
 use maftia_types::{ClientId, Digest, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
 
 use crate::{Outcome, Rejection};
+use batch::Batch;
 use outbox::Outbox;
 use request::Request;
 use tally::{Claim, Verdict};
@@ -44,7 +46,11 @@ pub struct Session {
     slots: VecDeque<Slot>,
     /// How many slots from the front have been sent.
     sent: usize,
-    strays: BTreeMap<(Incarnation, Sequence), Request>,
+    /// The bodies of the others.
+    unsent: VecDeque<Bytes>,
+    /// What was sent and has requests without a verdict, by the first number. No two overlap.
+    batches: BTreeMap<Sequence, Batch>,
+    strays: BTreeMap<(Incarnation, Sequence), Stray>,
     up: SiteSet,
     preferred: SiteId,
     outbox: Outbox,
@@ -88,6 +94,13 @@ pub struct Settled {
 #[error("the session's window is full")]
 pub struct Full;
 
+/// A request of another life, or one decided long ago.
+#[derive(Debug)]
+struct Stray {
+    request: Request,
+    batch: Batch,
+}
+
 #[derive(Debug)]
 enum Slot {
     Open(Box<Request>),
@@ -109,6 +122,8 @@ impl Session {
             first: Sequence(1),
             slots: VecDeque::new(),
             sent: 0,
+            unsent: VecDeque::new(),
+            batches: BTreeMap::new(),
             strays: BTreeMap::new(),
             up: SiteSet::EMPTY,
             preferred: preferred.expect("a remainder is below n"),
@@ -136,9 +151,9 @@ impl Session {
         let id = self.id(self.first.plus(self.slots.len() as u64));
         let digest = request_digest(&id, &body);
         let deadline = now + self.settings.timing.deadline;
-        self.slots.push_back(Slot::Open(Box::new(Request::new(
-            body, digest, now, deadline,
-        ))));
+        let request = Request::new(digest, now, deadline);
+        self.slots.push_back(Slot::Open(Box::new(request)));
+        self.unsent.push_back(body);
         self.wake = self.wake.min(deadline);
         self.busy_at = now;
         Ok(id)
@@ -164,9 +179,10 @@ impl Session {
         }
         let digest = request_digest(id, &body);
         let deadline = now + self.settings.timing.deadline;
-        let mut request = Request::new(body, digest, now, deadline);
-        request.retry_at = now;
-        self.strays.insert(key, request);
+        let request = Request::new(digest, now, deadline);
+        let (client, span) = (self.settings.client, Span::one(id.sequence));
+        let batch = Batch::new(client, id.incarnation, span, [&body], now);
+        self.strays.insert(key, Stray { request, batch });
         self.wake = now;
         Ok(())
     }
@@ -183,7 +199,7 @@ impl Session {
                 continue;
             };
             request.tally.free(&mut self.held);
-            let outcome = match request.sent() {
+            let outcome = match offset < self.sent {
                 true => Outcome::Unknown,
                 false => Outcome::Rejected(Rejection::Unreachable),
             };
@@ -198,6 +214,8 @@ impl Session {
             }
         }
         self.slots.clear();
+        self.unsent.clear();
+        self.batches.clear();
         self.recent.clear();
         self.outbox = Outbox::default();
         (self.sent, self.first, self.recent_end) = (0, Sequence(1), Sequence(1));
@@ -262,6 +280,7 @@ impl Session {
             *place = slot;
         }
         self.blame(contradicting);
+        self.close(reply.sequence);
         let id = self.id(reply.sequence);
         self.settled.push(Settled {
             id,
@@ -272,7 +291,7 @@ impl Session {
 
     fn on_stray_reply(&mut self, site: SiteId, incarnation: Incarnation, reply: &Reply) {
         let key = (incarnation, reply.sequence);
-        let Some(request) = self.strays.get_mut(&key) else {
+        let Some(Stray { request, .. }) = self.strays.get_mut(&key) else {
             return;
         };
         request.tally.add(site, &reply.fate, &mut self.held);
@@ -286,7 +305,7 @@ impl Session {
                 Outcome::Committed { position, result }
             }
         };
-        let Some(mut request) = self.strays.remove(&key) else {
+        let Some(Stray { mut request, .. }) = self.strays.remove(&key) else {
             return;
         };
         request.tally.free(&mut self.held);
@@ -300,6 +319,18 @@ impl Session {
             digest: request.digest,
             outcome,
         });
+    }
+
+    /// A request has its verdict: a batch of which all have is not asked for any more.
+    fn close(&mut self, sequence: Sequence) {
+        let Some((first, batch)) = self.batches.range_mut(..=sequence).next_back() else {
+            return;
+        };
+        let first = *first;
+        batch.open = batch.open.saturating_sub(1);
+        if batch.open == 0 {
+            self.batches.remove(&first);
+        }
     }
 
     /// A reply that comes after f+1 others have decided.
