@@ -131,6 +131,7 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
         },
         Fate::Forgotten,
         Fate::Closed,
+        Fate::Other,
     ];
     let replies = (1..)
         .zip(fates)

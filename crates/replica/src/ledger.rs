@@ -6,12 +6,13 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_ordering::{Commit, Equivocation};
 use maftia_protocol::planted;
-use maftia_types::{SITES_MAX, SiteId};
+use maftia_types::{Digest, SITES_MAX, SiteId};
 
 use crate::client_link::Fate;
 use crate::item::{Item, RequestId, items, request_digest};
 use crate::limits::Limits;
-use crate::sessions::{Expected, Sessions};
+use crate::session::Kept;
+use crate::sessions::{Authentic, Expected, Sessions};
 use crate::vouches::{Vouch, Vouches};
 
 /// How often the tables are searched for what has expired: the search reads all of them.
@@ -108,7 +109,7 @@ impl Ledger {
         applied: &mut Applied,
     ) {
         let known = vouch.id.client.key < self.limits.client_keys;
-        if !known || self.sessions.expected(&self.limits, &vouch.id) != Expected::Yes {
+        if !known || self.expected(&vouch.id, &vouch.digest) != Expected::Yes {
             return;
         }
         let needed = if planted("one vouch is enough") {
@@ -118,10 +119,14 @@ impl Ledger {
         };
         let authentic = self.vouches.add(&self.limits, needed, commit.index, vouch);
         let Some(body) = authentic else { return };
-        self.sessions
-            .admit(&self.limits, vouch.id, body, commit.time_ms);
-        while let Some((id, body)) = self.sessions.next_ready(vouch.id.client) {
-            self.execute(machine, commit, id, &body, applied);
+        let request = Authentic {
+            id: vouch.id,
+            digest: vouch.digest,
+            body,
+        };
+        self.sessions.admit(&self.limits, request, commit.time_ms);
+        while let Some(request) = self.sessions.next_ready(vouch.id.client) {
+            self.execute(machine, commit, &request, applied);
         }
     }
 
@@ -129,10 +134,10 @@ impl Ledger {
         &mut self,
         machine: &mut dyn StateMachine,
         commit: &Commit,
-        id: RequestId,
-        body: &Bytes,
+        request: &Authentic,
         applied: &mut Applied,
     ) {
+        let id = request.id;
         self.position += 1;
         let position = self.position;
         let context = Context {
@@ -141,10 +146,17 @@ impl Ledger {
             client: id.client,
         };
         let mut result = Vec::new();
-        machine.apply(&context, body, &mut result);
-        let result = Bytes::from(result);
+        machine.apply(&context, &request.body, &mut result);
+        // Without room to grow, which no bound counts.
+        let result = Bytes::from(result.into_boxed_slice());
+        let kept = Kept {
+            sequence: id.sequence,
+            position,
+            digest: request.digest,
+            result: Some(result.clone()),
+        };
         self.sessions
-            .executed(&self.limits, &id, position, result.clone(), commit.time_ms);
+            .executed(&self.limits, id.client, kept, commit.time_ms);
         applied.executed.push(Executed {
             id,
             fate: Fate::Executed { position, result },
@@ -164,8 +176,8 @@ impl Ledger {
     }
 
     /// What is known of a request.
-    pub(crate) fn expected(&self, id: &RequestId) -> Expected {
-        self.sessions.expected(&self.limits, id)
+    pub(crate) fn expected(&self, id: &RequestId, digest: &Digest) -> Expected {
+        self.sessions.expected(&self.limits, id, digest)
     }
 
     /// The convicted sites with the proofs.

@@ -117,6 +117,7 @@ mod ledger;
 mod limits;
 mod message;
 mod replica;
+mod session;
 mod sessions;
 mod status;
 mod transfer;

@@ -445,7 +445,7 @@ impl Replica {
         if self.diverged {
             return;
         }
-        match self.ledger.expected(&id) {
+        match self.ledger.expected(&id, &digest) {
             Expected::Settled(fate) => {
                 // A vouch for what is executed long since is a client asking again; one with the
                 // body wants the result itself.
