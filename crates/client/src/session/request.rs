@@ -67,6 +67,14 @@ impl Request {
         }
     }
 
+    /// Brings the next asking forward, as one that does not count: the sites are there.
+    pub(super) fn hurry(&mut self, at: Time) {
+        if at < self.retry_at {
+            self.retry_at = at;
+            self.attempts = self.attempts.saturating_sub(1);
+        }
+    }
+
     /// What was sent to a site may be lost.
     pub(super) fn lost(&mut self, site: SiteId, now: Time) {
         self.reached.remove(site);
