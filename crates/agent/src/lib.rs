@@ -24,6 +24,7 @@
 //! | 403 | the `Host` header is not this agent's |
 //! | 404 | no such key |
 //! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body |
+//! | 410 | a request of this id was executed; its answer is no longer kept |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
@@ -31,6 +32,9 @@
 //!
 //! Answers of `/v1/kv` carry `Maftia-Request-Id` if the request was given an id. A request that
 //! carries it back, with the same method, path and body, is executed at most once in all.
+//! `Maftia-Timeout`, in milliseconds up to an hour, says how long the caller waits for an outcome; the
+//! client's own deadline counts without it. At the end of that time there is an answer: 504 with the
+//! id if the request may have left.
 //! Errors are `{"error":{"id","message","next"}}`.
 //!
 //! # Guarantees
