@@ -41,9 +41,11 @@
 //! - A web page in a browser on the same machine cannot reach the store: the `Host` header must be
 //!   one of the agent's names, and no answer permits another origin.
 //! - An agent that listens on an address others can reach asks for a token.
-//! - Bodies, waiting requests and times are bounded.
+//! - Connections, heads, bodies, waiting requests and their times are bounded: who sends slowly, or
+//!   nothing, keeps nobody out ([`ConnectionLimits`]).
 
 mod config;
+mod connections;
 mod encoding;
 mod error;
 mod guard;
@@ -56,6 +58,7 @@ pub mod status;
 pub mod txn;
 
 pub use config::AgentConfig;
+pub use connections::ConnectionLimits;
 pub use error::ApiError;
 pub use serve::{Agent, AgentError, REQUESTS_MAX};
 
