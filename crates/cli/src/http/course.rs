@@ -95,14 +95,11 @@ impl Course {
 
     /// It was executed, and what came of it is no longer known.
     fn gone(&self, answer: &Answer) -> Problem {
-        let problem = Problem::answered(answer);
-        match self.effect {
-            Effect::Reads => problem,
-            Effect::WritesAlike | Effect::WritesOnce => Problem {
-                exit: Exit::Unknown,
-                ..problem
-            },
+        let mut problem = Problem::answered(answer);
+        if self.effect != Effect::Reads {
+            problem.exit = Exit::Unknown;
         }
+        problem
     }
 
     /// A refusal says what became of the request, unless the agent has lost track of it.
