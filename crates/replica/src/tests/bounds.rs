@@ -77,6 +77,16 @@ fn answer_bytes(value: usize) -> usize {
     }
 }
 
+/// The length of the answer to [`put`].
+fn short_bytes() -> usize {
+    let mut bounds = Bounds::new(Limits::default());
+    bounds.ask(named(0, 0, 1), &put(1));
+    match bounds.fate(named(0, 0, 1), &put(1)) {
+        Some(Fate::Executed { result, .. }) => result.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn longer_results_are_kept_per_key_and_the_oldest_is_forgotten_first() {
     let limits = Limits {
@@ -122,15 +132,7 @@ fn a_result_of_the_inline_length_is_a_short_one() {
 
 #[test]
 fn replies_are_kept_per_key_and_the_oldest_goes_first() {
-    let short = match Bounds::new(Limits::default()) {
-        mut bounds => {
-            bounds.ask(named(0, 0, 1), &put(1));
-            match bounds.fate(named(0, 0, 1), &put(1)) {
-                Some(Fate::Executed { result, .. }) => result.len(),
-                other => panic!("{other:?}"),
-            }
-        }
-    };
+    let short = short_bytes();
     let limits = Limits {
         reply_bytes: 3 * (KEPT_BYTES_FIXED + short),
         ..Limits::default()
@@ -180,15 +182,19 @@ fn requests_beyond_a_gap_are_held_per_key_and_refused_beyond_the_bound() {
 fn a_larger_incarnation_gives_the_room_of_the_smaller_back() {
     let limits = Limits {
         hold_bytes: HELD_BYTES_FIXED + put(1).len(),
+        reply_bytes: 2 * (KEPT_BYTES_FIXED + short_bytes()),
         ..Limits::default()
     };
     let mut bounds = Bounds::new(limits);
     bounds.ask(named(0, 0, 2), &put(1));
+    assert_eq!(bounds.ask(named(0, 0, 1), &put(1)), 2);
+    bounds.ask(named(0, 0, 4), &put(1));
     let mut newer = [named(0, 0, 1), named(0, 0, 3), named(0, 0, 2)];
     newer.iter_mut().for_each(|id| id.incarnation.0 += 1);
     assert_eq!(bounds.ask(newer[0], &put(1)), 1);
     bounds.ask(newer[1], &put(1));
-    assert_eq!(bounds.ask(newer[2], &put(1)), 2);
+    assert_eq!(bounds.ask(newer[2], &put(1)), 2, "room for one");
+    assert!(bounds.has_result(newer[1], &put(1)) && bounds.has_result(newer[2], &put(1)));
 }
 
 #[test]
