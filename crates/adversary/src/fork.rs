@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
 use maftia_ordering::{Block, BlockRef, Header, payload_digest};
-use maftia_replica::{Item, items};
+use maftia_replica::{Bodies, Item, Span, items};
 use maftia_types::{Digest, Round};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -187,9 +187,10 @@ fn forged(rng: &mut ChaCha8Rng, payload: &Bytes) -> Bytes {
     for item in items(payload) {
         let lie = rng.random_range(0..3);
         match (&item, lie) {
-            (Item::Request { id, .. }, 0) => {
-                let (id, body) = (*id, Bytes::from_static(b"forged"));
-                Item::Request { id, body }.encode(&mut writer);
+            (Item::Requests { id, .. }, 0) => {
+                let forged = Bytes::from_static(b"forged");
+                let bodies = Bodies::new(std::iter::repeat_n(&forged, id.span.count() as usize));
+                Item::Requests { id: *id, bodies }.encode(&mut writer);
             }
             (Item::Vouch { id, .. }, 0) => {
                 let (id, digest) = (*id, Digest([13; 32]));
@@ -202,14 +203,14 @@ fn forged(rng: &mut ChaCha8Rng, payload: &Bytes) -> Bytes {
             _ => item.encode(&mut writer),
         }
         let named = match &item {
-            Item::Request { id, .. } | Item::Vouch { id, .. } => Some(*id),
+            Item::Requests { id, .. } | Item::Vouch { id, .. } => Some(*id),
             Item::Evidence(_) => None,
         };
         // A request that its client never made.
         if let Some(mut id) = named.filter(|_| rng.random_range(0..4) == 0) {
-            id.sequence = id.sequence.next();
-            let body = Bytes::from_static(b"invented");
-            Item::Request { id, body }.encode(&mut writer);
+            id.span = Span::one(id.span.last().next());
+            let bodies = Bodies::new([&Bytes::from_static(b"invented")]);
+            Item::Requests { id, bodies }.encode(&mut writer);
         }
     }
     if rng.random_range(0..3) == 0 {

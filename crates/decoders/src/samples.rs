@@ -11,7 +11,9 @@ use maftia_ordering::{
     Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
     RecoveryStatement, payload_digest,
 };
-use maftia_replica::{ClientMessage, Fate, Item, Reply, RequestId, SiteMessage, Transfer};
+use maftia_replica::{
+    BatchId, Bodies, ClientMessage, Fate, Item, Reply, SiteMessage, Span, Transfer,
+};
 use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -98,16 +100,15 @@ pub(crate) fn envelopes() -> Vec<Bytes> {
 
 pub(crate) fn client_messages() -> Vec<Bytes> {
     let (session, incarnation) = (1, Incarnation(2));
-    let requests = vec![
-        (Sequence(1), Bytes::from_static(b"body")),
-        (Sequence(2), Bytes::new()),
-    ];
-    let digests = vec![(Sequence(1), digest(1)), (Sequence(2), digest(2))];
+    let two = Bodies::new([&Bytes::from_static(b"body"), &Bytes::new()]);
+    let span = Span::new(Sequence(1), 2).expect("two numbers");
+    let batches = vec![(span, two)];
+    let digests = vec![(span, digest(1)), (Span::one(Sequence(3)), digest(2))];
     let messages = [
         ClientMessage::Submit {
             session,
             incarnation,
-            requests,
+            batches,
         },
         ClientMessage::Vouch {
             session,
@@ -276,15 +277,15 @@ fn ordering_values() -> Vec<Message> {
 }
 
 fn item_values() -> Vec<Item> {
-    let id = RequestId {
+    let id = BatchId {
         client: ClientId { key: 1, session: 2 },
         incarnation: Incarnation(3),
-        sequence: Sequence(4),
+        span: Span::one(Sequence(4)),
     };
     vec![
-        Item::Request {
+        Item::Requests {
             id,
-            body: Operation::put("key", "value").to_bytes(),
+            bodies: Bodies::new([&Operation::put("key", "value").to_bytes()]),
         },
         Item::Vouch {
             id,

@@ -5,11 +5,12 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
 use maftia_types::{Digest, Incarnation, Sequence};
 
-use crate::limits::{REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
+use crate::batch::{Bodies, Span};
+use crate::limits::RESULT_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
 
-/// Most requests, vouches or replies in one message.
+/// Most batches, vouches or replies in one message.
 pub const BATCH_MAX: usize = 4096;
 
 /// From a client to a site. The link has authenticated the client's key.
@@ -21,8 +22,8 @@ pub enum ClientMessage {
         session: u32,
         /// In which life.
         incarnation: Incarnation,
-        /// Number and body of each.
-        requests: Vec<(Sequence, Bytes)>,
+        /// Numbers and bodies of each batch.
+        batches: Vec<(Span, Bodies)>,
     },
     /// "I asked for these": digests, to 2f+1 sites.
     Vouch {
@@ -30,8 +31,8 @@ pub enum ClientMessage {
         session: u32,
         /// In which life.
         incarnation: Incarnation,
-        /// Number and [`crate::request_digest`] of each.
-        digests: Vec<(Sequence, Digest)>,
+        /// Numbers and [`crate::BatchId::digest`] of each batch.
+        digests: Vec<(Span, Digest)>,
     },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
@@ -133,40 +134,14 @@ pub fn result_digest(result: &[u8]) -> Digest {
     RESULT.digest(result)
 }
 
-struct Numbered<T>(Sequence, T);
-
-impl Wire for Numbered<Bytes> {
-    fn encode(&self, writer: &mut Writer) {
-        writer.sequence(self.0);
-        writer.bytes(&self.1);
-    }
-    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self(
-            reader.sequence()?,
-            reader.bytes("body", REQUEST_BYTES_MAX)?,
-        ))
-    }
-}
-
-impl Wire for Numbered<Digest> {
-    fn encode(&self, writer: &mut Writer) {
-        writer.sequence(self.0);
-        writer.digest(&self.1);
-    }
-    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self(reader.sequence()?, reader.digest()?))
-    }
-}
-
-fn numbered<T>(reader: &mut Reader) -> Result<Vec<(Sequence, T)>, DecodeError>
-where
-    Numbered<T>: Wire,
-{
-    let count = reader.length("batch", BATCH_MAX)?;
+fn spans<T>(
+    reader: &mut Reader,
+    decode: fn(&mut Reader) -> Result<T, DecodeError>,
+) -> Result<Vec<(Span, T)>, DecodeError> {
+    let count = reader.length("batches", BATCH_MAX)?;
     let mut items = Vec::new();
     for _ in 0..count {
-        let Numbered(sequence, value) = Numbered::decode(reader)?;
-        items.push((sequence, value));
+        items.push((Span::decode(reader)?, decode(reader)?));
     }
     Ok(items)
 }
@@ -177,15 +152,15 @@ impl Wire for ClientMessage {
             Self::Submit {
                 session,
                 incarnation,
-                requests,
+                batches,
             } => {
                 writer.u8(0);
                 writer.u32(*session);
                 writer.incarnation(*incarnation);
-                writer.length(requests.len());
-                for (sequence, body) in requests {
-                    writer.sequence(*sequence);
-                    writer.bytes(body);
+                writer.length(batches.len());
+                for (span, bodies) in batches {
+                    span.encode(writer);
+                    bodies.encode(writer);
                 }
             }
             Self::Vouch {
@@ -197,8 +172,8 @@ impl Wire for ClientMessage {
                 writer.u32(*session);
                 writer.incarnation(*incarnation);
                 writer.length(digests.len());
-                for (sequence, digest) in digests {
-                    writer.sequence(*sequence);
+                for (span, digest) in digests {
+                    span.encode(writer);
                     writer.digest(digest);
                 }
             }
@@ -214,12 +189,12 @@ impl Wire for ClientMessage {
             0 => Self::Submit {
                 session: reader.u32()?,
                 incarnation: reader.incarnation()?,
-                requests: numbered(reader)?,
+                batches: spans(reader, Bodies::decode)?,
             },
             1 => Self::Vouch {
                 session: reader.u32()?,
                 incarnation: reader.incarnation()?,
-                digests: numbered(reader)?,
+                digests: spans(reader, Reader::digest)?,
             },
             2 => Self::Status {
                 nonce: reader.u64()?,

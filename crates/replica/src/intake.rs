@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use maftia_types::{ClientId, Incarnation, Sequence};
+use maftia_types::{ClientId, Incarnation};
 
-use crate::item::RequestId;
+use crate::batch::{BatchId, RequestId, Span};
 use crate::limits::QUEUED_BYTES_PER_KEY;
 
 /// What this site has queued or sent for clients and not seen executed: local, lost at a crash
@@ -13,19 +13,19 @@ pub(crate) struct Intake {
     bytes: BTreeMap<u32, usize>,
 }
 
-/// Commits after which a request that was queued and not executed may be queued again: what the
+/// Commits after which a batch that was queued and not executed may be queued again: what the
 /// log dropped, or a state transfer jumped over, must not lock its client out here.
 const REQUEUE_COMMITS: u64 = 256;
 
 #[derive(Debug)]
 struct Queue {
     incarnation: Incarnation,
-    queued: BTreeMap<Sequence, Queued>,
+    queued: BTreeMap<Span, Queued>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Queued {
-    /// Whether the body was queued, or only a vouch.
+    /// Whether the bodies were queued, or only a vouch.
     body: bool,
     bytes: usize,
     /// The latest commit when it was queued.
@@ -33,9 +33,9 @@ struct Queued {
 }
 
 impl Intake {
-    /// Whether this is news: no vouch was queued yet, or no body and here is one. Takes the bytes
-    /// from the client key's quota.
-    pub(crate) fn admit(&mut self, id: &RequestId, body: bool, bytes: usize, commit: u64) -> bool {
+    /// Whether this is news: no vouch was queued yet, or no bodies and here are they. Takes the
+    /// bytes from the client key's quota.
+    pub(crate) fn admit(&mut self, id: &BatchId, body: bool, bytes: usize, commit: u64) -> bool {
         let used = self.bytes.get(&id.client.key).copied().unwrap_or(0);
         if used + bytes > QUEUED_BYTES_PER_KEY {
             return false;
@@ -50,29 +50,25 @@ impl Intake {
             *queue = fresh();
             free(&mut self.bytes, id.client.key, freed);
         }
-        let known = queue.queued.get(&id.sequence).copied();
-        let fresh = |known: Queued| known.since + REQUEUE_COMMITS > commit;
-        let known = known.filter(|known| fresh(*known));
+        let known = queue.queued.get(&id.span).copied();
+        let replaced = known.map_or(0, |queued| queued.bytes);
+        let known = known.filter(|known| known.since + REQUEUE_COMMITS > commit);
         if id.incarnation < queue.incarnation || known.is_some_and(|known| known.body || !body) {
             return false;
         }
-        let replaced = queue
-            .queued
-            .get(&id.sequence)
-            .map_or(0, |queued| queued.bytes);
         let kept = known.map_or(0, |known| known.bytes);
         let queued = Queued {
             body,
             bytes: kept + bytes,
             since: commit,
         };
-        queue.queued.insert(id.sequence, queued);
+        queue.queued.insert(id.span, queued);
         let used = self.bytes.entry(id.client.key).or_default();
         *used = (*used + kept + bytes).saturating_sub(replaced);
         true
     }
 
-    /// The request was executed, refused or forgotten. Gives whether this site had its body.
+    /// The request was executed, and with it all before it. Gives whether this site had its body.
     pub(crate) fn settle(&mut self, id: &RequestId) -> bool {
         let Some(queue) = self.sessions.get_mut(&id.client) else {
             return false;
@@ -80,14 +76,38 @@ impl Intake {
         if queue.incarnation != id.incarnation {
             return false;
         }
-        let Some(queued) = queue.queued.remove(&id.sequence) else {
-            return false;
-        };
+        // Of batches that overlap, the one that begins last is the one asked for last.
+        let upto = Span::longest(id.sequence);
+        let newest = queue.queued.range(..=upto).next_back();
+        let had = newest.is_some_and(|(span, queued)| queued.body && span.contains(id.sequence));
+        let mut freed = 0;
+        while let Some(first) = queue.queued.first_entry() {
+            if first.key().last() > id.sequence {
+                break;
+            }
+            freed += first.remove().bytes;
+        }
         if queue.queued.is_empty() {
             self.sessions.remove(&id.client);
         }
-        free(&mut self.bytes, id.client.key, queued.bytes);
-        queued.body
+        free(&mut self.bytes, id.client.key, freed);
+        had
+    }
+
+    /// The batch was refused, or dropped by the log.
+    pub(crate) fn forget(&mut self, id: &BatchId) {
+        let Some(queue) = self.sessions.get_mut(&id.client) else {
+            return;
+        };
+        if queue.incarnation != id.incarnation {
+            return;
+        }
+        if let Some(queued) = queue.queued.remove(&id.span) {
+            free(&mut self.bytes, id.client.key, queued.bytes);
+        }
+        if queue.queued.is_empty() {
+            self.sessions.remove(&id.client);
+        }
     }
 }
 
@@ -100,13 +120,46 @@ fn free(bytes: &mut BTreeMap<u32, usize>, key: u32, freed: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use maftia_types::Sequence;
 
-    fn id(incarnation: u64, sequence: u64) -> RequestId {
-        RequestId {
+    fn batch(incarnation: u64, first: u64, count: u32) -> BatchId {
+        BatchId {
             client: ClientId { key: 0, session: 0 },
             incarnation: Incarnation(incarnation),
-            sequence: Sequence(sequence),
+            span: Span::new(Sequence(first), count).unwrap(),
         }
+    }
+
+    fn id(incarnation: u64, sequence: u64) -> BatchId {
+        batch(incarnation, sequence, 1)
+    }
+
+    fn request(sequence: u64) -> RequestId {
+        id(1, sequence).request(Sequence(sequence))
+    }
+
+    #[test]
+    fn a_batch_is_there_until_its_last_request_is_executed() {
+        let mut intake = Intake::default();
+        assert!(intake.admit(&batch(1, 1, 3), true, QUEUED_BYTES_PER_KEY, 0));
+        for sequence in 1..=3 {
+            assert!(!intake.admit(&id(1, 9), true, 1, 0), "{sequence}");
+            assert!(intake.settle(&request(sequence)), "{sequence}");
+        }
+        assert!(intake.admit(&id(1, 9), true, 1, 0));
+        assert!(!intake.settle(&request(4)), "this site did not have it");
+    }
+
+    #[test]
+    fn of_batches_that_overlap_the_later_one_says_who_had_the_body() {
+        let mut intake = Intake::default();
+        assert!(intake.admit(&batch(1, 1, 3), false, 50, 0));
+        assert!(intake.admit(&id(1, 2), true, 500, 0));
+        assert!(!intake.settle(&request(1)));
+        assert!(intake.settle(&request(2)));
+        assert!(!intake.settle(&request(3)));
+        assert!(intake.sessions.is_empty());
+        assert_eq!(intake.bytes.get(&0), Some(&0));
     }
 
     #[test]
@@ -117,8 +170,8 @@ mod tests {
         assert!(intake.admit(&id(1, 1), true, 500, 0));
         assert!(!intake.admit(&id(1, 1), true, 500, 0));
         assert!(!intake.admit(&id(1, 1), false, 50, 0));
-        assert!(intake.settle(&id(1, 1)));
-        assert!(!intake.settle(&id(1, 1)));
+        assert!(intake.settle(&request(1)));
+        assert!(!intake.settle(&request(1)));
     }
 
     #[test]
@@ -126,7 +179,7 @@ mod tests {
         let mut intake = Intake::default();
         assert!(intake.admit(&id(1, 1), true, QUEUED_BYTES_PER_KEY, 0));
         assert!(!intake.admit(&id(1, 2), true, 1, 0));
-        assert!(intake.settle(&id(1, 1)));
+        assert!(intake.settle(&request(1)));
         assert!(intake.admit(&id(1, 2), true, 1, 0));
         assert!(intake.admit(&id(2, 1), true, QUEUED_BYTES_PER_KEY - 1, 0));
         assert!(

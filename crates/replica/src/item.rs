@@ -1,55 +1,30 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_crypto::{Domain, Hasher};
 use maftia_ordering::Equivocation;
-use maftia_types::{ClientId, Digest, Incarnation, Sequence};
+use maftia_types::Digest;
 
-use crate::limits::REQUEST_BYTES_MAX;
-
-const REQUEST: Domain = Domain::new("client request");
-
-/// Names a request of a client: at most one body is ever executed under it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct RequestId {
-    /// Whose.
-    pub client: ClientId,
-    /// In which of its lives.
-    pub incarnation: Incarnation,
-    /// Which one.
-    pub sequence: Sequence,
-}
+use crate::batch::{BatchId, Bodies};
 
 /// One entry of a block's payload. A payload is a sequence of items back to back; what follows a
 /// malformed item is ignored, by everybody alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Item {
-    /// The author received this request from its client: a vouch, and the body.
-    Request {
-        /// Which request.
-        id: RequestId,
+    /// The author received these requests from their client: a vouch, and the bodies.
+    Requests {
+        /// Which requests.
+        id: BatchId,
         /// What to execute.
-        body: Bytes,
+        bodies: Bodies,
     },
-    /// The author received the digest of this request from its client.
+    /// The author received the digest of these requests from their client.
     Vouch {
-        /// Which request.
-        id: RequestId,
-        /// [`request_digest`] of it.
+        /// Which requests.
+        id: BatchId,
+        /// [`BatchId::digest`] of them.
         digest: Digest,
     },
     /// Convicts a site.
     Evidence(Box<Equivocation>),
-}
-
-/// What a vouch binds: the request's name and its body.
-pub fn request_digest(id: &RequestId, body: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(REQUEST);
-    hasher
-        .number(u64::from(id.client.key) << 32 | u64::from(id.client.session))
-        .number(id.incarnation.0)
-        .number(id.sequence.0)
-        .update(body);
-    hasher.finish()
 }
 
 /// The items of a payload, up to the first malformed one.
@@ -64,29 +39,13 @@ pub fn items(payload: &Bytes) -> impl Iterator<Item = Item> {
     .fuse()
 }
 
-impl Wire for RequestId {
-    fn encode(&self, writer: &mut Writer) {
-        writer.client(self.client);
-        writer.incarnation(self.incarnation);
-        writer.sequence(self.sequence);
-    }
-
-    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self {
-            client: reader.client()?,
-            incarnation: reader.incarnation()?,
-            sequence: reader.sequence()?,
-        })
-    }
-}
-
 impl Wire for Item {
     fn encode(&self, writer: &mut Writer) {
         match self {
-            Self::Request { id, body } => {
+            Self::Requests { id, bodies } => {
                 writer.u8(0);
                 id.encode(writer);
-                writer.bytes(body);
+                bodies.encode(writer);
             }
             Self::Vouch { id, digest } => {
                 writer.u8(1);
@@ -102,12 +61,12 @@ impl Wire for Item {
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match reader.u8()? {
-            0 => Self::Request {
-                id: RequestId::decode(reader)?,
-                body: reader.bytes("body", REQUEST_BYTES_MAX)?,
+            0 => Self::Requests {
+                id: BatchId::decode(reader)?,
+                bodies: Bodies::decode(reader)?,
             },
             1 => Self::Vouch {
-                id: RequestId::decode(reader)?,
+                id: BatchId::decode(reader)?,
                 digest: reader.digest()?,
             },
             2 => Self::Evidence(Box::new(Equivocation::decode(reader)?)),
@@ -119,24 +78,26 @@ impl Wire for Item {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Span;
+    use maftia_types::{ClientId, Incarnation, Sequence};
 
-    fn id(sequence: u64) -> RequestId {
-        RequestId {
+    fn id(first: u64, count: u32) -> BatchId {
+        BatchId {
             client: ClientId { key: 1, session: 2 },
             incarnation: Incarnation(3),
-            sequence: Sequence(sequence),
+            span: Span::new(Sequence(first), count).unwrap(),
         }
     }
 
     #[test]
     fn a_payload_reads_back_up_to_the_first_malformed_item() {
         let mut writer = Writer::new();
-        let first = Item::Request {
-            id: id(1),
-            body: Bytes::from_static(b"one"),
+        let first = Item::Requests {
+            id: id(1, 2),
+            bodies: Bodies::new([&Bytes::from_static(b"one"), &Bytes::new()]),
         };
         let second = Item::Vouch {
-            id: id(2),
+            id: id(3, 1),
             digest: Digest([4; 32]),
         };
         first.encode(&mut writer);
@@ -145,18 +106,5 @@ mod tests {
         first.encode(&mut writer);
         let payload = writer.finish();
         assert_eq!(items(&payload).collect::<Vec<_>>(), [first, second]);
-    }
-
-    #[test]
-    fn the_digest_binds_every_field() {
-        let base = request_digest(&id(1), b"x");
-        let mut other_client = id(1);
-        other_client.client.session = 9;
-        let mut other_incarnation = id(1);
-        other_incarnation.incarnation = Incarnation(9);
-        assert_ne!(base, request_digest(&id(2), b"x"));
-        assert_ne!(base, request_digest(&other_client, b"x"));
-        assert_ne!(base, request_digest(&other_incarnation, b"x"));
-        assert_ne!(base, request_digest(&id(1), b"y"));
     }
 }

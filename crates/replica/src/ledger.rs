@@ -8,8 +8,9 @@ use maftia_ordering::{Commit, Equivocation};
 use maftia_protocol::planted;
 use maftia_types::{Digest, SITES_MAX, SiteId};
 
+use crate::batch::{BatchId, RequestId, request_digest};
 use crate::client_link::Fate;
-use crate::item::{Item, RequestId, items, request_digest};
+use crate::item::{Item, items};
 use crate::limits::Limits;
 use crate::session::Kept;
 use crate::sessions::{Authentic, Expected, Sessions};
@@ -44,7 +45,7 @@ pub struct Executed {
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     pub(crate) executed: Vec<Executed>,
-    pub(crate) expired: Vec<RequestId>,
+    pub(crate) expired: Vec<BatchId>,
     pub(crate) convicted: Vec<SiteId>,
 }
 
@@ -70,23 +71,26 @@ impl Ledger {
         let mut applied = Applied::default();
         for (block, payload) in &commit.blocks {
             for item in items(payload) {
+                let author = block.author();
                 match item {
-                    Item::Request { id, body } => {
-                        let (author, digest) = (block.author(), request_digest(&id, &body));
+                    Item::Requests { id, bodies } => {
+                        let digest = id.digest(&bodies);
+                        let body = Some(&bodies);
                         let vouch = Vouch {
                             author,
                             id,
                             digest,
-                            body: Some(&body),
+                            body,
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
                     Item::Vouch { id, digest } => {
+                        let body = None;
                         let vouch = Vouch {
-                            author: block.author(),
+                            author,
                             id,
                             digest,
-                            body: None,
+                            body,
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
@@ -109,7 +113,7 @@ impl Ledger {
         applied: &mut Applied,
     ) {
         let known = vouch.id.client.key < self.limits.client_keys;
-        if !known || self.expected(&vouch.id, &vouch.digest) != Expected::Yes {
+        if !known || !self.is_wanted(&vouch.id) {
             return;
         }
         let needed = if planted("one vouch is enough") {
@@ -118,16 +122,34 @@ impl Ledger {
             self.needed
         };
         let authentic = self.vouches.add(&self.limits, needed, commit.index, vouch);
-        let Some(body) = authentic else { return };
-        let request = Authentic {
-            id: vouch.id,
-            digest: vouch.digest,
-            body,
-        };
-        self.sessions.admit(&self.limits, request, commit.time_ms);
+        // Bodies that do not come apart are what a client lied about: nobody executes any.
+        let bodies = authentic.and_then(|bodies| bodies.split(vouch.id.span.count()));
+        let Some(bodies) = bodies else { return };
+        let lone = vouch.id.span.count() == 1;
+        for (sequence, body) in vouch.id.span.numbers().zip(bodies) {
+            let id = vouch.id.request(sequence);
+            if self.expected(&id, None) == Expected::Yes {
+                let digest = match lone {
+                    true => vouch.digest,
+                    false => request_digest(&id, &body),
+                };
+                let request = Authentic { id, digest, body };
+                self.sessions.admit(&self.limits, request, commit.time_ms);
+            }
+        }
         while let Some(request) = self.sessions.next_ready(vouch.id.client) {
             self.execute(machine, commit, &request, applied);
         }
+    }
+
+    /// Whether some request of the batch may still be executed, and the first is not too far ahead.
+    fn is_wanted(&self, id: &BatchId) -> bool {
+        let settled = |sequence| {
+            let expected = self.expected(&id.request(sequence), None);
+            matches!(expected, Expected::Settled(_))
+        };
+        !settled(id.span.last())
+            && self.expected(&id.request(id.span.first()), None) != Expected::TooFar
     }
 
     fn execute(
@@ -176,7 +198,7 @@ impl Ledger {
     }
 
     /// What is known of a request.
-    pub(crate) fn expected(&self, id: &RequestId, digest: &Digest) -> Expected {
+    pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
         self.sessions.expected(&self.limits, id, digest)
     }
 
@@ -190,7 +212,7 @@ impl Ledger {
         self.position
     }
 
-    /// How many requests wait for vouches.
+    /// How many batches wait for vouches.
     pub(crate) fn open_vouches(&self) -> usize {
         self.vouches.len()
     }

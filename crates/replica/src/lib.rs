@@ -27,15 +27,15 @@
 //! | [`Message::Ordering`] | see `maftia_ordering` |
 //! | [`Transfer::Offer`] | "this checkpoint is stable": believed of f+1 |
 //! | [`Transfer::Manifest`], [`Transfer::Chunk`] | nothing: checked against the offer's digest |
-//! | [`Item::Request`], [`Item::Vouch`] | "my client sent this": believed of f+1 |
+//! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
 //! # Rules
-//! 1. Upon a request or vouch of a client that is not settled: queue it for an own block, within the
-//!    key's quota. Upon one that is: reply.
-//! 2. Upon a delivered vouch: count its author for (request, digest); at f+1 authors, one of whom is
-//!    correct, and with the body: admit it to its session.
+//! 1. Upon a batch of requests, or a vouch for one, of which not all are settled: queue it for an own
+//!    block, within the key's quota. Upon requests that are settled: reply.
+//! 2. Upon a delivered vouch: count its author for (batch, digest); at f+1 authors, one of whom is
+//!    correct, and with the bodies: admit its requests to their session.
 //! 3. A session executes its requests in the order of their numbers; a larger incarnation closes the
 //!    smaller; an expired session's incarnation stays closed.
 //! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote for their digest in own
@@ -61,7 +61,7 @@
 //! - The intake is volatile: clients ask again.
 //!
 //! # Complexity
-//! A request costs one body and 2f vouches in blocks; a checkpoint what changed since the last; a
+//! A batch of requests costs their bodies and 2f vouches in blocks; a checkpoint what changed since the last; a
 //! transfer the chunks that differ.
 //!
 //! # Duties of the caller
@@ -98,8 +98,9 @@
 //! let (mut replica, _) =
 //!     Replica::boot(parameters, settings, identity, machine, Boot::default(), Time::ZERO)?;
 //! let (session, incarnation) = (0, Incarnation(1));
-//! let requests = vec![(Sequence(1), b"anything".as_slice().into())];
-//! let message = ClientMessage::Submit { session, incarnation, requests };
+//! let bodies = Bodies::new([&b"anything".as_slice().into()]);
+//! let batches = vec![(Span::one(Sequence(1)), bodies)];
+//! let message = ClientMessage::Submit { session, incarnation, batches };
 //! let Ok(_) = replica.command(Time::ZERO, Command::Client { key: 0, message });
 //! let mut replied = false;
 //! while let Some(now) = replica.next_timeout().filter(|_| !replied) {
@@ -109,6 +110,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch;
 mod catch_up;
 mod chain;
 mod checkpoint;
@@ -127,12 +129,15 @@ mod status;
 mod transfer;
 mod vouches;
 
+pub use batch::{
+    BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
+};
 pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
 };
 pub use fault::Misbehaviour;
 pub use image::{Image, Restored};
-pub use item::{Item, RequestId, items, request_digest};
+pub use item::{Item, items};
 pub use ledger::Executed;
 pub use limits::{
     Limits, QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,

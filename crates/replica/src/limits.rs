@@ -10,7 +10,7 @@ pub struct Limits {
     pub hold_bytes: usize,
     /// V_ttl in commits: a vouch that has not become a request by then is dropped.
     pub vouch_commits: u64,
-    /// Most open vouches of one author for one client key.
+    /// Most open vouches for batches of one author for one client key.
     pub vouches_per_author: u32,
     /// Most bytes of bodies that one author gave and that wait for vouches; a body beyond it is
     /// dropped. Above what a correct author has under way at once.

@@ -12,15 +12,16 @@ use maftia_ordering::{
 use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Alarm, ClientId, Digest, Incarnation, Sequence, SiteId, Time};
 
+use crate::batch::BatchId;
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
-use crate::client_link::{ClientMessage, Fate, Reply, result_digest};
+use crate::client_link::{BATCH_MAX, ClientMessage, Fate, Reply, result_digest};
 use crate::fault::Misbehaviour;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
-use crate::item::{Item, RequestId, request_digest};
+use crate::item::Item;
 use crate::ledger::{Executed, Ledger};
-use crate::limits::{Limits, REQUEST_BYTES_MAX, RESULT_INLINE_BYTES_MAX};
+use crate::limits::{Limits, RESULT_INLINE_BYTES_MAX};
 use crate::message::Message;
 use crate::sessions::Expected;
 use crate::transfer::Fetch;
@@ -46,6 +47,14 @@ pub struct Replica {
 
 /// Results given in full to one message of a client that asks again; the rest as digests.
 const ASKED_AGAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What one message of a client is answered with.
+#[derive(Default)]
+struct Answers {
+    replies: Vec<Reply>,
+    /// Of results given in full.
+    bytes: usize,
+}
 
 /// What the replica is built with besides the engine's parameters.
 #[derive(Clone, Copy, Debug)]
@@ -291,7 +300,7 @@ impl Replica {
     fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
         let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
         for id in &applied.expired {
-            self.intake.settle(id);
+            self.intake.forget(id);
         }
         step.outputs
             .extend(applied.convicted.into_iter().map(Output::Convicted));
@@ -387,31 +396,30 @@ impl Replica {
 
     /// A client's requests or vouches.
     fn on_client(&mut self, key: u32, message: ClientMessage, step: &mut Step<Self>) {
-        match message {
+        let mut answers = Answers::default();
+        let (session, incarnation) = match message {
             ClientMessage::Submit {
                 session,
                 incarnation,
-                requests,
+                batches,
             } => {
                 let client = ClientId { key, session };
-                let mut replies = Vec::new();
                 let mut last = Sequence(0);
-                for (sequence, body) in requests {
+                for (span, bodies) in batches {
                     // A correct client names each request once and in order.
-                    if sequence <= std::mem::replace(&mut last, sequence) {
+                    if span.first() <= std::mem::replace(&mut last, span.last()) {
                         break;
                     }
-                    let id = RequestId {
+                    let id = BatchId {
                         client,
                         incarnation,
-                        sequence,
+                        span,
                     };
-                    if body.len() <= REQUEST_BYTES_MAX {
-                        let digest = request_digest(&id, &body);
-                        self.take_in(id, digest, Some(body), &mut replies);
+                    if bodies.are(span.count()) {
+                        self.take_in(Item::Requests { id, bodies }, &id, &mut answers);
                     }
                 }
-                push_replies(client, incarnation, replies, step);
+                (session, incarnation)
             }
             ClientMessage::Vouch {
                 session,
@@ -419,59 +427,65 @@ impl Replica {
                 digests,
             } => {
                 let client = ClientId { key, session };
-                let mut replies = Vec::new();
-                for (sequence, digest) in digests {
-                    let id = RequestId {
+                for (span, digest) in digests {
+                    let id = BatchId {
                         client,
                         incarnation,
-                        sequence,
+                        span,
                     };
-                    self.take_in(id, digest, None, &mut replies);
+                    self.take_in(Item::Vouch { id, digest }, &id, &mut answers);
                 }
-                push_replies(client, incarnation, replies, step);
+                (session, incarnation)
             }
-            ClientMessage::Status { .. } => {}
-        }
+            ClientMessage::Status { .. } => return,
+        };
+        push_replies(
+            ClientId { key, session },
+            incarnation,
+            answers.replies,
+            step,
+        );
     }
 
-    /// Queues one request, or answers it if it has been settled already.
-    fn take_in(
-        &mut self,
-        id: RequestId,
-        digest: Digest,
-        body: Option<Bytes>,
-        replies: &mut Vec<Reply>,
-    ) {
+    /// Answers the requests of a batch that are settled, and queues the batch if some are not.
+    fn take_in(&mut self, item: Item, id: &BatchId, answers: &mut Answers) {
         if self.diverged {
             return;
         }
-        match self.ledger.expected(&id, &digest) {
-            Expected::Settled(fate) => {
-                // A vouch for what is executed long since is a client asking again; one with the
-                // body wants the result itself.
-                let given: usize = replies.iter().map(Reply::result_bytes).sum();
-                let fate = shorten(fate, body.is_some() && given < ASKED_AGAIN_BYTES_MAX);
-                replies.push(Reply {
-                    sequence: id.sequence,
-                    fate,
-                });
-            }
-            Expected::TooFar => {}
-            Expected::Yes => {
-                let has_body = body.is_some();
-                let item = match body {
-                    Some(body) => Item::Request { id, body },
-                    None => Item::Vouch { id, digest },
-                };
-                let mut writer = Writer::new();
-                item.encode(&mut writer);
-                let commit = self.engine.frontier().index;
-                if self.intake.admit(&id, has_body, writer.len(), commit)
-                    && self.engine.submit(writer.as_slice()) == Err(DraftFull)
-                {
-                    self.intake.settle(&id);
+        let has_body = matches!(item, Item::Requests { .. });
+        let mut wanted = false;
+        let digest = lone_digest(&item, id);
+        for sequence in id.span.numbers() {
+            let expected = self.ledger.expected(&id.request(sequence), digest.as_ref());
+            match expected {
+                // Enough for one message, however many it asks for.
+                Expected::Settled(_) if answers.replies.len() >= BATCH_MAX => return,
+                Expected::Settled(fate) => {
+                    // A vouch for what is executed long since is a client asking again; one with
+                    // the body wants the result itself.
+                    let full = has_body && answers.bytes < ASKED_AGAIN_BYTES_MAX;
+                    let fate = shorten(fate, full);
+                    let reply = Reply { sequence, fate };
+                    answers.bytes += reply.result_bytes();
+                    answers.replies.push(reply);
+                }
+                Expected::TooFar => break,
+                Expected::Yes => {
+                    wanted = true;
+                    break;
                 }
             }
+        }
+        if !wanted {
+            return;
+        }
+        let mut writer = Writer::new();
+        item.encode(&mut writer);
+        let commit = self.engine.frontier().index;
+        if self.intake.admit(id, has_body, writer.len(), commit)
+            && self.engine.submit(writer.as_slice()) == Err(DraftFull)
+        {
+            self.intake.forget(id);
         }
     }
 
@@ -547,6 +561,17 @@ impl Replica {
     pub fn is_serving(&self) -> bool {
         let recovering = matches!(self.engine.standing(), Standing::Recovering { .. });
         !self.diverged && self.fetch.is_none() && !recovering && !self.engine.is_halted()
+    }
+}
+
+/// The digest of the request that is asked for alone, as one of an earlier life is: it may be
+/// another than the one that was executed under its number.
+fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
+    match item {
+        _ if id.span.count() != 1 => None,
+        Item::Requests { bodies, .. } => Some(id.digest(bodies)),
+        Item::Vouch { digest, .. } => Some(*digest),
+        Item::Evidence(_) => None,
     }
 }
 

@@ -80,12 +80,12 @@ impl Session {
     }
 
     /// What became of an executed request.
-    pub(crate) fn reply(&self, sequence: Sequence, digest: &Digest) -> Fate {
+    pub(crate) fn reply(&self, sequence: Sequence, digest: Option<&Digest>) -> Fate {
         match self
             .place(sequence)
             .and_then(|place| self.replies.get(place))
         {
-            Some(kept) if kept.digest != *digest => Fate::Other,
+            Some(kept) if digest.is_some_and(|digest| *digest != kept.digest) => Fate::Other,
             Some(Kept {
                 position,
                 result: Some(result),

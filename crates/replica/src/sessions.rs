@@ -5,8 +5,8 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_protocol::planted;
 use maftia_types::{ClientId, Digest, Incarnation, Sequence};
 
+use crate::batch::RequestId;
 use crate::client_link::Fate;
-use crate::item::RequestId;
 use crate::limits::Limits;
 use crate::session::{Held, Kept, Session, copy};
 use crate::vouches::FIRST;
@@ -60,8 +60,13 @@ pub(crate) enum Expected {
 }
 
 impl Sessions {
-    /// What is known of a request.
-    pub(crate) fn expected(&self, limits: &Limits, id: &RequestId, digest: &Digest) -> Expected {
+    /// What is known of a request; with a digest, of the one that has it.
+    pub(crate) fn expected(
+        &self,
+        limits: &Limits,
+        id: &RequestId,
+        digest: Option<&Digest>,
+    ) -> Expected {
         let within = |next: Sequence| {
             let ahead = id.sequence.0.checked_sub(next.0);
             if ahead.is_some_and(|ahead| ahead < limits.window) {

@@ -1,22 +1,21 @@
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_protocol::planted;
 use maftia_types::{Digest, SITES_MAX, Sequence, SiteId, SiteSet};
 
-use crate::item::RequestId;
-use crate::limits::{Limits, REQUEST_BYTES_MAX};
+use crate::batch::{BatchId, Bodies};
+use crate::limits::Limits;
 
-/// Requests on their way to being authentic: part of the ordered state.
+/// Batches of requests on their way to being authentic: part of the ordered state.
 ///
-/// A request executes once blocks of f+1 distinct authors vouch for its digest and one of them
-/// carries the body (D4; correction 9): then at least one correct site has it from its client.
+/// A batch is admitted once blocks of f+1 distinct authors vouch for its digest and one of
+/// them carries the bodies (D4; correction 9): then at least one correct site has it from its client.
 /// Bounded per author and client key; what is dropped is dropped as a function of the log
 /// (correction 8).
 #[derive(Debug, Default)]
 pub(crate) struct Vouches {
-    open: BTreeMap<RequestId, Open>,
+    open: BTreeMap<BatchId, Open>,
     per_author: BTreeMap<(SiteId, u32), u32>,
     /// Bytes of bodies that an author gave and that wait for vouches.
     body_bytes: BTreeMap<SiteId, usize>,
@@ -33,28 +32,28 @@ struct Open {
 struct Candidate {
     digest: Digest,
     authors: SiteSet,
-    /// The body, and whose block gave it.
-    body: Option<(SiteId, Bytes)>,
+    /// The bodies, and whose block gave them.
+    body: Option<(SiteId, Bodies)>,
 }
 
-/// One author's word for a request.
+/// One author's word for a batch.
 pub(crate) struct Vouch<'a> {
     pub(crate) author: SiteId,
-    pub(crate) id: RequestId,
+    pub(crate) id: BatchId,
     pub(crate) digest: Digest,
-    pub(crate) body: Option<&'a Bytes>,
+    pub(crate) body: Option<&'a Bodies>,
 }
 
 impl Vouches {
-    /// A delivered block of commit `commit` vouches for a request. Gives the body once `needed`
-    /// authors have and one of them gave the body; the request is then no longer open.
+    /// A delivered block of commit `commit` vouches for a batch. Gives the bodies once `needed`
+    /// authors have and one of them gave the bodies; the batch is then no longer open.
     pub(crate) fn add(
         &mut self,
         limits: &Limits,
         needed: usize,
         commit: u64,
         vouch: &Vouch<'_>,
-    ) -> Option<Bytes> {
+    ) -> Option<Bodies> {
         let same = |candidate: &Candidate| candidate.digest == vouch.digest;
         let known = self
             .open
@@ -106,8 +105,8 @@ impl Vouches {
         Some(body)
     }
 
-    /// Forgets a request.
-    pub(crate) fn forget(&mut self, id: &RequestId) {
+    /// Forgets a batch.
+    pub(crate) fn forget(&mut self, id: &BatchId) {
         let candidates = self
             .open
             .remove(id)
@@ -132,9 +131,9 @@ impl Vouches {
     }
 
     /// Forgets what was first vouched for V_ttl commits ago, and names it.
-    pub(crate) fn expire(&mut self, limits: &Limits, commit: u64) -> Vec<RequestId> {
+    pub(crate) fn expire(&mut self, limits: &Limits, commit: u64) -> Vec<BatchId> {
         let old = |open: &Open| open.since + limits.vouch_commits <= commit;
-        let expired: Vec<RequestId> = self
+        let expired: Vec<BatchId> = self
             .open
             .iter()
             .filter(|(_, open)| old(open))
@@ -144,7 +143,7 @@ impl Vouches {
         expired
     }
 
-    /// How many requests are open.
+    /// How many batches are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
@@ -166,7 +165,7 @@ impl Wire for Vouches {
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let mut vouches = Self::default();
         for _ in 0..reader.length("open", OPEN_MAX)? {
-            let (id, since) = (RequestId::decode(reader)?, reader.u64()?);
+            let (id, since) = (BatchId::decode(reader)?, reader.u64()?);
             let candidates: Vec<Candidate> = reader.list("candidates", SITES_MAX * SITES_MAX)?;
             for author in candidates
                 .iter()
@@ -193,7 +192,7 @@ impl Wire for Candidate {
         writer.bool(self.body.is_some());
         if let Some((author, body)) = &self.body {
             writer.site(*author);
-            writer.bytes(body);
+            body.encode(writer);
         }
     }
 
@@ -202,7 +201,7 @@ impl Wire for Candidate {
             digest: reader.digest()?,
             authors: SiteSet::from_bits(reader.u64()?),
             body: match reader.bool()? {
-                true => Some((reader.site()?, reader.bytes("body", REQUEST_BYTES_MAX)?)),
+                true => Some((reader.site()?, Bodies::decode(reader)?)),
                 false => None,
             },
         })

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use maftia_activity::kv::{Action, Interval, Operation, Range, Relation, Target, Txn};
 use maftia_codec::Wire;
+use maftia_replica::{Bodies, Span, request_digest, result_digest};
 use maftia_replica::{ClientMessage, Command, Fate, Output, Replica, Reply, RequestId};
-use maftia_replica::{request_digest, result_digest};
 use maftia_simulator::{Context, Dice, Environment};
 use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, Time};
 
@@ -228,10 +228,10 @@ impl Clients {
                 0 => ClientMessage::Submit {
                     session,
                     incarnation,
-                    requests: vec![(sequence, body)],
+                    batches: vec![(Span::one(sequence), Bodies::new([&body]))],
                 },
                 1 => {
-                    let digests = vec![(sequence, Digest([7; 32])); 3];
+                    let digests = vec![(Span::one(sequence), Digest([7; 32])); 3];
                     ClientMessage::Vouch {
                         session,
                         incarnation,
@@ -239,7 +239,7 @@ impl Clients {
                     }
                 }
                 _ => {
-                    let digests = vec![(sequence, request_digest(&id, &body))];
+                    let digests = vec![(Span::one(sequence), request_digest(&id, &body))];
                     ClientMessage::Vouch {
                         session,
                         incarnation,
@@ -352,14 +352,14 @@ impl Session {
             sequence,
         };
         let (session, key) = (client.session, client.key);
-        let requests = vec![(sequence, waiting.body.clone())];
+        let batches = vec![(Span::one(sequence), Bodies::new([&waiting.body]))];
         context.orders_of(
             waiting.home,
             key,
             ClientMessage::Submit {
                 session,
                 incarnation,
-                requests,
+                batches,
             },
         );
         let digest = request_digest(&id, &waiting.body);
@@ -368,7 +368,7 @@ impl Session {
             .skip(waiting.home.index() + 1)
             .take(2 * f)
         {
-            let digests = vec![(sequence, digest)];
+            let digests = vec![(Span::one(sequence), digest)];
             context.orders_of(
                 site,
                 key,

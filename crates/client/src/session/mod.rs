@@ -1,5 +1,6 @@
 //! One client session as a pure state machine.
 
+mod batch;
 mod outbox;
 mod request;
 mod resend;
@@ -9,10 +10,11 @@ mod timing;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use maftia_replica::{Reply, RequestId, request_digest};
+use maftia_replica::{Reply, RequestId, Span, request_digest};
 use maftia_types::{ClientId, Digest, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
 
 use crate::{Outcome, Rejection};
+use batch::Batch;
 use outbox::Outbox;
 use request::Request;
 use tally::{Claim, Verdict};
@@ -44,7 +46,11 @@ pub struct Session {
     slots: VecDeque<Slot>,
     /// How many slots from the front have been sent.
     sent: usize,
-    strays: BTreeMap<(Incarnation, Sequence), Request>,
+    /// The bodies of the others.
+    unsent: VecDeque<Bytes>,
+    /// What was sent and has requests without a verdict, by the first number. No two overlap.
+    batches: BTreeMap<Sequence, Batch>,
+    strays: BTreeMap<(Incarnation, Sequence), Stray>,
     up: SiteSet,
     preferred: SiteId,
     outbox: Outbox,
@@ -90,6 +96,13 @@ pub struct Settled {
 #[error("the session's window is full")]
 pub struct Full;
 
+/// A request of another life, or one decided long ago.
+#[derive(Debug)]
+struct Stray {
+    request: Request,
+    batch: Batch,
+}
+
 #[derive(Debug)]
 enum Slot {
     Open(Box<Request>),
@@ -111,6 +124,8 @@ impl Session {
             first: Sequence(1),
             slots: VecDeque::new(),
             sent: 0,
+            unsent: VecDeque::new(),
+            batches: BTreeMap::new(),
             strays: BTreeMap::new(),
             up: SiteSet::EMPTY,
             preferred: preferred.expect("a remainder is below n"),
@@ -151,9 +166,9 @@ impl Session {
         }
         let id = self.id(self.first.plus(self.slots.len() as u64));
         let digest = request_digest(&id, &body);
-        self.slots.push_back(Slot::Open(Box::new(Request::new(
-            body, digest, now, deadline,
-        ))));
+        let request = Request::new(digest, now, deadline);
+        self.slots.push_back(Slot::Open(Box::new(request)));
+        self.unsent.push_back(body);
         self.wake = self.wake.min(deadline);
         self.busy_at = now;
         Ok(id)
@@ -179,9 +194,10 @@ impl Session {
         }
         let digest = request_digest(id, &body);
         let deadline = now + self.settings.timing.deadline;
-        let mut request = Request::new(body, digest, now, deadline);
-        request.retry_at = now;
-        self.strays.insert(key, request);
+        let request = Request::new(digest, now, deadline);
+        let (client, span) = (self.settings.client, Span::one(id.sequence));
+        let batch = Batch::new(client, id.incarnation, span, [&body], now);
+        self.strays.insert(key, Stray { request, batch });
         self.wake = now;
         Ok(())
     }
@@ -198,7 +214,7 @@ impl Session {
                 continue;
             };
             request.tally.free(&mut self.held);
-            let outcome = match request.sent() {
+            let outcome = match offset < self.sent {
                 true => Outcome::Unknown,
                 false => Outcome::Rejected(Rejection::Unreachable),
             };
@@ -214,6 +230,8 @@ impl Session {
         }
         self.slots.clear();
         self.heard.fill(Sequence(1));
+        self.unsent.clear();
+        self.batches.clear();
         self.recent.clear();
         self.outbox = Outbox::default();
         (self.sent, self.first, self.recent_end) = (0, Sequence(1), Sequence(1));
@@ -258,13 +276,20 @@ impl Session {
             return;
         };
         *heard = sequence.next();
-        for slot in self.slots.range_mut(from..to) {
-            if let Slot::Open(request) = slot
-                && request.reached.contains(site)
-            {
-                request.hurry(now);
-                self.wake = now;
+        for offset in from..to {
+            if let Some(Slot::Open(_)) = self.slots.get(offset) {
+                let sequence = self.first.plus(offset as u64);
+                self.hurry(sequence, now, |batch| batch.has_reached(site));
             }
+        }
+    }
+
+    /// Brings the next asking for a request's batch forward.
+    fn hurry(&mut self, sequence: Sequence, at: Time, which: impl Fn(&Batch) -> bool) {
+        let batch = self.batches.range_mut(..=sequence).next_back();
+        if let Some((_, batch)) = batch.filter(|(_, b)| b.span.contains(sequence) && which(b)) {
+            batch.hurry(at);
+            self.wake = self.wake.min(at);
         }
     }
 
@@ -289,9 +314,7 @@ impl Session {
             Verdict::Open => return,
             Verdict::Missing => {
                 let wait = self.latency.wait(&self.settings.timing, 0);
-                request.hurry(now + wait);
-                self.wake = self.wake.min(now + wait);
-                return;
+                return self.hurry(reply.sequence, now + wait, |_| true);
             }
             Verdict::Closed => {
                 self.closed = true;
@@ -315,6 +338,7 @@ impl Session {
             *place = slot;
         }
         self.blame(contradicting);
+        self.close(reply.sequence);
         let id = self.id(reply.sequence);
         self.settled.push(Settled {
             id,
@@ -325,7 +349,7 @@ impl Session {
 
     fn on_stray_reply(&mut self, site: SiteId, incarnation: Incarnation, reply: &Reply) {
         let key = (incarnation, reply.sequence);
-        let Some(request) = self.strays.get_mut(&key) else {
+        let Some(Stray { request, .. }) = self.strays.get_mut(&key) else {
             return;
         };
         request.tally.add(site, &reply.fate, &mut self.held);
@@ -341,7 +365,7 @@ impl Session {
                 Outcome::Committed { position, result }
             }
         };
-        let Some(mut request) = self.strays.remove(&key) else {
+        let Some(Stray { mut request, .. }) = self.strays.remove(&key) else {
             return;
         };
         request.tally.free(&mut self.held);
@@ -355,6 +379,18 @@ impl Session {
             digest: request.digest,
             outcome,
         });
+    }
+
+    /// A request has its verdict: a batch of which all have is not asked for any more.
+    fn close(&mut self, sequence: Sequence) {
+        let Some((first, batch)) = self.batches.range_mut(..=sequence).next_back() else {
+            return;
+        };
+        let first = *first;
+        batch.open = batch.open.saturating_sub(1);
+        if batch.open == 0 {
+            self.batches.remove(&first);
+        }
     }
 
     /// A reply that comes after f+1 others have decided.

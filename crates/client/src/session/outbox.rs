@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use maftia_replica::ClientMessage;
-use maftia_types::{Digest, Incarnation, Sequence, SiteId, SiteSet};
+use maftia_replica::{Bodies, ClientMessage, Span};
+use maftia_types::{Digest, Incarnation, SiteId, SiteSet};
 
 /// A message and the sites it goes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,27 +13,27 @@ pub struct Outgoing {
 }
 
 /// Bodies in one message, so that a link can put other sessions' messages between: several
-/// requests of ordinary size, or one longer one.
+/// batches of ordinary size, or one longer one.
 const SUBMIT_BYTES_MAX: usize = 256 * 1024;
 
 /// What is to be sent at the end of a tick: one message of bodies and one of digests per site,
 /// however many requests there are.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    bodies: BTreeMap<(SiteId, Incarnation), Vec<(Sequence, Bytes)>>,
-    digests: BTreeMap<(u64, Incarnation), Vec<(Sequence, Digest)>>,
+    bodies: BTreeMap<(SiteId, Incarnation), BTreeMap<Span, Bodies>>,
+    digests: BTreeMap<(u64, Incarnation), Vec<(Span, Digest)>>,
 }
 
 impl Outbox {
-    pub(super) fn body(&mut self, to: SiteId, life: Incarnation, number: Sequence, body: &Bytes) {
-        let bodies = self.bodies.entry((to, life)).or_default();
-        bodies.push((number, body.clone()));
+    pub(super) fn bodies(&mut self, to: SiteId, life: Incarnation, span: Span, bodies: &Bodies) {
+        let batches = self.bodies.entry((to, life)).or_default();
+        batches.insert(span, bodies.clone());
     }
 
-    pub(super) fn digest(&mut self, to: SiteSet, life: Incarnation, number: Sequence, d: Digest) {
+    pub(super) fn digest(&mut self, to: SiteSet, life: Incarnation, span: Span, digest: Digest) {
         if !to.is_empty() {
             let digests = self.digests.entry((to.bits(), life)).or_default();
-            digests.push((number, d));
+            digests.push((span, digest));
         }
     }
 
@@ -56,13 +55,13 @@ impl Outbox {
         }
         for ((to, incarnation), bodies) in std::mem::take(&mut self.bodies) {
             let to = SiteSet::from_iter([to]);
-            for requests in split(bodies) {
+            for batches in split(bodies) {
                 out.push(Outgoing {
                     to,
                     message: ClientMessage::Submit {
                         session,
                         incarnation,
-                        requests,
+                        batches,
                     },
                 });
             }
@@ -70,17 +69,17 @@ impl Outbox {
     }
 }
 
-fn split(bodies: Vec<(Sequence, Bytes)>) -> Vec<Vec<(Sequence, Bytes)>> {
+fn split(batches: BTreeMap<Span, Bodies>) -> Vec<Vec<(Span, Bodies)>> {
     let mut parts = vec![Vec::new()];
     let mut bytes = 0;
-    for (sequence, body) in bodies {
-        if bytes > 0 && bytes + body.len() > SUBMIT_BYTES_MAX {
+    for (span, bodies) in batches {
+        if bytes > 0 && bytes + bodies.len() > SUBMIT_BYTES_MAX {
             parts.push(Vec::new());
             bytes = 0;
         }
-        bytes += body.len();
+        bytes += bodies.len();
         if let Some(part) = parts.last_mut() {
-            part.push((sequence, body));
+            part.push((span, bodies));
         }
     }
     parts

@@ -1,10 +1,12 @@
 //! Which site gets what, and when it is asked again.
 
+use bytes::Bytes;
+use maftia_replica::Span;
 use maftia_types::{Sequence, SiteId, SiteSet, Time};
 
-use super::outbox::Outbox;
+use super::batch::{BATCH_BYTES, BATCH_REQUESTS, Batch};
 use super::request::{Request, Standing};
-use super::{Outgoing, Session, Settled, Slot};
+use super::{Outgoing, Session, Settled, Slot, Stray};
 use crate::{Outcome, Rejection};
 
 impl Session {
@@ -29,27 +31,14 @@ impl Session {
         };
         let enough = self.settings.resilience.correct_majority();
         let mut lost = false;
-        for (id, request) in open(self.first, &mut self.slots) {
+        for batch in self.batches.values_mut() {
             match standing {
-                Standing::Down => {
-                    request.lost(site, now);
-                    lost |= request.retry_at == now;
-                }
-                Standing::Up if !request.sent() => {}
-                Standing::Up => {
-                    if !request.held() {
-                        self.outbox.body(site, self.incarnation, id, &request.body);
-                        request.holder = Some((site, Standing::Up));
-                        request.reached.insert(site);
-                    } else if request.reached.len() < enough && request.reached.insert(site) {
-                        let to = SiteSet::from_iter([site]);
-                        self.outbox.digest(to, self.incarnation, id, request.digest);
-                    }
-                }
+                Standing::Down => lost |= batch.lost(site, now),
+                Standing::Up => batch.reach(&mut self.outbox, self.incarnation, site, enough),
             }
         }
-        for request in self.strays.values_mut() {
-            request.retry_at = now;
+        for stray in self.strays.values_mut() {
+            stray.batch.retry_at = now;
             lost = true;
         }
         if lost {
@@ -68,15 +57,15 @@ impl Session {
             up: self.up,
             sites: self.held.len(),
         };
-        for (sequence, request) in open(self.first, &mut self.slots) {
-            if request.sent() && request.retry_at <= now {
-                failed = failed.union(request.held_by());
-                let wait = self
-                    .latency
-                    .wait(&self.settings.timing, request.attempts + 1);
-                let life = self.incarnation;
-                request.ask(&route, &mut self.outbox, (life, sequence), now + wait);
+        for batch in self.take_due(now) {
+            failed.insert(batch.holder());
+            let wait = self.latency.wait(&self.settings.timing, batch.attempts + 1);
+            for mut batch in self.still_open(batch) {
+                batch.ask(&route, &mut self.outbox, self.incarnation, now + wait);
+                self.batches.insert(batch.span.first(), batch);
             }
+        }
+        for (sequence, request) in open(self.first, &mut self.slots) {
             if !request.told && request.deadline <= now {
                 request.told = true;
                 let id = maftia_replica::RequestId {
@@ -92,6 +81,9 @@ impl Session {
             }
             wake = wake.min(request.due());
         }
+        for batch in self.batches.values() {
+            wake = wake.min(batch.retry_at);
+        }
         // The preferred site has let a request wait: the next one is as good as it.
         if failed.contains(self.preferred) {
             self.preferred = route.after(self.preferred).unwrap_or(self.preferred);
@@ -99,10 +91,31 @@ impl Session {
         self.wake = wake.min(self.strays_due(now, &route));
     }
 
+    /// The batches that have waited long enough.
+    fn take_due(&mut self, now: Time) -> Vec<Batch> {
+        let due = self.batches.extract_if(.., |_, b| b.retry_at <= now);
+        due.map(|(_, batch)| batch).collect()
+    }
+
+    /// The batch itself, or single ones if some of its requests have their verdicts: sites would
+    /// give all results again.
+    fn still_open(&self, batch: Batch) -> Vec<Batch> {
+        if batch.open == batch.span.count() {
+            return vec![batch];
+        }
+        let open = |sequence: Sequence| {
+            let offset = sequence.0.checked_sub(self.first.0);
+            let slot = offset.and_then(|o| self.slots.get(usize::try_from(o).ok()?));
+            matches!(slot, Some(Slot::Open(_)))
+        };
+        batch.apart(self.settings.client, self.incarnation, open)
+    }
+
     fn strays_due(&mut self, now: Time, route: &Route) -> Time {
         let mut wake = Time::MAX;
         let (held, settled, client) = (&mut self.held, &mut self.settled, self.settings.client);
-        self.strays.retain(|(incarnation, sequence), request| {
+        self.strays.retain(|(incarnation, sequence), stray| {
+            let request = &mut stray.request;
             let alive = now < request.deadline;
             if !alive {
                 request.tally.free(held);
@@ -119,14 +132,12 @@ impl Session {
             }
             alive
         });
-        for (key, request) in &mut self.strays {
-            if request.retry_at <= now {
-                let wait = self
-                    .latency
-                    .wait(&self.settings.timing, request.attempts + 1);
-                request.ask(route, &mut self.outbox, *key, now + wait);
+        for ((life, _), Stray { request, batch }) in &mut self.strays {
+            if batch.retry_at <= now {
+                let wait = self.latency.wait(&self.settings.timing, batch.attempts + 1);
+                batch.ask(route, &mut self.outbox, *life, now + wait);
             }
-            wake = wake.min(request.due());
+            wake = wake.min(request.due()).min(batch.retry_at);
         }
         wake
     }
@@ -150,6 +161,7 @@ impl Session {
             }
         }
         self.slots.truncate(first);
+        self.unsent.truncate(first - self.sent);
     }
 
     fn send_new(&mut self, now: Time) {
@@ -166,21 +178,33 @@ impl Session {
         let holder = self.preferred;
         let others = self.settings.resilience.correct_majority() - 1;
         let vouchers: SiteSet = route.others(holder).take(others).collect();
-        let mut reached = vouchers;
-        reached.insert(holder);
         let retry_at = now + self.latency.wait(&self.settings.timing, 0);
-        for offset in self.sent..self.slots.len() {
-            let sequence = self.first.plus(offset as u64);
-            if let Some(Slot::Open(request)) = self.slots.get_mut(offset) {
-                request.holder = Some((holder, Standing::Up));
-                (request.reached, request.retry_at) = (reached, retry_at);
-                let (life, outbox) = (self.incarnation, &mut self.outbox);
-                outbox.body(holder, life, sequence, &request.body);
-                outbox.digest(vouchers, life, sequence, request.digest);
-            }
+        let mut first = self.first.plus(self.sent as u64);
+        while let Some(span) = self.next_span(first) {
+            let taken = self.unsent.drain(..span.count() as usize);
+            let bodies: Vec<Bytes> = taken.collect();
+            let (client, life) = (self.settings.client, self.incarnation);
+            let mut batch = Batch::new(client, life, span, &bodies, now);
+            batch.send(&mut self.outbox, life, holder, vouchers);
+            batch.retry_at = retry_at;
+            self.batches.insert(first, batch);
+            first = span.last().next();
         }
         self.sent = self.slots.len();
         self.wake = self.wake.min(retry_at);
+    }
+
+    /// As many of the unsent requests as make a batch.
+    fn next_span(&self, first: Sequence) -> Option<Span> {
+        let (mut count, mut bytes) = (0, 0);
+        for body in self.unsent.iter().take(BATCH_REQUESTS) {
+            bytes += body.len();
+            if count > 0 && bytes > BATCH_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        Span::new(first, count)
     }
 
     /// When to call [`Session::on_timeout`].
@@ -207,8 +231,8 @@ fn open(
 }
 
 /// The sites in a ring, of which some can be reached.
-struct Route {
-    up: SiteSet,
+pub(super) struct Route {
+    pub(super) up: SiteSet,
     sites: usize,
 }
 
@@ -224,37 +248,7 @@ impl Route {
     }
 
     /// The next site that is up.
-    fn after(&self, site: SiteId) -> Option<SiteId> {
+    pub(super) fn after(&self, site: SiteId) -> Option<SiteId> {
         self.others(site).next()
-    }
-}
-
-impl Request {
-    /// Asks again: the digest goes to all, the body to the next site.
-    fn ask(
-        &mut self,
-        route: &Route,
-        outbox: &mut Outbox,
-        (life, number): (maftia_types::Incarnation, Sequence),
-        retry_at: Time,
-    ) {
-        self.attempts = self.attempts.saturating_add(1);
-        self.retry_at = retry_at;
-        let before = match self.holder {
-            Some((site, _)) => site,
-            None => SiteId::all(1).next().expect("a group has a site"),
-        };
-        let holder = route.after(before).or_else(|| route.up.iter().next());
-        let Some(holder) = holder else { return };
-        let mut others = route.up;
-        others.remove(holder);
-        outbox.body(holder, life, number, &self.body);
-        outbox.digest(others, life, number, self.digest);
-        self.holder = Some((holder, Standing::Up));
-        self.reached = route.up;
-    }
-
-    fn held_by(&self) -> SiteSet {
-        self.holder.map(|(site, _)| site).into_iter().collect()
     }
 }

@@ -69,8 +69,9 @@ impl Script {
     /// Who got the body of `sequence` in the last flush.
     fn bodies(&self, sequence: u64) -> Vec<SiteId> {
         let has = |m: &ClientMessage| match m {
-            ClientMessage::Submit { requests, .. } => {
-                requests.iter().any(|(number, _)| number.0 == sequence)
+            ClientMessage::Submit { batches, .. } => {
+                let number = Sequence(sequence);
+                batches.iter().any(|(span, _)| span.contains(number))
             }
             _ => false,
         };
@@ -85,7 +86,8 @@ impl Script {
     fn digests(&self, sequence: u64) -> Vec<SiteId> {
         let has = |m: &ClientMessage| match m {
             ClientMessage::Vouch { digests, .. } => {
-                digests.iter().any(|(number, _)| number.0 == sequence)
+                let number = Sequence(sequence);
+                digests.iter().any(|(span, _)| span.contains(number))
             }
             _ => false,
         };

@@ -1,3 +1,4 @@
+use maftia_replica::{BatchId, Bodies, Span};
 use maftia_types::SiteSet;
 
 use super::*;
@@ -14,13 +15,16 @@ fn the_body_goes_to_one_site_and_the_digest_to_2f_others() {
         assert_eq!(script.bodies(sequence), [site(0)]);
         assert_eq!(script.digests(sequence), [site(1), site(2)]);
     }
+    let batch = BatchId {
+        client: CLIENT,
+        incarnation: LIFE,
+        span: Span::new(Sequence(1), 2).unwrap(),
+    };
+    let bodies = Bodies::new(&[Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
     let expected = ClientMessage::Vouch {
         session: 0,
         incarnation: LIFE,
-        digests: vec![
-            (Sequence(1), digest_of(1, "a")),
-            (Sequence(2), digest_of(2, "b")),
-        ],
+        digests: vec![(batch.span, batch.digest(&bodies))],
     };
     assert!(sent.contains(&(site(1), expected)));
     assert!(script.flush().is_empty(), "nothing is sent twice");
@@ -331,8 +335,8 @@ fn what_a_site_jumps_over_is_asked_for_at_once_and_only_once() {
     let mut script = Script::new();
     for _ in 0..4 {
         script.submit("a");
+        script.flush();
     }
-    script.flush();
     script.reply(3, 2, executed(2, "r"));
     script.pass(Duration::ZERO);
     assert!(script.flush().is_empty(), "that site was not asked");
@@ -425,4 +429,57 @@ fn one_process_stays_below_what_sites_keep_for_a_key() {
     assert!(crate::SESSIONS_MAX * limits.replies * reply <= limits.reply_bytes);
     assert!(crate::OUTSTANDING_BYTES_MAX + crate::SESSIONS_MAX * WINDOW * 128 <= limits.hold_bytes);
     assert!(crate::kv::ANSWER_BYTES_MAX <= limits.result_bytes);
+}
+
+#[test]
+fn of_a_batch_only_what_is_open_is_asked_for_again_one_by_one() {
+    let mut script = Script::new();
+    for body in ["a", "b", "c"] {
+        script.submit(body);
+    }
+    script.flush();
+    script.reply(0, 2, executed(2, "r"));
+    assert_eq!(script.reply(1, 2, executed(2, "r")).len(), 1);
+    script.wake();
+    let sent = script.flush();
+    for (sequence, holders) in [(1, 1), (2, 0), (3, 1)] {
+        assert_eq!(script.bodies(sequence).len(), holders, "{sequence}");
+        assert_eq!(script.digests(sequence).len(), 3 * holders, "{sequence}");
+    }
+    let one = Span::one(Sequence(3));
+    let digest = (one, digest_of(3, "c"));
+    let has = |m: &ClientMessage| matches!(m, ClientMessage::Vouch { digests, .. } if digests.contains(&digest));
+    assert!(sent.iter().any(|(_, message)| has(message)));
+    for sequence in [1, 3] {
+        script.reply(0, sequence, executed(sequence, "r"));
+        assert_eq!(script.reply(1, sequence, executed(sequence, "r")).len(), 1);
+    }
+    script.wake();
+    assert!(script.flush().is_empty(), "nothing is asked for any more");
+    assert_eq!(script.session.next_timeout(), None);
+}
+
+#[test]
+fn a_batch_holds_at_most_128_requests_or_64_kib_or_one_longer_one() {
+    let mut script = Script::new();
+    let submit = |script: &mut Script, length: usize| {
+        let body = Bytes::from(vec![0; length]);
+        script.session.submit(script.now, body).unwrap();
+    };
+    (0..129).for_each(|_| submit(&mut script, 1));
+    submit(&mut script, 64 * 1024);
+    submit(&mut script, 64 * 1024 + 1);
+    submit(&mut script, 1);
+    submit(&mut script, 64 * 1024 - 1);
+    let sent = script.flush();
+    let counts: Vec<u32> = sent
+        .iter()
+        .filter_map(|(_, message)| match message {
+            ClientMessage::Submit { batches, .. } => Some(batches),
+            _ => None,
+        })
+        .flatten()
+        .map(|(span, _)| span.count())
+        .collect();
+    assert_eq!(counts, [128, 1, 1, 1, 2]);
 }

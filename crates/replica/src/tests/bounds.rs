@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::limits::{Limits, RESULT_INLINE_BYTES_MAX};
 use crate::session::{HELD_BYTES_FIXED, KEPT_BYTES_FIXED};
 use crate::sessions::Expected;
-use crate::{Fate, Item, RequestId, request_digest};
+use crate::{BatchId, Bodies, Fate, Item, RequestId, request_digest};
 
 const VALUE_BYTES: usize = 1000;
 
@@ -36,9 +36,9 @@ impl Bounds {
     fn ask(&mut self, id: RequestId, body: &Bytes) -> usize {
         self.commits += 1;
         let item = || {
-            vec![Item::Request {
-                id,
-                body: body.clone(),
+            vec![Item::Requests {
+                id: BatchId::one(&id),
+                bodies: Bodies::new([body]),
             }]
         };
         let commit = commit(self.commits, &[(0, item()), (1, item())]);
@@ -47,7 +47,7 @@ impl Bounds {
 
     fn fate(&self, id: RequestId, body: &Bytes) -> Option<Fate> {
         let digest = request_digest(&id, body);
-        match self.executor.ledger.expected(&id, &digest) {
+        match self.executor.ledger.expected(&id, Some(&digest)) {
             Expected::Settled(fate) => Some(fate),
             Expected::Yes | Expected::TooFar => None,
         }

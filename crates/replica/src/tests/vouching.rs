@@ -9,7 +9,7 @@ use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId
 
 use crate::ledger::Ledger;
 use crate::limits::Limits;
-use crate::{Fate, Item, RequestId, request_digest};
+use crate::{BatchId, Bodies, Fate, Item, RequestId, Span, request_digest};
 
 /// f + 1 at n = 4.
 pub(super) const NEEDED: usize = 2;
@@ -30,16 +30,16 @@ pub(super) fn body(text: &str) -> Bytes {
     kv::Operation::put("k", text.to_owned()).to_bytes()
 }
 
-pub(super) fn with_body(id: RequestId, text: &str) -> Item {
-    Item::Request {
-        id,
-        body: body(text),
+fn with_body(id: RequestId, text: &str) -> Item {
+    Item::Requests {
+        id: BatchId::one(&id),
+        bodies: Bodies::new([&body(text)]),
     }
 }
 
-pub(super) fn vouch(id: RequestId, text: &str) -> Item {
+fn vouch(id: RequestId, text: &str) -> Item {
     Item::Vouch {
-        id,
+        id: BatchId::one(&id),
         digest: request_digest(&id, &body(text)),
     }
 }
@@ -217,7 +217,7 @@ fn requests_of_keys_outside_the_group_leave_nothing_behind() {
 
 #[test]
 fn bodies_without_vouches_are_bounded_per_author() {
-    let body = body("x").len();
+    let body = Bodies::new([&body("x")]).len();
     let limits = Limits {
         body_bytes_per_author: 2 * body,
         ..Limits::default()
@@ -234,4 +234,67 @@ fn bodies_without_vouches_are_bounded_per_author() {
     assert_eq!(executor.deliver(&commit(2, &[(0, vouches)])), [1, 2]);
     let third = [(1, vec![with_body(request(3), "x")])];
     assert_eq!(executor.deliver(&commit(3, &third)), [3]);
+}
+
+/// The batch of `count` requests from number `first`, and a vouch for it.
+fn batch(first: u64, count: u32, text: &str) -> [Item; 2] {
+    let id = BatchId {
+        span: Span::new(Sequence(first), count).unwrap(),
+        ..BatchId::one(&request(first))
+    };
+    let bodies = Bodies::new(&vec![body(text); count as usize]);
+    let digest = id.digest(&bodies);
+    [Item::Requests { id, bodies }, Item::Vouch { id, digest }]
+}
+
+#[test]
+fn requests_in_batches_that_overlap_are_executed_once() {
+    let mut executor = Executor::new(Limits::default());
+    let [bodies, vouch] = batch(1, 3, "x");
+    let [more, more_vouched] = batch(2, 4, "x");
+    let first = [(0, vec![bodies, more]), (1, vec![vouch.clone()])];
+    assert_eq!(executor.deliver(&commit(1, &first)), [1, 2, 3]);
+    let second = [(1, vec![more_vouched]), (2, vec![vouch])];
+    assert_eq!(executor.deliver(&commit(2, &second)), [4, 5]);
+    assert_eq!(
+        executor.ledger.open_vouches(),
+        0,
+        "nothing waits for what is settled"
+    );
+}
+
+#[test]
+fn of_a_batch_that_reaches_beyond_the_window_the_part_inside_is_taken() {
+    let limits = Limits {
+        window: 4,
+        ..Limits::default()
+    };
+    let mut executor = Executor::new(limits);
+    let [bodies, vouch] = batch(3, 4, "x");
+    executor.deliver(&commit(1, &[(0, vec![bodies]), (1, vec![vouch])]));
+    let [bodies, vouch] = batch(1, 2, "x");
+    let first = [(0, vec![bodies]), (1, vec![vouch])];
+    assert_eq!(executor.deliver(&commit(2, &first)), [1, 2, 3, 4]);
+}
+
+#[test]
+fn bodies_that_do_not_come_apart_execute_nothing() {
+    let mut executor = Executor::new(Limits::default());
+    let id = BatchId {
+        span: Span::new(Sequence(1), 2).unwrap(),
+        ..BatchId::one(&request(1))
+    };
+    let bodies = Bodies::new([&body("only one")]);
+    let digest = id.digest(&bodies);
+    let lie = [
+        (0, vec![Item::Requests { id, bodies }]),
+        (1, vec![Item::Vouch { id, digest }]),
+    ];
+    assert!(executor.deliver(&commit(1, &lie)).is_empty());
+    let honest = request(1);
+    let genuine = [
+        (0, vec![with_body(honest, "x")]),
+        (1, vec![vouch(honest, "x")]),
+    ];
+    assert_eq!(executor.deliver(&commit(2, &genuine)), [1]);
 }

@@ -16,8 +16,10 @@ const SPARE_BYTES_MAX: usize = 8 << 20;
 /// What the owner's thread, the flusher and the keeper share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Signalled when something was committed, became durable, failed, or the log stops.
-    changed: Condvar,
+    /// What the flusher waits for: something was committed, failed, or the log stops.
+    work: Condvar,
+    /// What the owner waits for: something became durable, or failed.
+    done: Condvar,
     durable: AtomicU64,
     failed: OnceLock<LogFailed>,
     pub(super) syncs: AtomicU64,
@@ -34,6 +36,9 @@ struct State {
     spare: Vec<u8>,
     /// Absent while somebody writes, and for good after a failure.
     writer: Option<Writer>,
+    /// Whether the flusher sleeps until it is woken: a wake-up costs more than a short write, so
+    /// nobody is woken who has nothing to do.
+    idle: bool,
     stop: bool,
 }
 
@@ -44,9 +49,11 @@ impl Shared {
                 pending: Vec::new(),
                 spare: Vec::new(),
                 writer,
+                idle: false,
                 stop: false,
             }),
-            changed: Condvar::new(),
+            work: Condvar::new(),
+            done: Condvar::new(),
             durable: AtomicU64::new(durable.0),
             failed: OnceLock::new(),
             syncs: AtomicU64::new(0),
@@ -69,7 +76,8 @@ impl Shared {
         let state = self.lock();
         let _already_failed = self.failed.set(failure);
         drop(state);
-        self.changed.notify_all();
+        self.work.notify_all();
+        self.done.notify_all();
     }
 
     /// Tells the owner to look again.
@@ -87,8 +95,7 @@ impl Shared {
             let spare = std::mem::take(&mut state.spare);
             state.pending = std::mem::replace(buffer, spare);
         }
-        drop(state);
-        self.changed.notify_all();
+        self.wake_flusher(state);
         reset(buffer);
     }
 
@@ -100,6 +107,15 @@ impl Shared {
             return None;
         }
         state.writer.take_if(|writer| writer.fits(body_bytes))
+    }
+
+    /// Wakes the flusher if it sleeps although there is something to write.
+    fn wake_flusher(&self, mut state: MutexGuard<'_, State>) {
+        let wake = has_records(&state.pending) && std::mem::take(&mut state.idle);
+        drop(state);
+        if wake {
+            self.work.notify_one();
+        }
     }
 
     /// Writes a buffer and syncs, on this thread, and empties it.
@@ -116,8 +132,7 @@ impl Shared {
             Ok(()) => {
                 state.writer = Some(writer);
                 self.durable.store(durable, Ordering::Release);
-                drop(state);
-                self.changed.notify_all();
+                self.wake_flusher(state);
                 Ok(())
             }
             Err(error) => {
@@ -133,7 +148,7 @@ impl Shared {
     pub(super) fn wait(&self, end: Position) -> Result<(), LogFailed> {
         let mut state = self.lock();
         while self.failed.get().is_none() && self.durable() < end {
-            state = self.changed.wait(state).expect(LOCK);
+            state = self.done.wait(state).expect(LOCK);
         }
         self.failed.get().cloned().map_or(Ok(()), Err)
     }
@@ -141,7 +156,7 @@ impl Shared {
     /// Lets the flusher finish what was committed and end.
     pub(super) fn stop(&self) {
         self.lock().stop = true;
-        self.changed.notify_all();
+        self.work.notify_one();
     }
 
     /// Takes the writer out for good, once the flusher has ended.
@@ -162,7 +177,9 @@ impl Shared {
             } else if state.stop {
                 return None;
             }
-            state = self.changed.wait(state).expect(LOCK);
+            state.idle = true;
+            state = self.work.wait(state).expect(LOCK);
+            state.idle = false;
         }
     }
 
@@ -195,6 +212,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
     while let Some((writer, mut buffer)) = shared.next() {
         let result = shared.write(writer, &mut buffer);
         shared.give_back(buffer);
+        shared.done.notify_all();
         shared.announce();
         if result.is_err() {
             return;
