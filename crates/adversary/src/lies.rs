@@ -19,7 +19,7 @@ pub(crate) fn about_replies(rng: &mut impl Rng, output: Output) -> Output {
         return output;
     };
     for Reply { fate, .. } in &mut replies {
-        *fate = match (rng.random_range(0..6), &fate) {
+        *fate = match (rng.random_range(0..7), &fate) {
             (0, Fate::Executed { position, result }) => Fate::Executed {
                 position: position + 1,
                 result: result.clone(),
@@ -36,6 +36,7 @@ pub(crate) fn about_replies(rng: &mut impl Rng, output: Output) -> Output {
             },
             (4, _) => Fate::Closed,
             (5, _) => Fate::Forgotten,
+            (6, _) => Fate::Other,
             (_, fate) => (*fate).clone(),
         };
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use axum::Router;
 use maftia_client::Client;
 
+use crate::ConnectionLimits;
+
 /// What an agent is made of.
 #[derive(Debug)]
 pub struct AgentConfig {
@@ -15,6 +17,8 @@ pub struct AgentConfig {
     pub names: Vec<String>,
     /// The file of the token that callers must show. Needed if the address is no loopback address.
     pub token: Option<PathBuf>,
+    /// How many connections it has, and how long one may take.
+    pub connections: ConnectionLimits,
     /// Further routes, under the same protection.
     pub extra_routes: Router,
 }
@@ -27,6 +31,7 @@ impl AgentConfig {
             listen,
             names: Vec::new(),
             token: None,
+            connections: ConnectionLimits::default(),
             extra_routes: Router::new(),
         }
     }

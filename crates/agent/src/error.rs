@@ -63,6 +63,15 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn forgotten() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "answer-gone",
+            "a request of this id was executed, once; its answer is no longer kept",
+            "read the keys to see what it did; do not send it again as a new request unseen",
+        )
+    }
+
     pub(crate) fn rejected(rejection: Rejection) -> Self {
         let (status, id, next) = match rejection {
             Rejection::Busy => (

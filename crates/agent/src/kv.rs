@@ -9,7 +9,7 @@ use bytes::Bytes;
 use maftia_activity::kv::{
     self, KEY_BYTES_MAX, OPERATION_BYTES_MAX, Operation, Response as Told, VALUE_BYTES_MAX,
 };
-use maftia_client::{Answer, Outcome, RequestId, parse_id};
+use maftia_client::{Answer, Outcome, PATIENCE_MAX, Patience, RequestId, parse_id};
 use serde_json::json;
 
 use crate::ApiError;
@@ -19,6 +19,8 @@ use crate::serve::Shared;
 use crate::txn::{self, Keys};
 
 const REVISION: HeaderName = HeaderName::from_static("maftia-revision");
+/// How long the caller waits for the outcome, in milliseconds.
+const TIMEOUT: HeaderName = HeaderName::from_static("maftia-timeout");
 const MOD_REVISION: HeaderName = HeaderName::from_static("maftia-mod-revision");
 
 /// The longest transaction in JSON: the longest one with keys and values in base64, and its names.
@@ -176,7 +178,10 @@ async fn execute(
     headers: &HeaderMap,
 ) -> Result<Done, ApiError> {
     let id = headers.get(REQUEST_ID).map(request_id).transpose()?;
-    let Answer { id, outcome } = shared.store.execute(operation, id).await?;
+    let patience = headers.get(TIMEOUT).map(patience).transpose()?;
+    let patience = patience.unwrap_or_default();
+    let store = &shared.store;
+    let Answer { id, outcome } = store.execute_within(operation, id, patience).await?;
     shared.metrics.outcome(&outcome);
     match outcome {
         Outcome::Committed {
@@ -184,9 +189,21 @@ async fn execute(
             ..
         } => Err(ApiError::refused(refusal).of_request(id)),
         Outcome::Committed { result, .. } => Ok((id, result)),
+        Outcome::Forgotten => Err(ApiError::forgotten().of_request(id)),
         Outcome::Rejected(rejection) => Err(ApiError::rejected(rejection).of_request(id)),
         Outcome::Unknown => Err(ApiError::unknown().of_request(id)),
     }
+}
+
+fn patience(value: &HeaderValue) -> Result<Patience, ApiError> {
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    let wait = number.map(Duration::from_millis);
+    let wait = wait.filter(|wait| !wait.is_zero() && *wait <= PATIENCE_MAX);
+    wait.map(|wait| Patience(Some(wait))).ok_or_else(|| {
+        let most = PATIENCE_MAX.as_millis();
+        let message = format!("the `Maftia-Timeout` header is not 1 to {most} milliseconds");
+        ApiError::malformed(message, "send a number of milliseconds, or leave it out")
+    })
 }
 
 fn request_id(value: &HeaderValue) -> Result<RequestId, ApiError> {

@@ -24,6 +24,7 @@
 //! | 403 | the `Host` header is not this agent's |
 //! | 404 | no such key |
 //! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body |
+//! | 410 | a request of this id was executed; its answer is no longer kept |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
@@ -31,15 +32,20 @@
 //!
 //! Answers of `/v1/kv` carry `Maftia-Request-Id` if the request was given an id. A request that
 //! carries it back, with the same method, path and body, is executed at most once in all.
+//! `Maftia-Timeout`, in milliseconds up to an hour, says how long the caller waits for an outcome; the
+//! client's own deadline counts without it. At the end of that time there is an answer: 504 with the
+//! id if the request may have left.
 //! Errors are `{"error":{"id","message","next"}}`.
 //!
 //! # Guarantees
 //! - A web page in a browser on the same machine cannot reach the store: the `Host` header must be
 //!   one of the agent's names, and no answer permits another origin.
 //! - An agent that listens on an address others can reach asks for a token.
-//! - Bodies, waiting requests and times are bounded.
+//! - Connections, heads, bodies, waiting requests and their times are bounded: who sends slowly, or
+//!   nothing, keeps nobody out ([`ConnectionLimits`]).
 
 mod config;
+mod connections;
 mod encoding;
 mod error;
 mod guard;
@@ -52,6 +58,7 @@ pub mod status;
 pub mod txn;
 
 pub use config::AgentConfig;
+pub use connections::ConnectionLimits;
 pub use error::ApiError;
 pub use serve::{Agent, AgentError, REQUESTS_MAX};
 

@@ -29,6 +29,7 @@ impl Metrics {
     pub(crate) fn outcome<R>(&self, outcome: &Outcome<R>) {
         let label = match outcome {
             Outcome::Committed { .. } => "committed",
+            Outcome::Forgotten => "forgotten",
             Outcome::Rejected(_) => "rejected",
             Outcome::Unknown => "unknown",
         };

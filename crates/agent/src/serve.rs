@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
-use crate::{AgentConfig, ApiError, health, kv, status};
+use crate::{AgentConfig, ApiError, ConnectionLimits, connections, health, kv, status};
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
 /// few hundred MiB at the worst.
@@ -32,6 +32,7 @@ pub struct Agent {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    limits: ConnectionLimits,
 }
 
 /// Why an agent did not start.
@@ -83,6 +84,7 @@ impl Agent {
             listener,
             address,
             router: router(shared, guard, config.extra_routes),
+            limits: config.connections,
         })
     }
 
@@ -96,9 +98,7 @@ impl Agent {
     /// # Errors
     /// If the socket fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(stop)
-            .await
+        connections::serve(self.listener, self.router, self.limits, stop).await
     }
 }
 

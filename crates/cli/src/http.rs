@@ -29,6 +29,8 @@ const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const GRACE: Duration = Duration::from_secs(1);
 
 const REQUEST_ID: &str = "maftia-request-id";
+/// How long the agent may take for its answer, in milliseconds.
+const TIMEOUT: &str = "maftia-timeout";
 
 /// How the agent is reached.
 #[derive(Debug, Args)]
@@ -129,7 +131,7 @@ impl Client {
         let mut course = Course::new(request.effect, request.request_id.clone());
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let reply = self.attempt(request, course.request_id(), left + GRACE);
+            let reply = self.attempt(request, course.request_id(), left);
             let left = deadline.saturating_duration_since(Instant::now());
             match course.judge(reply, left) {
                 Next::Return(result) => return result.map_err(|problem| problem.at(self)),
@@ -138,7 +140,8 @@ impl Client {
         }
     }
 
-    fn attempt(&self, request: &Request<'_>, id: Option<&str>, timeout: Duration) -> Reply {
+    fn attempt(&self, request: &Request<'_>, id: Option<&str>, left: Duration) -> Reply {
+        let timeout = left + GRACE;
         let uri = format!("{}{}", self.endpoint, request.target);
         let mut builder = http::Request::builder()
             .method(request.method.clone())
@@ -149,6 +152,7 @@ impl Client {
         if let Some(id) = id {
             builder = builder.header(REQUEST_ID, id);
         }
+        builder = builder.header(TIMEOUT, agents_share(left));
         let sent = match request.body {
             None => builder.body(()).map_err(ureq::Error::from).and_then(|it| {
                 let configured = self.agent.configure_request(it);
@@ -210,6 +214,13 @@ impl Answer {
     }
 }
 
+/// The agent's part of the time left, in milliseconds: it gives up a little earlier than we do, so
+/// that its word, and the id for another attempt, is here in time.
+fn agents_share(left: Duration) -> u64 {
+    let share = u64::try_from(left.as_millis() * 9 / 10).unwrap_or(u64::MAX);
+    share.max(1)
+}
+
 /// Whether the request can have reached the agent.
 fn judge_error(error: &ureq::Error) -> Reply {
     let text = error.to_string();
@@ -225,5 +236,17 @@ fn judge_error(error: &ureq::Error) -> Reply {
             Reply::NotReached(text)
         }
         _ => Reply::Lost(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agent_gives_up_before_we_do() {
+        for (left_ms, share) in [(0, 1), (1, 1), (1000, 900), (3_600_000, 3_240_000)] {
+            assert_eq!(agents_share(Duration::from_millis(left_ms)), share);
+        }
     }
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use maftia_config::GroupFile;
@@ -7,7 +8,7 @@ use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
 use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RequestId};
 use maftia_types::{SiteId, SiteSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::driver::{Command, Driver};
 use crate::session::{Timing, WINDOW};
@@ -25,6 +26,14 @@ pub const SESSIONS_MAX: usize = 16;
 const SESSIONS_PER_INSTANCE: u32 = 256;
 /// Commands that wait for the driver. More wait in their callers.
 const COMMANDS_MAX: usize = 1024;
+
+/// The longest wait for an outcome that a caller may ask for.
+pub const PATIENCE_MAX: Duration = Duration::from_secs(3600);
+
+/// How long a caller waits for an outcome: the client's own deadline, or its own time, of at most
+/// [`PATIENCE_MAX`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Patience(pub Option<Duration>);
 
 /// What a client is made of.
 #[derive(Debug)]
@@ -137,13 +146,21 @@ impl Client {
     ///
     /// A caller that drops the future does not take the request back.
     pub async fn execute(&self, body: Bytes) -> Answer {
-        let permit = match self.admit(&body).await {
+        self.execute_within(body, Patience::default()).await
+    }
+
+    /// As [`Client::execute`], with a deadline of its own. At it, the request gets
+    /// [`Outcome::Unknown`] with its id if it may have left, and is asked for on.
+    pub async fn execute_within(&self, body: Bytes, patience: Patience) -> Answer {
+        let deadline = Instant::now() + self.patience(patience);
+        let permit = match self.admit(&body, deadline).await {
             Ok(permit) => permit,
             Err(rejection) => return rejected(rejection),
         };
         let (reply, answer) = oneshot::channel();
         let command = Command::Execute {
             body,
+            patience: deadline.saturating_duration_since(Instant::now()),
             permit,
             reply,
         };
@@ -158,11 +175,22 @@ impl Client {
     /// sites. Ids of earlier processes of the same key and instance are known by the sites for as
     /// long as no newer request was made.
     pub async fn execute_as(&self, id: RequestId, body: Bytes) -> Answer {
+        self.execute_as_within(id, body, Patience::default()).await
+    }
+
+    /// As [`Client::execute_as`], with a deadline of its own.
+    pub async fn execute_as_within(
+        &self,
+        id: RequestId,
+        body: Bytes,
+        patience: Patience,
+    ) -> Answer {
+        let deadline = Instant::now() + self.patience(patience);
         let reject = |rejection| Answer {
             id: Some(id),
             outcome: Outcome::Rejected(rejection),
         };
-        let permit = match self.admit(&body).await {
+        let permit = match self.admit(&body, deadline).await {
             Ok(permit) => permit,
             // Nothing is known of what happened before.
             Err(Rejection::Busy) => return unknown(Some(id)),
@@ -178,7 +206,7 @@ impl Client {
         if self.0.commands.send(command).await.is_err() {
             return unknown(Some(id));
         }
-        match timeout(self.0.timing.deadline.into(), answer).await {
+        match timeout_at(deadline, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => unknown(Some(id)),
         }
@@ -196,6 +224,12 @@ impl Client {
         };
         let answers = answers.into_iter().chain(std::iter::repeat(None));
         sites.zip(answers).collect()
+    }
+
+    /// How long a request waits for its outcome.
+    pub(crate) fn patience(&self, patience: Patience) -> Duration {
+        let usual = self.0.timing.deadline.into();
+        patience.0.map_or(usual, |asked| asked.min(PATIENCE_MAX))
     }
 
     /// The group.
@@ -222,7 +256,11 @@ impl Client {
         }
     }
 
-    async fn admit(&self, body: &Bytes) -> Result<OwnedSemaphorePermit, Rejection> {
+    async fn admit(
+        &self,
+        body: &Bytes,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, Rejection> {
         if body.len() > REQUEST_BYTES_MAX {
             return Err(Rejection::TooLong);
         }
@@ -232,7 +270,7 @@ impl Client {
             return Ok(permit);
         }
         let waiting = room.clone().acquire_many_owned(cost);
-        match timeout(self.0.timing.deadline.into(), waiting).await {
+        match timeout_at(deadline, waiting).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Rejection::Busy),
         }

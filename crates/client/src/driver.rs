@@ -30,6 +30,7 @@ const STATUS_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     Execute {
         body: Bytes,
+        patience: std::time::Duration,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
@@ -235,9 +236,14 @@ impl Driver {
         match command {
             Command::Execute {
                 body,
+                patience,
                 permit,
                 reply,
-            } => self.execute(now, body, permit, reply),
+            } => {
+                let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+                let deadline = now + Duration::from_nanos(nanos);
+                self.execute((now, deadline), body, permit, reply);
+            }
             Command::Again {
                 id,
                 body,
@@ -251,7 +257,7 @@ impl Driver {
 
     fn execute(
         &mut self,
-        now: Time,
+        (now, deadline): (Time, Time),
         body: Bytes,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
@@ -263,7 +269,7 @@ impl Driver {
             lane.session.reopen(now, life);
         }
         // The permits are as many as the windows have places, and this one has the most left.
-        let Ok(id) = lane.session.submit(now, body) else {
+        let Ok(id) = lane.session.submit_until(now, deadline, body) else {
             answer(reply, None, Outcome::Rejected(Rejection::Busy));
             return;
         };
@@ -295,7 +301,7 @@ impl Driver {
         }
         match known {
             Some((other, _)) if other != digest => return reject(reply, Rejection::IdMismatch),
-            Some((_, outcome @ Outcome::Committed { .. })) => {
+            Some((_, outcome @ (Outcome::Committed { .. } | Outcome::Forgotten))) => {
                 return answer(reply, Some(*id), outcome);
             }
             _ => {}

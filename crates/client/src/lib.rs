@@ -6,7 +6,8 @@
 //!   long as at most f sites are intruded.
 //! - **At most once.** A request is executed at most once under its id, however often it is asked
 //!   for ([`Client::execute_as`]).
-//! - **Three outcomes.** [`Outcome::Rejected`] means that nothing happened and never will.
+//! - **Few outcomes.** [`Outcome::Forgotten`] means that it happened, and that nobody knows the
+//!   result any more: possible only for one asked for late. [`Outcome::Rejected`] means that nothing happened and never will.
 //!   [`Outcome::Unknown`] promises nothing: the request goes on being asked for in the background
 //!   and may still be executed.
 //! - **Order.** A request submitted after another one's outcome is executed after it. Requests in
@@ -34,7 +35,9 @@ mod outcome;
 pub mod session;
 mod shared;
 
-pub use client::{Client, ClientConfig, ConnectError, OUTSTANDING_BYTES_MAX, SESSIONS_MAX};
+pub use client::{
+    Client, ClientConfig, ConnectError, OUTSTANDING_BYTES_MAX, PATIENCE_MAX, Patience, SESSIONS_MAX,
+};
 pub use maftia_replica::RequestId;
 pub use memory::{REMEMBERED_BYTES_MAX, REMEMBERED_FOR, REMEMBERED_MAX};
 pub use outcome::{Answer, Outcome, Rejection, id_text, parse_id};

@@ -58,7 +58,7 @@ impl Memory {
 fn bytes(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Committed { result, .. } => result.len(),
-        Outcome::Rejected(_) | Outcome::Unknown => 0,
+        Outcome::Forgotten | Outcome::Rejected(_) | Outcome::Unknown => 0,
     }
 }
 

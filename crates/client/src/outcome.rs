@@ -12,6 +12,9 @@ pub enum Outcome<R = Bytes> {
         /// The result.
         result: R,
     },
+    /// A request of this id was executed, once, but its result is no longer kept by the sites: it
+    /// cannot be learned any more.
+    Forgotten,
     /// Nothing happened and never will.
     Rejected(Rejection),
     /// It may have been executed, may be executed later, or never. Ask again with the same id.
@@ -59,6 +62,7 @@ impl<R> Outcome<R> {
                 position,
                 result: change(result),
             },
+            Self::Forgotten => Outcome::Forgotten,
             Self::Rejected(rejection) => Outcome::Rejected(rejection),
             Self::Unknown => Outcome::Unknown,
         }
@@ -68,7 +72,7 @@ impl<R> Outcome<R> {
     pub fn committed(self) -> Option<R> {
         match self {
             Self::Committed { result, .. } => Some(result),
-            Self::Rejected(_) | Self::Unknown => None,
+            Self::Forgotten | Self::Rejected(_) | Self::Unknown => None,
         }
     }
 }

@@ -132,6 +132,7 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
         },
         Fate::Forgotten,
         Fate::Closed,
+        Fate::Other,
     ];
     let replies = (1..)
         .zip(fates)

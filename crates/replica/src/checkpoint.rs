@@ -101,13 +101,21 @@ pub(crate) fn digest_of(index: u64, parts: usize, manifest: &[Digest]) -> Digest
 /// ordered in the log (`protocols.md` §2.4, keyless rule).
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {
-    own: VecDeque<Arc<Checkpoint>>,
+    own: VecDeque<Own>,
     stable: VecDeque<Arc<Checkpoint>>,
     votes: BTreeMap<SiteId, VecDeque<IndexedDigest>>,
     stable_index: u64,
     /// The checkpoint that each site is fetching from here, so that it does not vanish under it.
     /// One per site; gone when the site asks for another one.
     pinned: BTreeMap<SiteId, Arc<Checkpoint>>,
+}
+
+/// A checkpoint of this site that waits for votes.
+#[derive(Debug)]
+struct Own {
+    vote: IndexedDigest,
+    /// The state, of the oldest and of the newest: the others are only compared.
+    state: Option<Arc<Checkpoint>>,
 }
 
 /// What a vote has brought about.
@@ -124,22 +132,29 @@ pub(crate) enum Tally {
     },
 }
 
-/// How many own checkpoints may wait for votes.
+/// How many own checkpoints may wait for votes. Two of them have their bytes: the oldest, whose
+/// votes come first, and the newest, in case they never come.
 const OWN_MAX: usize = 8;
 
 impl Checkpoints {
     /// Notes a checkpoint of our own.
     pub(crate) fn add(&mut self, checkpoint: Arc<Checkpoint>) {
-        self.own.push_back(checkpoint);
-        while self.own.len() > OWN_MAX {
-            self.own.pop_front();
+        let with_bytes = self.own.iter_mut().filter(|own| own.state.is_some());
+        with_bytes.skip(1).for_each(|own| own.state = None);
+        self.own.push_back(Own {
+            vote: checkpoint.vote(),
+            state: Some(checkpoint),
+        });
+        if self.own.len() > OWN_MAX {
+            // The newest begins anew as the oldest.
+            self.own.drain(..OWN_MAX);
         }
     }
 
     /// What to vote for in the next block.
     pub(crate) fn vote(&self) -> Option<IndexedDigest> {
-        let latest = self.own.back()?;
-        (latest.index > self.stable_index).then(|| latest.vote())
+        let latest = self.own.back()?.vote;
+        (latest.index > self.stable_index).then_some(latest)
     }
 
     /// Counts a delivered vote.
@@ -165,18 +180,23 @@ impl Checkpoints {
         if equal < needed {
             return Tally::Nothing;
         }
-        let Some(own) = self.own.iter().find(|own| own.index == vote.index) else {
+        let own = self.own.iter().find(|own| own.vote.index == vote.index);
+        let Some(own) = own else {
             return Tally::Nothing;
         };
-        if own.digest != vote.digest {
-            let (ours, theirs) = (own.digest, vote.digest);
+        if own.vote.digest != vote.digest {
+            let (ours, theirs) = (own.vote.digest, vote.digest);
             return Tally::Diverged {
                 index: vote.index,
                 ours,
                 theirs,
             };
         }
-        let stable = Arc::clone(own);
+        let Some(stable) = own.state.clone() else {
+            // Agreed on, but not here any more: what is older cannot become stable either.
+            self.own.retain(|own| own.vote.index > vote.index);
+            return Tally::Nothing;
+        };
         self.set_stable(stable);
         Tally::Stable(vote.index)
     }
@@ -185,7 +205,7 @@ impl Checkpoints {
     pub(crate) fn set_stable(&mut self, checkpoint: Arc<Checkpoint>) {
         let index = checkpoint.index;
         self.stable_index = index;
-        self.own.retain(|own| own.index > index);
+        self.own.retain(|own| own.vote.index > index);
         self.votes
             .values_mut()
             .for_each(|votes| votes.retain(|vote| vote.index > index));

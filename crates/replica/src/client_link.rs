@@ -88,11 +88,14 @@ pub enum Fate {
         /// [`result_digest`] of the result.
         digest: Digest,
     },
-    /// Executed so long ago that the result is gone.
+    /// A request of this number was executed, and its result is no longer kept. It is never
+    /// executed again.
     Forgotten,
     /// The session's incarnation is closed: the request will not be executed from now on. It may
     /// have been before.
     Closed,
+    /// Another request was executed under this number: this one was not, and never will be.
+    Other,
 }
 
 impl Reply {
@@ -100,7 +103,7 @@ impl Reply {
     pub(crate) const fn result_bytes(&self) -> usize {
         match &self.fate {
             Fate::Executed { result, .. } => result.len(),
-            Fate::ExecutedDigest { .. } | Fate::Forgotten | Fate::Closed => 0,
+            Fate::ExecutedDigest { .. } | Fate::Forgotten | Fate::Closed | Fate::Other => 0,
         }
     }
 }
@@ -265,6 +268,7 @@ impl Wire for Reply {
             }
             Fate::Forgotten => writer.u8(2),
             Fate::Closed => writer.u8(3),
+            Fate::Other => writer.u8(4),
         }
     }
 
@@ -281,6 +285,7 @@ impl Wire for Reply {
             },
             2 => Fate::Forgotten,
             3 => Fate::Closed,
+            4 => Fate::Other,
             _ => return Err(DecodeError::Invalid { field: "fate" }),
         };
         Ok(Self { sequence, fate })

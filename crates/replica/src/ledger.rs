@@ -6,13 +6,14 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_ordering::{Commit, Equivocation};
 use maftia_protocol::planted;
-use maftia_types::{SITES_MAX, SiteId};
+use maftia_types::{Digest, SITES_MAX, SiteId};
 
-use crate::batch::{BatchId, RequestId};
+use crate::batch::{BatchId, RequestId, request_digest};
 use crate::client_link::Fate;
 use crate::item::{Item, items};
 use crate::limits::Limits;
-use crate::sessions::{Expected, Sessions};
+use crate::session::Kept;
+use crate::sessions::{Authentic, Expected, Sessions};
 use crate::vouches::{Vouch, Vouches};
 
 /// How often the tables are searched for what has expired: the search reads all of them.
@@ -124,34 +125,41 @@ impl Ledger {
         // Bodies that do not come apart are what a client lied about: nobody executes any.
         let bodies = authentic.and_then(|bodies| bodies.split(vouch.id.span.count()));
         let Some(bodies) = bodies else { return };
+        let lone = vouch.id.span.count() == 1;
         for (sequence, body) in vouch.id.span.numbers().zip(bodies) {
             let id = vouch.id.request(sequence);
-            if self.expected(&id) == Expected::Yes {
-                self.sessions.admit(&self.limits, id, body, commit.time_ms);
+            if self.expected(&id, None) == Expected::Yes {
+                let digest = match lone {
+                    true => vouch.digest,
+                    false => request_digest(&id, &body),
+                };
+                let request = Authentic { id, digest, body };
+                self.sessions.admit(&self.limits, request, commit.time_ms);
             }
         }
-        while let Some((id, body)) = self.sessions.next_ready(vouch.id.client) {
-            self.execute(machine, commit, id, &body, applied);
+        while let Some(request) = self.sessions.next_ready(vouch.id.client) {
+            self.execute(machine, commit, &request, applied);
         }
     }
 
     /// Whether some request of the batch may still be executed, and the first is not too far ahead.
     fn is_wanted(&self, id: &BatchId) -> bool {
         let settled = |sequence| {
-            let expected = self.expected(&id.request(sequence));
+            let expected = self.expected(&id.request(sequence), None);
             matches!(expected, Expected::Settled(_))
         };
-        !settled(id.span.last()) && self.expected(&id.request(id.span.first())) != Expected::TooFar
+        !settled(id.span.last())
+            && self.expected(&id.request(id.span.first()), None) != Expected::TooFar
     }
 
     fn execute(
         &mut self,
         machine: &mut dyn StateMachine,
         commit: &Commit,
-        id: RequestId,
-        body: &Bytes,
+        request: &Authentic,
         applied: &mut Applied,
     ) {
+        let id = request.id;
         self.position += 1;
         let position = self.position;
         let context = Context {
@@ -160,10 +168,17 @@ impl Ledger {
             client: id.client,
         };
         let mut result = Vec::new();
-        machine.apply(&context, body, &mut result);
-        let result = Bytes::from(result);
+        machine.apply(&context, &request.body, &mut result);
+        // Without room to grow, which no bound counts.
+        let result = Bytes::from(result.into_boxed_slice());
+        let kept = Kept {
+            sequence: id.sequence,
+            position,
+            digest: request.digest,
+            result: Some(result.clone()),
+        };
         self.sessions
-            .executed(&self.limits, &id, position, result.clone(), commit.time_ms);
+            .executed(&self.limits, id.client, kept, commit.time_ms);
         applied.executed.push(Executed {
             id,
             fate: Fate::Executed { position, result },
@@ -183,8 +198,8 @@ impl Ledger {
     }
 
     /// What is known of a request.
-    pub(crate) fn expected(&self, id: &RequestId) -> Expected {
-        self.sessions.expected(&self.limits, id)
+    pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
+        self.sessions.expected(&self.limits, id, digest)
     }
 
     /// The convicted sites with the proofs.

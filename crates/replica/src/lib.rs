@@ -49,9 +49,11 @@
 //! 8. Proofs of equivocation go into the log; the log convicts.
 //!
 //! # Bounds
-//! [`Limits`] of the ordered state, dropped by the log; [`QUEUED_BYTES_PER_KEY`] of the intake; eight
-//! own checkpoints waiting for votes, two stable ones served and one pinned per fetching peer; four
-//! offers remembered per site; six chunks in flight.
+//! [`Limits`] of the ordered state, dropped by the log: [`Limits::bytes_per_key`], 16 MiB, of requests
+//! beyond a gap, replies and results for each listed client key, besides the open vouches;
+//! [`QUEUED_BYTES_PER_KEY`] of the intake; eight own checkpoints waiting for votes, two of them with
+//! their state, two stable ones served and one pinned per fetching peer; four offers remembered per
+//! site; six chunks in flight.
 //!
 //! # Deviations
 //! - Checkpoints need no signature: votes are ordered in the log (§2.4, keyless).
@@ -66,8 +68,10 @@
 //! - Those of `maftia_ordering`. An image's records replace all earlier ones once it is durable.
 //!   After [`Output::Installed`] messages must wait for the image as for any record: the blocks that
 //!   are accepted then hang on it.
-//! - A client keeps the distance from its oldest unanswered request below [`Limits::replies`], or
-//!   may hear [`Fate::Forgotten`].
+//! - A client keeps the distance from its oldest unanswered request below [`Limits::replies`], and
+//!   what its key has under way below [`Limits::reply_bytes`], [`Limits::result_bytes`] and
+//!   [`Limits::hold_bytes`], or may hear [`Fate::Forgotten`] and must ask again. Processes that share
+//!   a key share these.
 //!
 //! ```
 //! use maftia_activity::kv::Store;
@@ -119,6 +123,7 @@ mod ledger;
 mod limits;
 mod message;
 mod replica;
+mod session;
 mod sessions;
 mod status;
 mod transfer;

@@ -6,7 +6,7 @@ use maftia_ordering::PAYLOAD_BYTES_MAX;
 pub struct Limits {
     /// W_fifo: a request this far above the next expected number is dropped.
     pub window: u64,
-    /// B_fifo: most bytes of requests of one session that wait for a gap to close.
+    /// B_fifo: most bytes of requests of one client key that wait for a gap to close.
     pub hold_bytes: usize,
     /// V_ttl in commits: a vouch that has not become a request by then is dropped.
     pub vouch_commits: u64,
@@ -23,8 +23,19 @@ pub struct Limits {
     pub session_ms: u64,
     /// Most replies kept per session for clients that ask again.
     pub replies: usize,
-    /// Most bytes of replies kept per session.
+    /// Most bytes of replies kept per client key, all but longer results: what one process of a
+    /// client can have under way stays, with twice the window of each of sixteen sessions.
     pub reply_bytes: usize,
+    /// Most bytes of results longer than [`RESULT_INLINE_BYTES_MAX`] kept per client key. Counted
+    /// apart, so that a client that reads much does not forget what became of its writes.
+    pub result_bytes: usize,
+}
+
+impl Limits {
+    /// Most bytes of requests, replies and results in the ordered state for one client key.
+    pub const fn bytes_per_key(&self) -> usize {
+        self.hold_bytes + self.reply_bytes + self.result_bytes
+    }
 }
 
 impl Default for Limits {
@@ -39,7 +50,8 @@ impl Default for Limits {
             sessions_per_key: 256,
             session_ms: 3_600_000,
             replies: 1024,
-            reply_bytes: 4 * 1024 * 1024,
+            reply_bytes: 8 * 1024 * 1024,
+            result_bytes: 4 * 1024 * 1024,
         }
     }
 }

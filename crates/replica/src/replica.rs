@@ -454,8 +454,10 @@ impl Replica {
         }
         let has_body = matches!(item, Item::Requests { .. });
         let mut wanted = false;
+        let digest = lone_digest(&item, id);
         for sequence in id.span.numbers() {
-            match self.ledger.expected(&id.request(sequence)) {
+            let expected = self.ledger.expected(&id.request(sequence), digest.as_ref());
+            match expected {
                 // Enough for one message, however many it asks for.
                 Expected::Settled(_) if answers.replies.len() >= BATCH_MAX => return,
                 Expected::Settled(fate) => {
@@ -559,6 +561,17 @@ impl Replica {
     pub fn is_serving(&self) -> bool {
         let recovering = matches!(self.engine.standing(), Standing::Recovering { .. });
         !self.diverged && self.fetch.is_none() && !recovering && !self.engine.is_halted()
+    }
+}
+
+/// The digest of the request that is asked for alone, as one of an earlier life is: it may be
+/// another than the one that was executed under its number.
+fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
+    match item {
+        _ if id.span.count() != 1 => None,
+        Item::Requests { bodies, .. } => Some(id.digest(bodies)),
+        Item::Vouch { digest, .. } => Some(*digest),
+        Item::Evidence(_) => None,
     }
 }
 

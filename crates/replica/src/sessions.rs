@@ -1,34 +1,51 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_protocol::planted;
-use maftia_types::{ClientId, Incarnation, Sequence};
+use maftia_types::{ClientId, Digest, Incarnation, Sequence};
 
 use crate::batch::RequestId;
 use crate::client_link::Fate;
-use crate::limits::{Limits, REQUEST_BYTES_MAX, RESULT_BYTES_MAX};
+use crate::limits::Limits;
+use crate::session::{Held, Kept, Session, copy};
 use crate::vouches::FIRST;
 
 /// The clients' sessions: part of the ordered state. Each executes its requests in the order of
 /// their numbers, each once, and keeps the latest replies for clients that ask again.
+///
+/// What the sessions of one client key hold is bounded together: [`Limits::hold_bytes`],
+/// [`Limits::reply_bytes`] and [`Limits::result_bytes`]. What is beyond is refused or forgotten as
+/// a function of the log; the number of a request that has been executed is never forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: BTreeMap<ClientId, Session>,
     /// Per key, incarnations up to this one are closed for good: a request of an expired session
     /// can never execute again.
     closed: BTreeMap<u32, Incarnation>,
+    /// Per key, what its sessions hold. Follows from them.
+    accounts: BTreeMap<u32, Account>,
 }
 
+/// What the sessions of one client key hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Account {
+    /// Bytes of requests that wait for a gap.
+    held: usize,
+    /// Bytes of kept replies but for longer results.
+    replies: usize,
+    /// Bytes of longer results.
+    results: usize,
+    /// Where the longer results are, by position.
+    long: BTreeMap<u64, (ClientId, Sequence)>,
+}
+
+/// A request with f+1 vouches.
 #[derive(Debug)]
-struct Session {
-    incarnation: Incarnation,
-    next: Sequence,
-    active_ms: u64,
-    held: BTreeMap<Sequence, Bytes>,
-    held_bytes: usize,
-    replies: VecDeque<(Sequence, u64, Bytes)>,
-    reply_bytes: usize,
+pub(crate) struct Authentic {
+    pub(crate) id: RequestId,
+    pub(crate) digest: Digest,
+    pub(crate) body: Bytes,
 }
 
 /// Whether a request may still be executed.
@@ -43,8 +60,13 @@ pub(crate) enum Expected {
 }
 
 impl Sessions {
-    /// What is known of a request.
-    pub(crate) fn expected(&self, limits: &Limits, id: &RequestId) -> Expected {
+    /// What is known of a request; with a digest, of the one that has it.
+    pub(crate) fn expected(
+        &self,
+        limits: &Limits,
+        id: &RequestId,
+        digest: Option<&Digest>,
+    ) -> Expected {
         let within = |next: Sequence| {
             let ahead = id.sequence.0.checked_sub(next.0);
             if ahead.is_some_and(|ahead| ahead < limits.window) {
@@ -59,7 +81,7 @@ impl Sessions {
         match self.sessions.get(&id.client) {
             Some(session) if session.incarnation == id.incarnation => {
                 if id.sequence < session.next {
-                    Expected::Settled(session.reply(id.sequence))
+                    Expected::Settled(session.reply(id.sequence, digest))
                 } else {
                     within(session.next)
                 }
@@ -78,8 +100,11 @@ impl Sessions {
         }
     }
 
-    /// Takes in an authentic, expected request. A larger incarnation closes the smaller.
-    pub(crate) fn admit(&mut self, limits: &Limits, id: RequestId, body: Bytes, now_ms: u64) {
+    /// Takes in an authentic, expected request. A larger incarnation closes the smaller. The next
+    /// one of its session is always taken; one beyond a gap only if there is room: its client asks
+    /// again.
+    pub(crate) fn admit(&mut self, limits: &Limits, request: Authentic, now_ms: u64) {
+        let Authentic { id, digest, body } = request;
         let known = self
             .sessions
             .get(&id.client)
@@ -88,25 +113,42 @@ impl Sessions {
             self.make_room(limits, id.client.key);
         }
         if known.is_none_or(|incarnation| incarnation < id.incarnation) {
+            self.remove(id.client);
             self.sessions
                 .insert(id.client, Session::open(id.incarnation, now_ms));
         }
         let Some(session) = self.sessions.get_mut(&id.client) else {
             return;
         };
-        let fits = session.held_bytes + body.len() <= limits.hold_bytes;
-        if (fits || id.sequence == session.next) && !session.held.contains_key(&id.sequence) {
-            session.held_bytes += body.len();
-            session.held.insert(id.sequence, body);
+        if session.held.contains_key(&id.sequence) {
+            return;
+        }
+        let account = self.accounts.entry(id.client.key).or_default();
+        if id.sequence == session.next {
+            // It leaves at once: nothing to count against, nothing to copy.
+            let held = Held { digest, body };
+            account.held += held.cost();
+            session.held.insert(id.sequence, held);
+            return;
+        }
+        let held = Held {
+            digest,
+            body: copy(&body),
+        };
+        if account.held + held.cost() <= limits.hold_bytes {
+            account.held += held.cost();
+            session.held.insert(id.sequence, held);
         }
     }
 
     /// The next request of a session that can be executed.
-    pub(crate) fn next_ready(&mut self, client: ClientId) -> Option<(RequestId, Bytes)> {
+    pub(crate) fn next_ready(&mut self, client: ClientId) -> Option<Authentic> {
         let session = self.sessions.get_mut(&client)?;
         let sequence = session.next;
-        let body = session.held.remove(&sequence)?;
-        session.held_bytes = session.held_bytes.saturating_sub(body.len());
+        let held = session.held.remove(&sequence)?;
+        if let Some(account) = self.accounts.get_mut(&client.key) {
+            account.held = account.held.saturating_sub(held.cost());
+        }
         if !planted("request executed again") {
             session.next = sequence.next();
         }
@@ -115,31 +157,45 @@ impl Sessions {
             incarnation: session.incarnation,
             sequence,
         };
-        Some((id, body))
+        Some(Authentic {
+            id,
+            digest: held.digest,
+            body: held.body,
+        })
     }
 
-    /// Keeps the result of an executed request, dropping the oldest beyond the limits.
+    /// Keeps what became of an executed request, and drops the oldest of its session and of its
+    /// key beyond the limits.
     pub(crate) fn executed(
         &mut self,
         limits: &Limits,
-        id: &RequestId,
-        position: u64,
-        result: Bytes,
+        client: ClientId,
+        executed: Kept,
         now_ms: u64,
     ) {
-        let Some(session) = self.sessions.get_mut(&id.client) else {
+        let Some(session) = self.sessions.get_mut(&client) else {
             return;
         };
         session.active_ms = now_ms;
-        session.reply_bytes += result.len();
-        session.replies.push_back((id.sequence, position, result));
+        let account = self.accounts.entry(client.key).or_default();
+        account.add(client, &executed);
+        session.replies.push_back(executed);
         while session.replies.len() > limits.replies
-            || (session.reply_bytes > limits.reply_bytes && session.replies.len() > 1)
+            && let Some(oldest) = session.replies.pop_front()
         {
-            let Some((_, _, oldest)) = session.replies.pop_front() else {
-                break;
-            };
-            session.reply_bytes = session.reply_bytes.saturating_sub(oldest.len());
+            account.remove(&oldest);
+        }
+        while account.results > limits.result_bytes
+            && let Some((_, (owner, sequence))) = account.long.pop_first()
+        {
+            let owner = self.sessions.get_mut(&owner);
+            let length = owner.and_then(|owner| owner.forget_result(sequence));
+            account.results = account.results.saturating_sub(length.unwrap_or(0));
+        }
+        while account.replies > limits.reply_bytes
+            && let Some(oldest) = pop_oldest(&mut self.sessions, client.key)
+        {
+            account.remove(&oldest);
         }
     }
 
@@ -158,12 +214,7 @@ impl Sessions {
     fn make_room(&mut self, limits: &Limits, key: u32) {
         let mut of_key: Vec<(u64, ClientId)> = self
             .sessions
-            .range(
-                ClientId { key, session: 0 }..=ClientId {
-                    key,
-                    session: u32::MAX,
-                },
-            )
+            .range(sessions_of(key))
             .map(|(client, session)| (session.active_ms, *client))
             .collect();
         of_key.sort_unstable();
@@ -175,46 +226,62 @@ impl Sessions {
     }
 
     fn close(&mut self, client: ClientId) {
-        if let Some(session) = self.sessions.remove(&client) {
+        if let Some(session) = self.remove(client) {
             let closed = self.closed.entry(client.key).or_default();
             *closed = session.incarnation.max(*closed);
         }
     }
-}
 
-impl Session {
-    const fn open(incarnation: Incarnation, now_ms: u64) -> Self {
-        Self {
-            incarnation,
-            next: FIRST,
-            active_ms: now_ms,
-            held: BTreeMap::new(),
-            held_bytes: 0,
-            replies: VecDeque::new(),
-            reply_bytes: 0,
+    fn remove(&mut self, client: ClientId) -> Option<Session> {
+        let session = self.sessions.remove(&client)?;
+        if let Some(account) = self.accounts.get_mut(&client.key) {
+            for held in session.held.values() {
+                account.held = account.held.saturating_sub(held.cost());
+            }
+            session.replies.iter().for_each(|kept| account.remove(kept));
+            if *account == Account::default() {
+                self.accounts.remove(&client.key);
+            }
         }
-    }
-
-    fn reply(&self, sequence: Sequence) -> Fate {
-        let first = self
-            .replies
-            .front()
-            .map_or(u64::MAX, |(first, _, _)| first.0);
-        let offset = sequence
-            .0
-            .checked_sub(first)
-            .and_then(|o| usize::try_from(o).ok());
-        match offset.and_then(|offset| self.replies.get(offset)) {
-            Some((_, position, result)) => Fate::Executed {
-                position: *position,
-                result: result.clone(),
-            },
-            None => Fate::Forgotten,
-        }
+        Some(session)
     }
 }
 
-/// Far more sessions, held requests or replies than any configuration allows.
+impl Account {
+    fn add(&mut self, client: ClientId, kept: &Kept) {
+        self.replies += kept.cost();
+        if let Some(length) = kept.long() {
+            self.results += length;
+            self.long.insert(kept.position, (client, kept.sequence));
+        }
+    }
+
+    fn remove(&mut self, kept: &Kept) {
+        self.replies = self.replies.saturating_sub(kept.cost());
+        if let Some(length) = kept.long() {
+            self.results = self.results.saturating_sub(length);
+            self.long.remove(&kept.position);
+        }
+    }
+}
+
+/// Takes out the oldest reply of a key: one look at each of its few sessions.
+fn pop_oldest(sessions: &mut BTreeMap<ClientId, Session>, key: u32) -> Option<Kept> {
+    let of_key = sessions.range_mut(sessions_of(key));
+    let oldest = of_key
+        .filter_map(|(_, session)| Some((session.replies.front()?.position, session)))
+        .min_by_key(|(position, _)| *position);
+    oldest.and_then(|(_, session)| session.replies.pop_front())
+}
+
+const fn sessions_of(key: u32) -> std::ops::RangeInclusive<ClientId> {
+    ClientId { key, session: 0 }..=ClientId {
+        key,
+        session: u32::MAX,
+    }
+}
+
+/// Far more sessions than any configuration allows.
 const ITEMS_MAX: usize = 1 << 20;
 
 impl Wire for Sessions {
@@ -234,51 +301,18 @@ impl Wire for Sessions {
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let mut sessions = Self::default();
         for _ in 0..reader.length("sessions", ITEMS_MAX)? {
-            sessions
-                .sessions
-                .insert(reader.client()?, Session::decode(reader)?);
+            let (client, session) = (reader.client()?, Session::decode(reader)?);
+            let account = sessions.accounts.entry(client.key).or_default();
+            account.held += session.held.values().map(Held::cost).sum::<usize>();
+            session
+                .replies
+                .iter()
+                .for_each(|kept| account.add(client, kept));
+            sessions.sessions.insert(client, session);
         }
         for _ in 0..reader.length("closed", ITEMS_MAX)? {
             sessions.closed.insert(reader.u32()?, reader.incarnation()?);
         }
         Ok(sessions)
-    }
-}
-
-impl Wire for Session {
-    fn encode(&self, writer: &mut Writer) {
-        writer.incarnation(self.incarnation);
-        writer.sequence(self.next);
-        writer.u64(self.active_ms);
-        writer.length(self.held.len());
-        for (sequence, body) in &self.held {
-            writer.sequence(*sequence);
-            writer.bytes(body);
-        }
-        writer.length(self.replies.len());
-        for (sequence, position, result) in &self.replies {
-            writer.sequence(*sequence);
-            writer.u64(*position);
-            writer.bytes(result);
-        }
-    }
-
-    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let mut session = Self::open(reader.incarnation()?, 0);
-        session.next = reader.sequence()?;
-        session.active_ms = reader.u64()?;
-        for _ in 0..reader.length("held", ITEMS_MAX)? {
-            let sequence = reader.sequence()?;
-            let body = reader.bytes("body", REQUEST_BYTES_MAX)?;
-            session.held_bytes += body.len();
-            session.held.insert(sequence, body);
-        }
-        for _ in 0..reader.length("replies", ITEMS_MAX)? {
-            let (sequence, position) = (reader.sequence()?, reader.u64()?);
-            let result = reader.bytes("result", RESULT_BYTES_MAX)?;
-            session.reply_bytes += result.len();
-            session.replies.push_back((sequence, position, result));
-        }
-        Ok(session)
     }
 }

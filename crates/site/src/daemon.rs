@@ -380,9 +380,9 @@ impl Daemon {
             // Whoever asked may be gone; then nobody needs the answer.
             Control::Status(reply) => drop(reply.send(self.status())),
             Control::Metrics(reply) => {
-                let text = self
-                    .metrics
-                    .render(&self.status(), &self.store, &self.network);
+                let parts = (&self.store, &self.network);
+                let refused = self.performer.refused;
+                let text = self.metrics.render(&self.status(), parts, refused);
                 drop(reply.send(text));
             }
             Control::Attack(_) | Control::Stop => {}

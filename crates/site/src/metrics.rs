@@ -17,7 +17,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Prometheus' text format.
-    pub(crate) fn render(&self, status: &SiteStatus, store: &Store, network: &Network) -> String {
+    pub(crate) fn render(
+        &self,
+        status: &SiteStatus,
+        (store, network): (&Store, &Network),
+        dropped: u64,
+    ) -> String {
         let refused: u64 = network.stats().refused.values().sum();
         let serving = u64::from(status.state == "serving");
         let up = status.peers.iter().filter(|peer| peer.link == "up").count() as u64;
@@ -52,6 +57,11 @@ impl Metrics {
             ("log_syncs_total", "Syncs of the log", store.syncs()),
             ("log_bytes_total", "Bytes written to the log", store.bytes()),
             ("images_total", "Images saved", self.images),
+            (
+                "sends_refused_total",
+                "Messages that found the queue of their link full and were not sent",
+                dropped,
+            ),
         ];
         let mut text = String::new();
         let gauges = gauges.into_iter().map(|line| ("gauge", line));

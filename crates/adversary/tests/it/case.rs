@@ -126,7 +126,8 @@ impl Case {
             sessions_per_key: 3,
             session_ms: 36_000_000,
             replies: 8,
-            reply_bytes: 64 * 1024,
+            reply_bytes: 2 * 1024,
+            result_bytes: 4 * 1024,
             body_bytes_per_author: 1 << 20,
             client_keys: u32::MAX,
         };

@@ -117,7 +117,7 @@ impl Clients {
                     ((*position, result_digest(result)), Some(result))
                 }
                 Fate::ExecutedDigest { position, digest } => ((*position, *digest), None),
-                Fate::Forgotten | Fate::Closed => continue,
+                Fate::Forgotten | Fate::Closed | Fate::Other => continue,
             };
             waiting.votes.insert(site, vote);
             let equal = waiting

@@ -70,7 +70,7 @@ impl Property<Replica> for TotalOrder {
             let (position, digest) = match &reply.fate {
                 Fate::Executed { position, result } => (*position, result_digest(result)),
                 Fate::ExecutedDigest { position, digest } => (*position, *digest),
-                Fate::Forgotten | Fate::Closed => continue,
+                Fate::Forgotten | Fate::Closed | Fate::Other => continue,
             };
             let (client, incarnation, sequence) = (*client, *incarnation, reply.sequence);
             self.executed(

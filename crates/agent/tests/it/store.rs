@@ -222,6 +222,51 @@ async fn says_unknown_without_a_quorum_and_the_id_brings_the_answer_later() {
 }
 
 #[tokio::test]
+async fn a_caller_s_own_deadline_brings_504_with_the_id_in_time() {
+    let mut group = Group::honest();
+    let agent = Caller::start(group.client()).await;
+    within(async { while agent.call("GET", "/v1/kv/a", b"").await.status != 404 {} }).await;
+    group.stop(1).await;
+    group.stop(2).await;
+    let soon = [("Maftia-Timeout", "200")];
+    let start = std::time::Instant::now();
+    let put = agent.call_with("PUT", "/v1/kv/a", &soon, b"1").await;
+    let took = start.elapsed();
+    assert_eq!((put.status, put.error()), (504, "unknown".to_owned()));
+    let usual = group.config().timing.deadline;
+    assert!(took < std::time::Duration::from(usual), "{took:?}");
+    let id = put.header("maftia-request-id").unwrap();
+    let named = [("Maftia-Timeout", "1"), ("Maftia-Request-Id", id)];
+    let again = agent.call_with("PUT", "/v1/kv/a", &named, b"1").await;
+    assert_eq!(
+        (again.status, again.header("maftia-request-id")),
+        (504, Some(id))
+    );
+    for bad in ["0", "3600001", "-1", "1.5", "", "soon"] {
+        let bad = [("Maftia-Timeout", bad)];
+        let bad = agent.call_with("PUT", "/v1/kv/a", &bad, b"1").await;
+        assert_eq!((bad.status, bad.error()), (400, "malformed".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_id_with_other_content_is_refused_also_after_the_agent_s_restart() {
+    let group = Group::honest();
+    let agent = Caller::start(group.client()).await;
+    let put = agent.call("PUT", "/v1/kv/a", b"1").await;
+    let id = put.header("maftia-request-id").unwrap();
+    let restarted = Caller::start(group.client()).await;
+    let named = [("Maftia-Request-Id", id)];
+    let other = restarted.call_with("PUT", "/v1/kv/a", &named, b"2").await;
+    assert_eq!(
+        (other.status, other.error()),
+        (400, "id-mismatch".to_owned())
+    );
+    let same = restarted.call_with("PUT", "/v1/kv/a", &named, b"1").await;
+    assert_eq!((same.status, same.json()), (200, json!({"revision": 2})));
+}
+
+#[tokio::test]
 async fn the_status_names_the_site_that_is_gone() {
     let mut group = Group::honest();
     let agent = Caller::start(group.client()).await;

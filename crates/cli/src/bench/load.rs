@@ -45,8 +45,9 @@ pub(crate) async fn ready(client: &Client, patience: Duration) -> Result<(), Fai
         let probe = Operation::get("bench/ready").to_bytes();
         match client.execute(probe).await.outcome {
             Outcome::Committed { .. } => return Ok(()),
-            Outcome::Rejected(_) | Outcome::Unknown if Instant::now() < deadline => {}
-            Outcome::Rejected(_) | Outcome::Unknown => {
+            Outcome::Forgotten | Outcome::Rejected(_) | Outcome::Unknown
+                if Instant::now() < deadline => {}
+            Outcome::Forgotten | Outcome::Rejected(_) | Outcome::Unknown => {
                 let text = "the group does not answer";
                 return Err(Failure::new(Exit::Unknown, text).next("look at the sites' logs"));
             }
@@ -141,7 +142,9 @@ impl Worker {
                 let latency = u32::try_from((now - from).as_micros()).unwrap_or(u32::MAX);
                 match outcome {
                     Outcome::Committed { .. } => seen.latencies_us.push(latency),
-                    Outcome::Rejected(_) | Outcome::Unknown => seen.errors += 1,
+                    Outcome::Forgotten | Outcome::Rejected(_) | Outcome::Unknown => {
+                        seen.errors += 1
+                    }
                 }
             }
             intended = intended.zip(pace).map(|(at, pace)| at + pace.every);

@@ -88,7 +88,7 @@ async fn work(client: Client, origin: Instant, stop: Arc<AtomicBool>) -> Seen {
                 }
                 Err(_) => seen.unknown += 1,
             },
-            Outcome::Unknown => seen.unknown += 1,
+            Outcome::Forgotten | Outcome::Unknown => seen.unknown += 1,
             Outcome::Rejected(_) => {
                 seen.rejected += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -6,6 +6,8 @@ use crate::failure::Exit;
 /// A request that was rejected is sent this often before we say so: a queue that is full for a
 /// moment is not worth a person's time, one that stays full is.
 const REJECTIONS_MAX: u32 = 8;
+/// Executed, with the answer no longer kept.
+const GONE: u16 = 410;
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,7 @@ impl Course {
                 let why = Problem::answered(&answer).to_string();
                 self.doubt(&why, left)
             }
+            GONE => Next::Return(Err(self.gone(&answer))),
             400..=499 => Next::Return(Err(self.refused(&answer))),
             _ if self.effect == Effect::Reads => Next::Return(Err(Problem::answered(&answer))),
             _ => {
@@ -88,6 +91,15 @@ impl Course {
                 Next::Return(Err(Problem::unknown(&why, id)))
             }
         }
+    }
+
+    /// It was executed, and what came of it is no longer known.
+    fn gone(&self, answer: &Answer) -> Problem {
+        let mut problem = Problem::answered(answer);
+        if self.effect != Effect::Reads {
+            problem.exit = Exit::Unknown;
+        }
+        problem
     }
 
     /// A refusal says what became of the request, unless the agent has lost track of it.

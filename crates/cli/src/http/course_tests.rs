@@ -129,3 +129,14 @@ fn an_id_that_the_agent_forgot_leaves_the_outcome_open() {
     assert_eq!(problem.exit, Exit::Unknown);
     assert_eq!(problem.request_id, None);
 }
+
+#[test]
+fn an_answer_that_is_gone_is_not_asked_for_again() {
+    let mut course = Course::new(Effect::WritesOnce, Some("7-1".into()));
+    let problem = refused(course.judge(status(410, Some("7-1")), LONG));
+    assert_eq!(problem.exit, Exit::Unknown);
+    assert_eq!(problem.request_id, None, "asking again brings nothing");
+    let mut course = Course::new(Effect::Reads, None);
+    let problem = refused(course.judge(status(410, None), LONG));
+    assert_eq!(problem.exit, Exit::Failed);
+}

@@ -49,10 +49,10 @@ fn an_unknown_outcome_has_exit_code_3_and_its_id_resolves_it_once() {
     let revision = |output: &std::process::Output| last_json(output)["revision"].as_u64().unwrap();
     let before = revision(&group.kv(&["get", "before", "--json"]));
     for site in ["A", "B"] {
-        group.attack("pause", site, Some(25));
+        group.attack("pause", site, Some(15));
     }
-    // The agent gives up after ten seconds, and the command a second later.
-    let doubtful = group.kv(&["put", "doubtful", "once", "--json"]);
+    // The agent gives up before the command does, however short its time.
+    let doubtful = group.kv(&["put", "doubtful", "once", "--timeout", "1", "--json"]);
     assert_eq!(doubtful.status.code(), Some(3), "{doubtful:?}");
     let problem = last_json(&doubtful);
     let id = problem["error"]["request_id"]

@@ -92,6 +92,19 @@ impl Batch {
         self.send(outbox, life, holder, others);
     }
 
+    /// Whether a site was sent it, as far as links go.
+    pub(super) const fn has_reached(&self, site: SiteId) -> bool {
+        self.reached.contains(site)
+    }
+
+    /// Brings the next asking forward, as one that does not count: the sites are there.
+    pub(super) fn hurry(&mut self, at: Time) {
+        if at < self.retry_at {
+            self.retry_at = at;
+            self.attempts = self.attempts.saturating_sub(1);
+        }
+    }
+
     /// What was sent to a site may be lost. Gives whether the bodies were.
     pub(super) fn lost(&mut self, site: SiteId, now: Time) -> bool {
         self.reached.remove(site);

@@ -59,6 +59,8 @@ pub struct Session {
     /// The number after the last of `recent`.
     recent_end: Sequence,
     held: Vec<usize>,
+    /// Per site, the number after the largest that it has answered in this life.
+    heard: Vec<Sequence>,
     liars: Vec<u64>,
     latency: Latency,
     /// Not later than anything that is due.
@@ -132,6 +134,7 @@ impl Session {
             recent: VecDeque::new(),
             recent_end: Sequence(1),
             held: vec![0; n],
+            heard: vec![Sequence(1); n],
             liars: vec![0; n],
             latency: Latency::default(),
             wake: Time::MAX,
@@ -145,12 +148,24 @@ impl Session {
     /// # Errors
     /// [`Full`] while the window is full or the session is closed.
     pub fn submit(&mut self, now: Time, body: Bytes) -> Result<RequestId, Full> {
+        self.submit_until(now, now + self.settings.timing.deadline, body)
+    }
+
+    /// As [`Session::submit`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// [`Full`] while the window is full or the session is closed.
+    pub fn submit_until(
+        &mut self,
+        now: Time,
+        deadline: Time,
+        body: Bytes,
+    ) -> Result<RequestId, Full> {
         if self.closed || self.slots.len() >= WINDOW {
             return Err(Full);
         }
         let id = self.id(self.first.plus(self.slots.len() as u64));
         let digest = request_digest(&id, &body);
-        let deadline = now + self.settings.timing.deadline;
         let request = Request::new(digest, now, deadline);
         self.slots.push_back(Slot::Open(Box::new(request)));
         self.unsent.push_back(body);
@@ -214,6 +229,7 @@ impl Session {
             }
         }
         self.slots.clear();
+        self.heard.fill(Sequence(1));
         self.unsent.clear();
         self.batches.clear();
         self.recent.clear();
@@ -237,10 +253,44 @@ impl Session {
             if self.strays.contains_key(&(incarnation, reply.sequence)) {
                 self.on_stray_reply(site, incarnation, reply);
             } else if incarnation == self.incarnation {
+                self.notice_gap(now, site, reply.sequence);
                 self.on_reply(now, site, reply);
             }
         }
         self.pop_settled();
+    }
+
+    /// A site's replies leave in the order of their numbers, and links keep it: what is jumped over
+    /// was lost at a full queue, which has been drained since. It is asked for at once, once for
+    /// each site, instead of when its time has come.
+    fn notice_gap(&mut self, now: Time, site: SiteId, sequence: Sequence) {
+        let offset = |sequence: Sequence| {
+            let offset = sequence.0.checked_sub(self.first.0)?;
+            usize::try_from(offset).ok()
+        };
+        let Some(heard) = self.heard.get_mut(site.index()) else {
+            return;
+        };
+        let (from, to) = (offset(*heard).unwrap_or(0), offset(sequence));
+        let Some(to) = to.filter(|to| from <= *to && *to < self.slots.len()) else {
+            return;
+        };
+        *heard = sequence.next();
+        for offset in from..to {
+            if let Some(Slot::Open(_)) = self.slots.get(offset) {
+                let sequence = self.first.plus(offset as u64);
+                self.hurry(sequence, now, |batch| batch.has_reached(site));
+            }
+        }
+    }
+
+    /// Brings the next asking for a request's batch forward.
+    fn hurry(&mut self, sequence: Sequence, at: Time, which: impl Fn(&Batch) -> bool) {
+        let batch = self.batches.range_mut(..=sequence).next_back();
+        if let Some((_, batch)) = batch.filter(|(_, b)| b.span.contains(sequence) && which(b)) {
+            batch.hurry(at);
+            self.wake = self.wake.min(at);
+        }
     }
 
     fn on_reply(&mut self, now: Time, site: SiteId, reply: &Reply) {
@@ -262,11 +312,19 @@ impl Session {
         let needed = self.settings.resilience.one_correct();
         let (slot, outcome, contradicting) = match request.tally.verdict(needed) {
             Verdict::Open => return,
+            Verdict::Missing => {
+                let wait = self.latency.wait(&self.settings.timing, 0);
+                return self.hurry(reply.sequence, now + wait, |_| true);
+            }
             Verdict::Closed => {
                 self.closed = true;
                 return;
             }
-            Verdict::Forgotten => (Slot::Lost, Outcome::Unknown, SiteSet::EMPTY),
+            Verdict::Forgotten => (Slot::Lost, Outcome::Forgotten, SiteSet::EMPTY),
+            Verdict::Other => {
+                let outcome = Outcome::Rejected(Rejection::IdMismatch);
+                (Slot::Lost, outcome, SiteSet::EMPTY)
+            }
             Verdict::Executed(position, digest, result) => (
                 Slot::Done(position, digest),
                 Outcome::Committed { position, result },
@@ -297,8 +355,10 @@ impl Session {
         request.tally.add(site, &reply.fate, &mut self.held);
         let needed = self.settings.resilience.one_correct();
         let outcome = match request.tally.verdict(needed) {
-            Verdict::Open => return,
-            Verdict::Forgotten | Verdict::Closed => Outcome::Unknown,
+            Verdict::Open | Verdict::Missing => return,
+            Verdict::Closed => Outcome::Unknown,
+            Verdict::Forgotten => Outcome::Forgotten,
+            Verdict::Other => Outcome::Rejected(Rejection::IdMismatch),
             Verdict::Executed(position, digest, result) => {
                 let contradicting = request.tally.contradicting(position, digest);
                 self.blame(contradicting);

@@ -142,12 +142,13 @@ impl Session {
         wake
     }
 
-    /// Requests that never left because no link is up are taken back at the first's deadline, all
-    /// of them: the later ones have numbers that would wait for it.
+    /// Requests that never left because no link is up are taken back at their deadline, and the
+    /// later ones with the first: they have numbers that would wait for it.
     fn reject_unsent(&mut self, now: Time) {
-        let first = match self.slots.get(self.sent) {
-            Some(Slot::Open(request)) if request.deadline <= now => self.sent,
-            _ => return,
+        let late = |slot: &Slot| matches!(slot, Slot::Open(request) if request.deadline <= now);
+        let mut unsent = self.slots.iter().enumerate().skip(self.sent);
+        let Some((first, _)) = unsent.find(|(_, slot)| late(slot)) else {
+            return;
         };
         for offset in first..self.slots.len() {
             let id = self.id(self.first.plus(offset as u64));
@@ -160,7 +161,7 @@ impl Session {
             }
         }
         self.slots.truncate(first);
-        self.unsent.clear();
+        self.unsent.truncate(first - self.sent);
     }
 
     fn send_new(&mut self, now: Time) {

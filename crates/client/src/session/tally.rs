@@ -20,16 +20,21 @@ pub(super) enum Claim {
     Executed(u64, Digest),
     Forgotten,
     Closed,
+    Other,
 }
 
 /// What f+1 sites agree on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Nothing yet, or a result that nobody has given in full.
+    /// Nothing yet.
     Open,
+    /// Executed, with a result that nobody has given in full.
+    Missing,
     Executed(u64, Digest, Bytes),
     Forgotten,
     Closed,
+    /// Another request has its number.
+    Other,
 }
 
 /// Bytes of results that no f+1 sites have confirmed yet, kept per site. The least that a longest
@@ -43,6 +48,7 @@ impl Claim {
             Fate::ExecutedDigest { position, digest } => Self::Executed(*position, *digest),
             Fate::Forgotten => Self::Forgotten,
             Fate::Closed => Self::Closed,
+            Fate::Other => Self::Other,
         }
     }
 }
@@ -100,12 +106,14 @@ impl Tally {
     pub(super) fn verdict(&self, needed: usize) -> Verdict {
         let agreed = self.0.iter().find(|c| c.sites.len() >= needed);
         match agreed.map(|candidate| (candidate.claim, &candidate.result)) {
-            None | Some((Claim::Executed(..), None)) => Verdict::Open,
+            None => Verdict::Open,
+            Some((Claim::Executed(..), None)) => Verdict::Missing,
             Some((Claim::Executed(position, digest), Some((_, result)))) => {
                 Verdict::Executed(position, digest, result.clone())
             }
             Some((Claim::Forgotten, _)) => Verdict::Forgotten,
             Some((Claim::Closed, _)) => Verdict::Closed,
+            Some((Claim::Other, _)) => Verdict::Other,
         }
     }
 

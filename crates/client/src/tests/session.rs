@@ -331,6 +331,107 @@ fn sites_are_preferred_by_the_sessions_number() {
 }
 
 #[test]
+fn what_a_site_jumps_over_is_asked_for_at_once_and_only_once() {
+    let mut script = Script::new();
+    for _ in 0..4 {
+        script.submit("a");
+        script.flush();
+    }
+    script.reply(3, 2, executed(2, "r"));
+    script.pass(Duration::ZERO);
+    assert!(script.flush().is_empty(), "that site was not asked");
+    script.reply(1, 3, executed(3, "r"));
+    assert_eq!(script.session.next_timeout(), Some(script.now));
+    script.pass(Duration::ZERO);
+    script.flush();
+    for (number, asked) in [(1, 1), (2, 1), (3, 0), (4, 0)] {
+        assert_eq!(script.bodies(number).len(), asked, "{number}");
+    }
+    script.reply(1, 3, executed(3, "r"));
+    script.reply(1, 4, executed(4, "r"));
+    script.pass(Duration::ZERO);
+    assert!(script.flush().is_empty(), "nothing new was jumped over");
+    script.reply(1, u64::MAX, executed(9, "r"));
+    script.pass(Duration::ZERO);
+    assert!(script.flush().is_empty(), "nor by what was never asked");
+}
+
+#[test]
+fn a_result_that_nobody_gave_is_asked_for_soon() {
+    let mut script = Script::new();
+    script.submit("a");
+    script.flush();
+    for _ in 0..4 {
+        script.wake();
+        script.flush();
+    }
+    let due = script.session.next_timeout().unwrap();
+    assert_eq!(due.since(script.now), Timing::default().retry_max);
+    script.reply(1, 1, executed_digest(5, "r"));
+    assert_eq!(script.session.next_timeout(), Some(due), "one site's word");
+    script.reply(2, 1, executed_digest(5, "r"));
+    let due = script.session.next_timeout().unwrap();
+    assert_eq!(due.since(script.now), Timing::default().retry_start);
+}
+
+#[test]
+fn f_plus_1_sites_that_have_forgotten_settle_it_for_good() {
+    let mut script = Script::new();
+    script.submit("a");
+    script.flush();
+    assert!(script.reply(0, 1, Fate::Forgotten).is_empty());
+    let settled = script.reply(1, 1, Fate::Forgotten);
+    assert_eq!(outcomes(&settled), [(1, Outcome::Forgotten)]);
+    assert_eq!(script.session.load(), 0);
+}
+
+#[test]
+fn another_request_under_the_number_is_refused_by_f_plus_1_sites() {
+    let mut script = Script::new();
+    let id = RequestId {
+        client: CLIENT,
+        incarnation: Incarnation(3),
+        sequence: Sequence(1),
+    };
+    script
+        .session
+        .ask_again(script.now, &id, "b".into())
+        .unwrap();
+    assert!(
+        script
+            .reply_in(0, id.incarnation, 1, Fate::Other)
+            .is_empty()
+    );
+    let settled = script.reply_in(1, id.incarnation, 1, Fate::Other);
+    let refused = Outcome::Rejected(Rejection::IdMismatch);
+    assert_eq!(outcomes(&settled), [(1, refused)]);
+}
+
+#[test]
+fn each_request_has_its_own_deadline() {
+    let mut script = Script::new();
+    script.submit("a");
+    let soon = script.now + Duration::from_millis(50);
+    script
+        .session
+        .submit_until(script.now, soon, "b".into())
+        .unwrap();
+    script.flush();
+    assert!(script.pass(Duration::from_millis(49)).is_empty());
+    let settled = script.pass(Duration::from_millis(1));
+    assert_eq!(outcomes(&settled), [(2, Outcome::Unknown)]);
+}
+
+#[test]
+fn one_process_stays_below_what_sites_keep_for_a_key() {
+    let limits = maftia_replica::Limits::default();
+    let reply = 128 + maftia_replica::RESULT_INLINE_BYTES_MAX;
+    assert!(crate::SESSIONS_MAX * limits.replies * reply <= limits.reply_bytes);
+    assert!(crate::OUTSTANDING_BYTES_MAX + crate::SESSIONS_MAX * WINDOW * 128 <= limits.hold_bytes);
+    assert!(crate::kv::ANSWER_BYTES_MAX <= limits.result_bytes);
+}
+
+#[test]
 fn of_a_batch_only_what_is_open_is_asked_for_again_one_by_one() {
     let mut script = Script::new();
     for body in ["a", "b", "c"] {

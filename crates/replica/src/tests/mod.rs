@@ -1,2 +1,4 @@
+mod bounds;
+mod checkpoints;
 mod state_transfer;
 mod vouching;

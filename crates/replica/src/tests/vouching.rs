@@ -12,13 +12,13 @@ use crate::limits::Limits;
 use crate::{BatchId, Bodies, Fate, Item, RequestId, Span, request_digest};
 
 /// f + 1 at n = 4.
-const NEEDED: usize = 2;
+pub(super) const NEEDED: usize = 2;
 
 fn site(index: u8) -> SiteId {
     SiteId::new(index).unwrap()
 }
 
-fn request(sequence: u64) -> RequestId {
+pub(super) fn request(sequence: u64) -> RequestId {
     RequestId {
         client: ClientId { key: 0, session: 0 },
         incarnation: Incarnation(1),
@@ -26,7 +26,7 @@ fn request(sequence: u64) -> RequestId {
     }
 }
 
-fn body(text: &str) -> Bytes {
+pub(super) fn body(text: &str) -> Bytes {
     kv::Operation::put("k", text.to_owned()).to_bytes()
 }
 
@@ -45,7 +45,7 @@ fn vouch(id: RequestId, text: &str) -> Item {
 }
 
 /// A commit that delivers one block of each given author.
-fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
+pub(super) fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
     let blocks = blocks.iter().map(|(author, items)| {
         let mut writer = Writer::new();
         items.iter().for_each(|item| item.encode(&mut writer));
@@ -83,14 +83,14 @@ fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
     }
 }
 
-struct Executor {
-    ledger: Ledger,
+pub(super) struct Executor {
+    pub(super) ledger: Ledger,
     store: kv::Store,
     keys: Vec<PublicKey>,
 }
 
 impl Executor {
-    fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self {
             ledger: Ledger::new(limits, NEEDED),
             store: kv::Store::default(),
@@ -99,7 +99,7 @@ impl Executor {
     }
 
     /// The numbers of the requests that a commit executes.
-    fn deliver(&mut self, commit: &Commit) -> Vec<u64> {
+    pub(super) fn deliver(&mut self, commit: &Commit) -> Vec<u64> {
         let applied = self.ledger.apply(&mut self.store, &self.keys, commit);
         let executed = applied.executed.into_iter();
         executed
