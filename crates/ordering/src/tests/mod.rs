@@ -6,5 +6,6 @@
 mod corrections;
 mod harness;
 mod misbehaviour;
+mod payloads;
 mod smoke;
 mod validity;

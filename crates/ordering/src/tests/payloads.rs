@@ -1,0 +1,64 @@
+//! A payload that must be delivered and is not here.
+
+use super::harness::*;
+use crate::*;
+use bytes::Bytes;
+use maftia_protocol::{Event, Protocol};
+use maftia_types::{Epoch, Round, Time};
+
+const LOAD: &[u8] = b"load";
+
+/// Eight full rounds; the block of site 1 at round 1 has a payload.
+fn blocks() -> Vec<Record> {
+    let mut dag = Dag::genesis(CONFIG, Epoch(0), 4);
+    let mut records = Vec::new();
+    for round in 1..=8 {
+        for author in 0..4 {
+            let loaded = (author, round) == (1, 1);
+            let payload = Bytes::from_static(if loaded { LOAD } else { b"" });
+            let mut parents: Vec<BlockRef> = dag
+                .round(Round(round - 1))
+                .map(|entry| entry.block.reference())
+                .collect();
+            parents.sort_by_key(|parent| parent.author.index() != author);
+            let header = Header {
+                config: CONFIG,
+                epoch: Epoch(0),
+                round: Round(round),
+                author: site(author as u8),
+                parents,
+                payload_digest: payload_digest(&payload),
+                payload_len: payload.len() as u32,
+                commit_vote: None,
+                checkpoint_vote: None,
+                time_ms: round,
+            };
+            let block = Block::sign(header, &key(author));
+            assert!(dag.insert(block.clone(), None, false));
+            records.push(Record::Block {
+                block,
+                payload: Some(payload).filter(|_| !loaded),
+            });
+        }
+    }
+    records
+}
+
+#[test]
+fn a_block_without_its_payload_is_not_delivered_as_empty() {
+    let mut engine = Engine::boot(parameters(4), identity(4, 0), fresh_boot(), Time::ZERO).0;
+    for record in blocks() {
+        if let Record::Block { block, payload } = record {
+            engine.insert(block, payload);
+        }
+    }
+    let step = engine.handle(Time::ZERO, Event::Timeout);
+    let alarms = |output: &Output| matches!(output, Output::Alarm(_));
+    assert!(step.outputs.iter().any(alarms), "{:?}", step.outputs);
+    let of_the_loaded = |output: &Output| match output {
+        Output::Commit(commit) => commit.blocks.iter().any(|(block, _)| !block.is_empty()),
+        _ => false,
+    };
+    assert!(!step.outputs.iter().any(of_the_loaded));
+    assert!(engine.is_halted() && engine.next_timeout().is_none());
+}
