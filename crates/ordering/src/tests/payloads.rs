@@ -44,6 +44,18 @@ fn blocks() -> Vec<Record> {
     records
 }
 
+fn delivered(outputs: &[Output]) -> Vec<Bytes> {
+    let commits = outputs.iter().filter_map(|output| match output {
+        Output::Commit(commit) => Some(commit),
+        _ => None,
+    });
+    let payloads = commits.flat_map(|commit| commit.blocks.iter().map(|(_, payload)| payload));
+    payloads
+        .filter(|payload| !payload.is_empty())
+        .cloned()
+        .collect()
+}
+
 #[test]
 fn a_block_without_its_payload_is_not_delivered_as_empty() {
     let mut engine = Engine::boot(parameters(4), identity(4, 0), fresh_boot(), Time::ZERO).0;
@@ -61,4 +73,29 @@ fn a_block_without_its_payload_is_not_delivered_as_empty() {
     };
     assert!(!step.outputs.iter().any(of_the_loaded));
     assert!(engine.is_halted() && engine.next_timeout().is_none());
+}
+
+/// As when the image of a fetched state is gone: the log was written after it had delivered the
+/// payload, and the start is from before.
+#[test]
+fn a_payload_that_the_log_left_out_is_fetched() {
+    let boot = Boot {
+        records: blocks(),
+        ..fresh_boot()
+    };
+    let (mut engine, step) = Engine::boot(parameters(4), identity(4, 0), boot, Time::ZERO);
+    assert!(step.outputs.is_empty(), "{:?}", step.outputs);
+    let due = engine.next_timeout().expect("the payload is fetched");
+    let step = engine.handle(due, Event::Timeout);
+    let wanted = step.messages.iter().find_map(|out| match &out.message {
+        Message::Fetch { payloads, .. } => payloads.first().copied(),
+        _ => None,
+    });
+    let message = Message::Payload {
+        block: wanted.expect("the payload is fetched"),
+        payload: Bytes::from_static(LOAD),
+    };
+    let from = site(1);
+    let step = engine.handle(due, Event::Message { from, message });
+    assert_eq!(delivered(&step.outputs), [LOAD]);
 }
