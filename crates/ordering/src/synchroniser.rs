@@ -311,10 +311,12 @@ impl Engine {
         }
     }
 
-    /// Whether somebody shows rounds well above our tip, or too much waits for missing parents.
+    /// Whether f+1 peers show rounds well above our tip, so that one of them is correct, or too much
+    /// waits for missing parents. If the group has gone on without this site, a quorum has, of which
+    /// f+1 are correct.
     fn is_behind(&self) -> bool {
         let tip = self.dag.tip().plus(2);
-        let ahead = SiteId::all(self.keys.len()).any(|peer| self.peers.claimed(peer) > tip);
+        let ahead = self.peers.above(tip) >= self.parameters.resilience.one_correct();
         ahead || self.suspended.len() > self.parameters.resilience.novelty_budget()
     }
 }

@@ -5,6 +5,7 @@
 
 mod corrections;
 mod harness;
+mod hostile;
 mod misbehaviour;
 mod payloads;
 mod smoke;
