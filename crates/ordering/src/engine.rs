@@ -148,7 +148,9 @@ impl Engine {
         match message {
             Message::Block { block, payload } => self.on_block(now, from, block, payload, step),
             Message::Payload { block, payload } => self.on_payload(now, from, block, payload, step),
-            Message::Fetch { blocks, payloads } => self.on_fetch(from, &blocks, &payloads, step),
+            Message::Fetch { blocks, payloads } => {
+                self.on_fetch(now, from, &blocks, &payloads, step);
+            }
             Message::Knowledge(knowledge) => self.on_knowledge(now, from, &knowledge, step),
             Message::RecoveryQuery { nonce } => self.on_recovery_query(from, nonce, step),
             Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
