@@ -1,2 +1,3 @@
+mod harness;
 mod state_transfer;
 mod vouching;

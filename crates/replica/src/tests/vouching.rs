@@ -5,18 +5,15 @@ use maftia_activity::kv;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_ordering::{Block, BlockRef, Commit, Header, payload_digest};
-use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId};
+use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence};
 
+use super::harness::site;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::{Fate, Item, RequestId, request_digest};
 
 /// f + 1 at n = 4.
 const NEEDED: usize = 2;
-
-fn site(index: u8) -> SiteId {
-    SiteId::new(index).unwrap()
-}
 
 fn request(sequence: u64) -> RequestId {
     RequestId {
@@ -38,14 +35,18 @@ fn with_body(id: RequestId, text: &str) -> Item {
 }
 
 fn vouch(id: RequestId, text: &str) -> Item {
+    vouch_for(id, &body(text))
+}
+
+pub(super) fn vouch_for(id: RequestId, body: &Bytes) -> Item {
     Item::Vouch {
         id,
-        digest: request_digest(&id, &body(text)),
+        digest: request_digest(&id, body),
     }
 }
 
 /// A commit that delivers one block of each given author.
-fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
+pub(super) fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
     let blocks = blocks.iter().map(|(author, items)| {
         let mut writer = Writer::new();
         items.iter().for_each(|item| item.encode(&mut writer));
@@ -83,14 +84,14 @@ fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
     }
 }
 
-struct Executor {
-    ledger: Ledger,
+pub(super) struct Executor {
+    pub(super) ledger: Ledger,
     store: kv::Store,
     keys: Vec<PublicKey>,
 }
 
 impl Executor {
-    fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self {
             ledger: Ledger::new(limits, NEEDED),
             store: kv::Store::default(),
@@ -99,7 +100,7 @@ impl Executor {
     }
 
     /// The numbers of the requests that a commit executes.
-    fn deliver(&mut self, commit: &Commit) -> Vec<u64> {
+    pub(super) fn deliver(&mut self, commit: &Commit) -> Vec<u64> {
         let applied = self.ledger.apply(&mut self.store, &self.keys, commit);
         let executed = applied.executed.into_iter();
         executed
