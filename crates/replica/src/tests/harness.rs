@@ -2,11 +2,16 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use maftia_activity::kv;
+use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
-use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
+use maftia_ordering::{
+    Block, BlockRef, CheckpointPolicy, Header, Identity, IndexedDigest, Pacing, Parameters,
+    payload_digest,
+};
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Digest, Epoch, FaultModel, Resilience, SiteId, Time};
+use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId, Time};
 
 use crate::{Boot, Message, Output, Record, Replica, Settings};
 
@@ -40,11 +45,40 @@ pub(super) fn replica(me: u8, settings: Settings, boot: Boot) -> Replica {
     booted.unwrap().0
 }
 
+/// A block of round 1.
+pub(super) fn first_block(author: SiteId, payload: &Bytes, time_ms: u64) -> Message {
+    let genesis = |site| Block::genesis(CONFIG, Epoch(0), site).reference();
+    let mut parents: Vec<BlockRef> = SiteId::all(SITES).map(genesis).collect();
+    parents.sort_by_key(|parent| parent.author != author);
+    let vote = IndexedDigest {
+        index: u64::MAX,
+        digest: CONFIG,
+    };
+    let header = Header {
+        config: CONFIG,
+        epoch: Epoch(0),
+        round: Round(1),
+        author,
+        parents,
+        payload_digest: payload_digest(payload),
+        payload_len: payload.len().try_into().unwrap(),
+        commit_vote: Some(vote),
+        checkpoint_vote: Some(vote),
+        time_ms,
+    };
+    Message::Ordering(maftia_ordering::Message::Block {
+        block: Block::sign(header, &key(author)),
+        payload: Some(payload.clone()).filter(|payload| !payload.is_empty()),
+    })
+}
+
 pub(super) struct Net {
     pub(super) now: Time,
     pub(super) replicas: Vec<Replica>,
     pub(super) outputs: Vec<Vec<Output>>,
     pub(super) records: Vec<Vec<Record>>,
+    /// Whose messages are lost: those of a site that the test plays itself.
+    pub(super) mute: Option<SiteId>,
     queue: VecDeque<(SiteId, SiteId, Message)>,
 }
 
@@ -59,6 +93,7 @@ impl Net {
             replicas: SiteId::all(SITES).map(boot).collect(),
             outputs: vec![Vec::new(); SITES],
             records: vec![Vec::new(); SITES],
+            mute: None,
             queue: VecDeque::new(),
         }
     }
@@ -78,8 +113,10 @@ impl Net {
                 Target::All | Target::Others => others.collect(),
                 Target::One(to) => vec![to],
             };
-            for to in to {
-                self.queue.push_back((at, to, out.message.clone()));
+            let bytes = out.message.to_bytes();
+            let message = Message::from_bytes(bytes).expect("what is sent can be read");
+            for to in to.into_iter().filter(|_| self.mute != Some(at)) {
+                self.queue.push_back((at, to, message.clone()));
             }
         }
     }

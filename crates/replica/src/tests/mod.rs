@@ -1,3 +1,4 @@
 mod harness;
+mod hostile;
 mod state_transfer;
 mod vouching;
