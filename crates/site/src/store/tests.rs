@@ -67,10 +67,9 @@ fn image(waiting: u32) -> Arc<Image> {
             .next_timeout()
             .expect("a site never sleeps for good");
         let records = replica.handle(now, Event::Timeout).records;
-        if let Some(image) = split(records).1 {
-            if image.index() >= SETTLED {
-                return image;
-            }
+        let image = split(records).1;
+        if let Some(image) = image.filter(|image| image.index() >= SETTLED) {
+            return image;
         }
     }
     panic!("no image of commit {SETTLED}");
@@ -134,20 +133,19 @@ fn a_start_gives_the_records_that_the_image_does_not_cover() {
 /// life would stand there and be hidden, own blocks among them.
 #[test]
 fn an_image_covers_only_what_a_kill_leaves() {
-    let in_background = |store: &mut Store, image: Arc<Image>| {
-        store.save(image, |saved| saved.unwrap());
-        let (_, thread) = store.saving.take().unwrap();
-        thread.join().unwrap();
-    };
-    let at_once = |store: &mut Store, image: Arc<Image>| store.save_now(&image).unwrap();
-    let ways: [&dyn Fn(&mut Store, Arc<Image>); 2] = [&in_background, &at_once];
-    for save in ways {
+    for is_awaited in [true, false] {
         let disk = Disk::new();
         let (mut store, _) = disk.write("a");
         for lost in ["b", "c"] {
             store.append(&record(lost)).unwrap();
         }
-        save(&mut store, image(0));
+        if is_awaited {
+            store.save_now(&image(0)).unwrap();
+        } else {
+            store.save(image(0), |saved| saved.unwrap());
+            let (_, thread) = store.saving.take().unwrap();
+            thread.join().unwrap();
+        }
         drop(store);
         let (store, boot) = disk.write("def");
         assert!(!boot.lost, "nothing that was durable is missing");
