@@ -1,5 +1,6 @@
 //! What one hostile peer can make a site do with messages alone.
 
+use super::blocks::*;
 use super::harness::*;
 use crate::*;
 use bytes::Bytes;
@@ -194,16 +195,10 @@ fn block() -> impl Strategy<Value = Message> {
             parents = [3, 0, 1, 2].map(strong).to_vec();
         }
         let header = Header {
-            config: CONFIG,
-            epoch: Epoch(0),
-            round: Round(round),
-            author: site(3),
-            parents,
-            payload_digest: payload_digest(b"x"),
-            payload_len: 1,
             commit_vote,
             checkpoint_vote,
             time_ms,
+            ..with_payload(header(3, round, parents), b"x")
         };
         Message::Block {
             block: Block::sign(header, &key(3)),

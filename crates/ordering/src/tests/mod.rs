@@ -3,6 +3,7 @@
     reason = "test groups have a handful of sites"
 )]
 
+mod blocks;
 mod corrections;
 mod harness;
 mod hostile;

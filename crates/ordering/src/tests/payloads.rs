@@ -1,47 +1,35 @@
 //! A payload that must be delivered and is not here.
 
+use std::sync::Arc;
+
+use super::blocks::*;
 use super::harness::*;
 use crate::*;
 use bytes::Bytes;
 use maftia_protocol::{Event, Protocol};
-use maftia_types::{Epoch, Round, Time};
+use maftia_types::{Round, Time};
 
 const LOAD: &[u8] = b"load";
 
-/// Eight full rounds; the block of site 1 at round 1 has a payload.
+/// Eight full rounds; the block of site 1 at round 1 has a payload, which is not here.
 fn blocks() -> Vec<Record> {
-    let mut dag = Dag::genesis(CONFIG, Epoch(0), 4);
-    let mut records = Vec::new();
-    for round in 1..=8 {
+    let mut dag = genesis();
+    let loaded = with_payload(header(1, 1, own_first(1, &at_round(&dag, 0))), LOAD);
+    dag.insert(Block::sign(loaded, &key(1)), None, false);
+    for author in [0, 2, 3] {
+        add(&mut dag, author, 1, &[0, 1, 2, 3]);
+    }
+    for round in 2..=8 {
         for author in 0..4 {
-            let loaded = (author, round) == (1, 1);
-            let payload = Bytes::from_static(if loaded { LOAD } else { b"" });
-            let mut parents: Vec<BlockRef> = dag
-                .round(Round(round - 1))
-                .map(|entry| entry.block.reference())
-                .collect();
-            parents.sort_by_key(|parent| parent.author.index() != author);
-            let header = Header {
-                config: CONFIG,
-                epoch: Epoch(0),
-                round: Round(round),
-                author: site(author as u8),
-                parents,
-                payload_digest: payload_digest(&payload),
-                payload_len: payload.len() as u32,
-                commit_vote: None,
-                checkpoint_vote: None,
-                time_ms: round,
-            };
-            let block = Block::sign(header, &key(author));
-            assert!(dag.insert(block.clone(), None, false));
-            records.push(Record::Block {
-                block,
-                payload: Some(payload).filter(|_| !loaded),
-            });
+            add(&mut dag, author, round, &[0, 1, 2, 3]);
         }
     }
-    records
+    let blocks = dag.from(Round(1)).map(|entry| entry.block.clone());
+    let record = |block: Arc<Block>| Record::Block {
+        payload: block.is_empty().then(Bytes::new),
+        block,
+    };
+    blocks.map(record).collect()
 }
 
 fn delivered(outputs: &[Output]) -> Vec<Bytes> {
