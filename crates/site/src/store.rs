@@ -262,7 +262,7 @@ fn open_log(dir: &Path, options: Options) -> Result<(Log, Found), StoreError> {
         }
         Err(OpenError::Missing { .. }) => {
             tracing::warn!(dir = %dir.display(), "there is no log; asking the others");
-            Log::create(dir, options)?
+            Log::create_after_loss(dir, options)?
         }
         Err(error) => return Err(error.into()),
     };

@@ -176,6 +176,19 @@ fn an_image_of_an_earlier_log_hides_nothing_in_the_next() {
     assert!(!boot.lost && boot.records.contains(&Record::Floor(Round(9))));
 }
 
+/// As `open` makes it, killed before it could say in the log that one was lost.
+#[test]
+fn a_kill_while_a_missing_log_is_replaced_does_not_make_the_site_a_new_one() {
+    let disk = Disk::new();
+    drop(disk.write("abc"));
+    let log = log_dir(disk.0.path());
+    fs::remove_dir_all(&log).unwrap();
+    drop(Log::create_after_loss(&log, options(Arc::new(|_| {}))).unwrap());
+    for _ in 0..2 {
+        assert!(disk.open().1.lost);
+    }
+}
+
 fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
