@@ -7,7 +7,7 @@ use maftia_types::SiteId;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Equivocate, Scene, Sent, Strategy, lies, simple};
+use crate::{Equivocate, Scene, Sent, Strategy, lies};
 
 /// Messages remembered, own ones and others', to be said again.
 pub const HISTORY_MAX: usize = 256;
@@ -157,12 +157,11 @@ impl Strategy for Rude {
         if let Some(fork) = &mut self.fork {
             fork.prepare(scene, &step);
         }
-        let Step {
+        let Sent {
             records,
             messages,
             outputs,
-            ..
-        } = step;
+        } = Sent::honest(scene, step);
         let mut sent = Vec::new();
         while let Some(late) = self
             .held
@@ -171,7 +170,7 @@ impl Strategy for Rude {
         {
             sent.push(late);
         }
-        for (to, message) in simple::honest(scene, messages) {
+        for (to, message) in messages {
             let message = match &self.fork {
                 Some(fork) => fork.show(scene, to, message),
                 None => message,

@@ -36,20 +36,12 @@ impl ForgeReplies {
 
 impl Strategy for ForgeReplies {
     fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
-        let Step {
-            records,
-            messages,
-            outputs,
-            ..
-        } = step;
-        let outputs = outputs
-            .into_iter()
-            .map(|output| lies::about_replies(&mut self.rng, output));
-        Sent {
-            records,
-            outputs: outputs.collect(),
-            messages: honest(scene, messages),
-        }
+        let mut sent = Sent::honest(scene, step);
+        let outputs = sent.outputs.into_iter();
+        sent.outputs = outputs
+            .map(|output| lies::about_replies(&mut self.rng, output))
+            .collect();
+        sent
     }
 }
 
@@ -59,31 +51,14 @@ pub struct Withhold;
 
 impl Strategy for Withhold {
     fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
-        let Step {
-            records,
-            messages,
-            outputs,
-            ..
-        } = step;
-        let messages = honest(scene, messages)
-            .into_iter()
-            .filter_map(|(to, message)| match message {
-                Message::Ordering(Ordering::Block { block, .. }) => Some((
-                    to,
-                    Message::Ordering(Ordering::Block {
-                        block,
-                        payload: None,
-                    }),
-                )),
-                Message::Ordering(Ordering::Payload { .. }) => None,
-                other => Some((to, other)),
-            })
-            .collect();
-        Sent {
-            records,
-            messages,
-            outputs,
-        }
+        let mut sent = Sent::honest(scene, step);
+        sent.messages.retain_mut(|(_, message)| {
+            if let Message::Ordering(Ordering::Block { payload, .. }) = message {
+                *payload = None;
+            }
+            !matches!(message, Message::Ordering(Ordering::Payload { .. }))
+        });
+        sent
     }
 }
 
@@ -116,24 +91,14 @@ impl LieAboutState {
 
 impl Strategy for LieAboutState {
     fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
-        let Step {
-            records,
-            messages,
-            outputs,
-            ..
-        } = step;
-        let mut sent = honest(scene, messages);
-        for (_, message) in &mut sent {
+        let mut sent = Sent::honest(scene, step);
+        for (_, message) in &mut sent.messages {
             let share = lies::kind_of(message).and_then(|kind| self.lies_per_mille.get(kind));
             if self.rng.random_range(0..1000) < share.copied().unwrap_or(0) {
                 lies::about_state(&mut self.rng, scene, message);
             }
         }
-        Sent {
-            records,
-            messages: sent,
-            outputs,
-        }
+        sent
     }
 }
 
@@ -155,15 +120,9 @@ impl Impersonate {
 
 impl Strategy for Impersonate {
     fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
-        let Step {
-            records,
-            messages,
-            outputs,
-            ..
-        } = step;
-        let mut sent = honest(scene, messages);
+        let mut sent = Sent::honest(scene, step);
         let mut extra = Vec::new();
-        for (to, message) in &mut sent {
+        for (to, message) in &mut sent.messages {
             if to.index() % 2 == 1 {
                 lies::about_payload(message);
             }
@@ -173,27 +132,23 @@ impl Strategy for Impersonate {
                 extra.push((*to, stolen));
             }
         }
-        sent.extend(extra);
-        Sent {
-            records,
-            messages: sent,
-            outputs,
-        }
+        sent.messages.extend(extra);
+        sent
     }
 }
 
-/// The messages of a step, one by one, as a correct site sends them.
-pub(crate) fn honest(
-    scene: &Scene<'_>,
-    messages: Vec<maftia_protocol::Outgoing<Message>>,
-) -> Vec<(maftia_types::SiteId, Message)> {
-    let mut sent = Vec::new();
-    for out in messages {
-        sent.extend(
-            scene
-                .recipients(out.target)
-                .map(|to| (to, out.message.clone())),
-        );
+impl Sent {
+    /// What a correct site makes of a step, its messages one by one.
+    pub(crate) fn honest(scene: &Scene<'_>, step: Step<Replica>) -> Self {
+        let mut messages = Vec::new();
+        for out in step.messages {
+            let recipients = scene.recipients(out.target);
+            messages.extend(recipients.map(|to| (to, out.message.clone())));
+        }
+        Self {
+            records: step.records,
+            messages,
+            outputs: step.outputs,
+        }
     }
-    sent
 }

@@ -135,9 +135,9 @@ impl Engine {
     }
 
     /// Accepts the logged blocks again and decides. A block may have been accepted with parents
-    /// exempt that are not exempt from where this start begins: it waits until deciding has raised
-    /// the horizon. What is left then hangs on an image that never became durable, and waits for
-    /// its parents from peers; own blocks among it may be with nobody else.
+    /// exempt, or without a payload, that it needs from where this start begins: it waits until
+    /// deciding has raised the horizon. What is left then hangs on an image that never became
+    /// durable or is damaged, and waits for peers; own blocks among it may be with nobody else.
     fn restore(
         &mut self,
         now: Time,
@@ -176,11 +176,12 @@ impl Engine {
         let rooted = parents
             .iter()
             .all(|p| self.is_exempt(p) || self.dag.contains(p));
-        if rooted {
+        let complete = rooted && (payload.is_some() || !self.needs_payload(block));
+        if complete {
             self.insert(Arc::clone(block), payload.clone());
             self.peers.has_seen(&self.dag, block);
         }
-        rooted
+        complete
     }
 
     /// Jumps to a checkpoint that f+1 sites agree on. What is not in it comes from peers.

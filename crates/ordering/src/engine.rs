@@ -148,7 +148,9 @@ impl Engine {
         match message {
             Message::Block { block, payload } => self.on_block(now, from, block, payload, step),
             Message::Payload { block, payload } => self.on_payload(now, from, block, payload, step),
-            Message::Fetch { blocks, payloads } => self.on_fetch(from, &blocks, &payloads, step),
+            Message::Fetch { blocks, payloads } => {
+                self.on_fetch(now, from, &blocks, &payloads, step);
+            }
             Message::Knowledge(knowledge) => self.on_knowledge(now, from, &knowledge, step),
             Message::RecoveryQuery { nonce } => self.on_recovery_query(from, nonce, step),
             Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
@@ -190,14 +192,19 @@ impl Engine {
             if verdicts.is_empty() {
                 return Ok(());
             }
-            self.settle_some(now, verdicts, step);
+            self.settle_some(now, verdicts, step)?;
         }
     }
 
-    fn settle_some(&mut self, now: Time, verdicts: Vec<(Round, Verdict)>, step: &mut Step<Self>) {
+    fn settle_some(
+        &mut self,
+        now: Time,
+        verdicts: Vec<(Round, Verdict)>,
+        step: &mut Step<Self>,
+    ) -> Result<(), Alarm> {
         for (round, verdict) in verdicts {
             if let Verdict::Commit(leader) = verdict {
-                self.deliver(leader, step);
+                self.deliver(leader, step)?;
             }
             self.linearizer.settle(round);
         }
@@ -208,12 +215,13 @@ impl Engine {
                 self.try_accept(now, woken, step);
             }
         }
+        Ok(())
     }
 
-    fn deliver(&mut self, leader: BlockRef, step: &mut Step<Self>) {
+    fn deliver(&mut self, leader: BlockRef, step: &mut Step<Self>) -> Result<(), Alarm> {
         let (commit, dropped) = self
             .linearizer
-            .commit(&self.parameters, &mut self.dag, leader);
+            .commit(&self.parameters, &mut self.dag, leader)?;
         for (block, payload) in commit.blocks.iter().filter(|(block, _)| !block.is_empty()) {
             self.unsettled_payloads = self.unsettled_payloads.saturating_sub(1);
             if block.author() == self.me {
@@ -236,6 +244,7 @@ impl Engine {
             }
         }
         step.outputs.push(Output::Commit(Box::new(commit)));
+        Ok(())
     }
 
     /// Forgets rounds below `base`; never one that a decision or an acceptance may still read.

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher};
 use maftia_protocol::planted;
-use maftia_types::{Digest, Round};
+use maftia_types::{Alarm, Digest, Round};
 
 use crate::block::{Block, BlockRef};
-use crate::dag::Dag;
+use crate::dag::{Dag, Entry};
 use crate::history::History;
 use crate::parameters::Parameters;
 
@@ -70,12 +70,15 @@ impl Linearizer {
     ///
     /// The second value holds the blocks that fall to the cut undelivered: nobody will ever
     /// deliver them.
+    ///
+    /// # Errors
+    /// An [`Alarm`] if a block to be delivered is here without its payload.
     pub(crate) fn commit(
         &mut self,
         parameters: &Parameters,
         dag: &mut Dag,
         leader: BlockRef,
-    ) -> (Commit, Vec<BlockRef>) {
+    ) -> Result<(Commit, Vec<BlockRef>), Alarm> {
         let cut = parameters.delivery_cut(leader.round);
         let history = History::of(dag, &leader, cut.next(), |entry| !entry.delivered);
         let mut blocks = Vec::new();
@@ -98,8 +101,7 @@ impl Linearizer {
                 .number(reference.round.0)
                 .update(reference.digest.as_bytes());
             self.frontier.delivered.push(reference);
-            let payload = entry.payload.clone().unwrap_or_default();
-            blocks.push((Arc::clone(&entry.block), payload));
+            blocks.push((Arc::clone(&entry.block), payload_of(entry)?));
         }
         let time_ms = self.commit_time(dag, &leader);
         hasher.number(time_ms);
@@ -120,7 +122,7 @@ impl Linearizer {
                 .checkpoint(parameters, bytes as u64)
                 .then(|| Box::new(self.frontier.clone())),
         };
-        (commit, dropped)
+        Ok((commit, dropped))
     }
 
     /// Whether the commit just made is a checkpoint (correction 13).
@@ -175,6 +177,22 @@ impl Linearizer {
     /// What delivery has come to.
     pub(crate) const fn frontier(&self) -> &Frontier {
         &self.frontier
+    }
+}
+
+/// A block above the delivery cut is accepted with its payload, which is kept until the block is
+/// delivered or falls to the cut: only a wrong program delivers one without. Taken as empty, it
+/// would give this site another log than the others have.
+fn payload_of(entry: &Entry) -> Result<Bytes, Alarm> {
+    match &entry.payload {
+        Some(payload) => Ok(payload.clone()),
+        None if entry.block.is_empty() => Ok(Bytes::new()),
+        None => Err(Alarm {
+            text: format!(
+                "the payload of {:?} is not here when the block is delivered: this program is wrong",
+                entry.block.reference()
+            ),
+        }),
     }
 }
 

@@ -84,9 +84,12 @@ impl Peers {
             .unwrap_or_default()
     }
 
-    /// The highest round the peer has shown or claimed.
-    pub(crate) fn claimed(&self, peer: SiteId) -> Round {
-        self.peers.get(peer.index()).map_or(Round(0), |p| p.claimed)
+    /// How many peers have shown or claimed a round above `round`.
+    pub(crate) fn above(&self, round: Round) -> usize {
+        self.peers
+            .iter()
+            .filter(|peer| peer.claimed > round)
+            .count()
     }
 
     /// How many peers cannot serve a site that has delivered up to `round` any more.

@@ -1,6 +1,7 @@
 //! Making up for what was lost: fetching missing parents and payloads, ranges of rounds, and
 //! sending again what peers lack (`protocols.md` §2.8, corrections 6 and 7).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,9 +28,9 @@ const FRUITLESS_MAX: u32 = 5;
 /// The range synchroniser: whom to ask next, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
-    /// When the present period of answers began, and how many it has seen.
+    /// When the present period of answers began, and the bytes that it has cost for each peer.
     period: Time,
-    answers: u32,
+    answered: BTreeMap<SiteId, usize>,
     next: usize,
     at: Option<Time>,
     asked_at_tip: Round,
@@ -39,18 +40,24 @@ pub(crate) struct Sync {
     fruitless: u32,
 }
 
-/// Ranges sent in one period, to all peers together: what questions can make us do is bounded at
-/// 16 MiB in 20 ms, and a peer that is refused asks again.
-const ANSWERS_PER_PERIOD: u32 = 16;
+/// Bytes sent to one peer in answer to its questions in one period; each peer has its own share, so
+/// that one that asks without end keeps no other waiting. A peer that is refused asks again.
+const ANSWERED_BYTES_MAX: usize = 4 * ANSWER_BYTES_MAX;
 const ANSWER_PERIOD: Duration = Duration::from_millis(20);
+/// What looking for the answer to a fetch costs, in bytes sent.
+const FETCH_COST_BYTES: usize = 4 * 1024;
 
 impl Sync {
-    fn may_answer(&mut self, now: Time) -> bool {
+    fn may_answer(&mut self, now: Time, peer: SiteId) -> bool {
         if now.since(self.period) >= ANSWER_PERIOD {
-            (self.period, self.answers) = (now, 0);
+            self.period = now;
+            self.answered.clear();
         }
-        self.answers += 1;
-        self.answers <= ANSWERS_PER_PERIOD
+        self.answered.get(&peer).copied().unwrap_or(0) < ANSWERED_BYTES_MAX
+    }
+
+    fn has_answered(&mut self, peer: SiteId, bytes: usize) {
+        *self.answered.entry(peer).or_default() += bytes;
     }
 
     pub(crate) const fn next_timeout(&self) -> Option<Time> {
@@ -132,10 +139,12 @@ impl Engine {
             return;
         }
         self.peers.says(from, knowledge);
-        if knowledge.ask && !self.sync.may_answer(now) {
+        if knowledge.ask && !self.sync.may_answer(now, from) {
             return;
         }
         if knowledge.ask {
+            // Whatever is found: all that is here is looked through for it.
+            self.sync.has_answered(from, ANSWER_BYTES_MAX);
             self.push(from, Round(u64::MAX), usize::MAX, step);
             step.send(Target::One(from), self.knowledge(false));
         } else if self.dag.tip() > self.sync.asked_at_tip && self.is_behind() {
@@ -196,11 +205,15 @@ impl Engine {
     /// nothing.
     pub(crate) fn on_fetch(
         &mut self,
+        now: Time,
         from: SiteId,
         blocks: &[BlockRef],
         payloads: &[BlockRef],
         step: &mut Step<Self>,
     ) {
+        if !self.sync.may_answer(now, from) {
+            return;
+        }
         let mut bytes = 0;
         let mut reply = |author: SiteId, message: Message, length: usize| {
             bytes += length;
@@ -230,6 +243,8 @@ impl Engine {
                 );
             }
         }
+        let sent = bytes.min(ANSWERED_BYTES_MAX);
+        self.sync.has_answered(from, FETCH_COST_BYTES + sent);
     }
 
     /// Sends the fetches that are due.
@@ -311,10 +326,12 @@ impl Engine {
         }
     }
 
-    /// Whether somebody shows rounds well above our tip, or too much waits for missing parents.
+    /// Whether f+1 peers show rounds well above our tip, so that one of them is correct, or too much
+    /// waits for missing parents. If the group has gone on without this site, a quorum has, of which
+    /// f+1 are correct.
     fn is_behind(&self) -> bool {
         let tip = self.dag.tip().plus(2);
-        let ahead = SiteId::all(self.keys.len()).any(|peer| self.peers.claimed(peer) > tip);
+        let ahead = self.peers.above(tip) >= self.parameters.resilience.one_correct();
         ahead || self.suspended.len() > self.parameters.resilience.novelty_budget()
     }
 }

@@ -81,7 +81,7 @@ impl Replica {
                 let answer = self
                     .fetch
                     .as_mut()
-                    .map(|fetch| fetch.on_chunk(now, place, bytes, digest));
+                    .map(|fetch| fetch.on_chunk(now, from, place, bytes, digest));
                 match answer {
                     Some(Ok(requests)) => Self::request(requests, step),
                     Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),

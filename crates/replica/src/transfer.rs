@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_activity::replication::Snapshot;
-use maftia_types::{Digest, Duration, SiteId, Time};
+use maftia_types::{Digest, Duration, SiteId, SiteSet, Time};
 
 use crate::checkpoint::{digest_of, part_digest};
 use crate::message::Transfer;
@@ -51,7 +51,10 @@ struct Target {
     chunks: Vec<Option<Bytes>>,
     have: usize,
     todo: VecDeque<usize>,
-    asked: BTreeMap<usize, Time>,
+    /// Who was asked last for a chunk, and when.
+    asked: BTreeMap<usize, (SiteId, Time)>,
+    /// Who was asked for a chunk and has not given it yet, late answers included.
+    owed: BTreeMap<usize, SiteSet>,
 }
 
 /// This site's own state, with the place of each chunk.
@@ -125,8 +128,8 @@ impl Fetch {
                 vec![(None, Transfer::Query)]
             }
             Some(target) => {
-                let late = |asked: &Time| *asked + PATIENCE <= now;
-                let overdue = target.asked.extract_if(.., |_, asked| late(asked));
+                let late = |asked: Time| asked + PATIENCE <= now;
+                let overdue = target.asked.extract_if(.., |_, (_, asked)| late(*asked));
                 target.todo.extend(overdue.map(|(chunk, _)| chunk));
                 target.requests(now)
             }
@@ -186,6 +189,7 @@ impl Fetch {
             have: 0,
             todo: VecDeque::new(),
             asked: BTreeMap::new(),
+            owed: BTreeMap::new(),
         };
         let requests = target.requests(now);
         self.target = Some(target);
@@ -237,10 +241,11 @@ impl Fetch {
         Ok(target.requests(now))
     }
 
-    /// A chunk.
+    /// A chunk. Ignored unless its sender was asked for it: what others send cannot undo a request.
     pub(crate) fn on_chunk(
         &mut self,
         now: Time,
+        from: SiteId,
         (index, chunk): (u64, usize),
         bytes: Bytes,
         app_digest: impl Fn(&Bytes) -> Option<Digest>,
@@ -251,19 +256,24 @@ impl Fetch {
         let Some(expected) = target.manifest.get(chunk).copied() else {
             return Ok(Vec::new());
         };
+        if !target.is_owed(from, chunk) {
+            return Ok(Vec::new());
+        }
         let own = chunk < target.parts;
         let digest = if own {
             Some(part_digest(&bytes))
         } else {
             app_digest(&bytes)
         };
-        if target.asked.remove(&chunk).is_none() {
-            return Ok(Vec::new());
-        }
         if digest != Some(expected) && !maftia_protocol::planted("chunk not checked") {
-            target.todo.push_back(chunk);
+            if target.asked.get(&chunk).is_some_and(|(of, _)| *of == from) {
+                target.asked.remove(&chunk);
+                target.todo.push_back(chunk);
+            }
             return Err(Lie);
         }
+        target.asked.remove(&chunk);
+        target.owed.remove(&chunk);
         if let Some(slot @ None) = target.chunks.get_mut(chunk) {
             *slot = Some(bytes);
             target.have += 1;
@@ -329,16 +339,29 @@ impl Target {
             if self.chunks.get(chunk).is_none_or(Option::is_some) {
                 continue;
             }
-            self.asked.insert(chunk, now);
+            let Some(source) = self.next_source() else {
+                self.todo.push_front(chunk);
+                break;
+            };
+            self.asked.insert(chunk, (source, now));
+            self.owed.entry(chunk).or_default().insert(source);
             let number = u32::try_from(chunk).unwrap_or(u32::MAX);
-            requests.push((
-                self.next_source(),
-                Transfer::ChunkRequest {
-                    index,
-                    chunk: number,
-                },
-            ));
+            let request = Transfer::ChunkRequest {
+                index,
+                chunk: number,
+            };
+            requests.push((Some(source), request));
         }
         requests
+    }
+
+    /// Whether `from` was asked for a chunk and has not answered; it has now.
+    fn is_owed(&mut self, from: SiteId, chunk: usize) -> bool {
+        let Some(owing) = self.owed.get_mut(&chunk) else {
+            return false;
+        };
+        let owed = owing.contains(from);
+        owing.remove(from);
+        owed
     }
 }

@@ -83,7 +83,7 @@ impl Store {
     /// Opens the disk and reads what the replica starts from.
     pub(crate) fn open(dir: &Path, on_durable: OnDurable) -> Result<(Self, Boot), StoreError> {
         let snapshots = Snapshots::open(&snapshot_dir(dir))?;
-        let (log, found) = open_log(&log_dir(dir), options(on_durable))?;
+        let (mut log, found) = open_log(&log_dir(dir), options(on_durable))?;
         let loaded = match snapshots.latest() {
             Ok(loaded) => loaded,
             // The blocks are in the log as far as it goes; the state comes from the others.
@@ -93,9 +93,16 @@ impl Store {
         let covered = loaded
             .as_ref()
             .map_or(Position(0), |loaded| loaded.position);
+        // An image covers what was durable when it was saved: a log that ends before has lost that,
+        // and says so from now on.
+        let cut = !found.lost_now && covered > found.end;
+        if cut {
+            tracing::warn!(%covered, end = %found.end, "the log ends before its image");
+            mark_lost(&mut log)?;
+        }
         // What an image covers is a position of the log it was saved with. If this log is another
         // one, or ends before it, the image is saved anew for where this log begins.
-        let reset = found.lost_now || covered > found.end;
+        let reset = found.lost_now || cut;
         let from = if reset {
             found.origin()
         } else {
@@ -116,7 +123,7 @@ impl Store {
         // The log was cut by an image that is gone: what stood there is unknown.
         let gap = !reset && covered < found.start;
         let (records, lost_mark) = found.read(from)?;
-        let lost = lost_mark || found.lost_now || gap;
+        let lost = lost_mark || found.lost_now || cut || gap;
         let boot = Boot {
             image,
             records,
@@ -255,13 +262,11 @@ fn open_log(dir: &Path, options: Options) -> Result<(Log, Found), StoreError> {
         }
         Err(OpenError::Missing { .. }) => {
             tracing::warn!(dir = %dir.display(), "there is no log; asking the others");
-            Log::create(dir, options)?
+            Log::create_after_loss(dir, options)?
         }
         Err(error) => return Err(error.into()),
     };
-    log.append(&[&[LOST]])
-        .expect("an empty log takes a record of one byte");
-    log.flush()?;
+    mark_lost(&mut log)?;
     let (start, end) = (log.end(), log.end());
     Ok((
         log,
@@ -272,6 +277,14 @@ fn open_log(dir: &Path, options: Options) -> Result<(Log, Found), StoreError> {
             lost_now: true,
         },
     ))
+}
+
+/// Notes for every later start that records are lost, until a recovery is complete.
+fn mark_lost(log: &mut Log) -> Result<(), LogFailed> {
+    log.append(&[&[LOST]])
+        .expect("a log just opened takes a record of one byte");
+    log.flush()?;
+    Ok(())
 }
 
 impl Found {
@@ -325,3 +338,6 @@ pub(crate) fn split(records: Vec<Record>) -> (Vec<maftia_ordering::Record>, Opti
     }
     (log, image)
 }
+
+#[cfg(test)]
+mod tests;

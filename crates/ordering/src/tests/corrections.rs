@@ -1,8 +1,7 @@
 //! One test per correction to the protocol's text that concerns this crate, each failing without
 //! its repair. (9, on vouches, is in the replica.)
 
-use std::sync::Arc;
-
+use super::blocks::*;
 use super::harness::*;
 use crate::*;
 use bytes::Bytes;
@@ -10,49 +9,12 @@ use maftia_codec::Wire;
 use maftia_protocol::{Event, Protocol, Step, plant};
 use maftia_types::{Epoch, FaultModel, Resilience, Round, SiteId, Time};
 
-fn header(author: usize, round: u64, mut parents: Vec<BlockRef>) -> Header {
-    parents.sort_by_key(|parent| parent.author.index() != author);
-    Header {
-        config: CONFIG,
-        epoch: Epoch(0),
-        round: Round(round),
-        author: site(author as u8),
-        parents,
-        payload_digest: payload_digest(&[]),
-        payload_len: 0,
-        commit_vote: None,
-        checkpoint_vote: None,
-        time_ms: round,
-    }
-}
-
-/// A block of `author` whose strong parents are those of these authors.
-fn add(dag: &mut Dag, author: usize, round: u64, parents: &[usize]) -> Arc<Block> {
-    let parents = parents
-        .iter()
-        .map(|a| {
-            dag.slot(site(*a as u8), Round(round - 1))[0]
-                .block
-                .reference()
-        })
-        .collect();
-    let block = Block::sign(header(author, round, parents), &key(author));
-    assert!(dag.insert(block.clone(), None, false));
-    block
-}
-
 /// L, the block of leader 3 at round 2, has one vote, its author's. A site that lacks the round-3
 /// block of 2 cannot skip directly and asks an anchor; one that has it skips.
 #[test]
 fn correction_1_one_vote_is_no_evidence_of_a_commit() {
     let verdict_of_slot_2 = |with_all_votes: bool| {
-        let mut dag = Dag::genesis(CONFIG, Epoch(0), 4);
-        for author in 0..4 {
-            add(&mut dag, author, 1, &[0, 1, 2, 3]);
-        }
-        for author in 0..4 {
-            add(&mut dag, author, 2, &[0, 1, 2, 3]);
-        }
+        let mut dag = full_dag(2);
         for author in [0, 1] {
             add(&mut dag, author, 3, &[0, 1, 2]);
         }
@@ -146,13 +108,9 @@ fn correction_5_the_acceptance_horizon_is_a_formula_not_what_is_retained() {
     assert_eq!(horizon, settled.minus(32));
     assert_eq!(net.engines[0].dag().base(), Round(0), "nothing was pruned");
     let mut block_above = |parents_at: Round| {
-        let mut fake: Vec<BlockRef> = net.engines[0]
-            .dag()
-            .round(parents_at)
-            .map(|entry| entry.block.reference())
-            .collect();
+        let mut fake = at_round(net.engines[0].dag(), parents_at.0);
         fake.iter_mut().for_each(|parent| parent.digest = CONFIG);
-        let block = Block::sign(header(3, parents_at.0 + 1, fake), &key(3));
+        let block = Block::sign(header(3, parents_at.0 + 1, own_first(3, &fake)), &key(3));
         let reference = block.reference();
         let message = Message::Block {
             block,
@@ -208,21 +166,9 @@ fn correction_7_a_site_far_behind_the_novelty_budget_catches_up() {
 fn correction_8_payload_is_refused_when_the_frontier_trails_too_far() {
     let is_refused = |rounds: u64| {
         let mut engine = Engine::boot(parameters(4), identity(4, 0), fresh_boot(), Time::ZERO).0;
-        for round in 1..=rounds {
-            for author in 0..4 {
-                add(&mut engine.dag, author, round, &[0, 1, 2, 3]);
-            }
-        }
-        let below = engine
-            .dag
-            .round(Round(rounds))
-            .map(|e| e.block.reference())
-            .collect();
-        let payload = Header {
-            payload_len: 4,
-            payload_digest: payload_digest(b"load"),
-            ..header(3, rounds + 1, below)
-        };
+        engine.dag = full_dag(rounds);
+        let below = own_first(3, &at_round(&engine.dag, rounds));
+        let payload = with_payload(header(3, rounds + 1, below), b"load");
         engine.is_over_limit(&Block::sign(payload, &key(3)))
     };
     assert!(!is_refused(96));
@@ -400,13 +346,9 @@ fn a_restart_brings_back_own_blocks_that_nobody_else_has() {
     }
     let settled = net.engines[0].frontier().settled;
     let horizon = parameters(4).acceptance_horizon(settled).unwrap();
-    let mut fake: Vec<BlockRef> = net.engines[0]
-        .dag()
-        .round(horizon)
-        .map(|entry| entry.block.reference())
-        .collect();
+    let mut fake = at_round(net.engines[0].dag(), horizon.0);
     fake.iter_mut().for_each(|parent| parent.digest = CONFIG);
-    let block = Block::sign(header(3, horizon.0 + 1, fake), &key(3));
+    let block = Block::sign(header(3, horizon.0 + 1, own_first(3, &fake)), &key(3));
     let message = Message::Block {
         block: block.clone(),
         payload: Some(Bytes::new()),

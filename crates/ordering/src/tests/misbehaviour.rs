@@ -1,5 +1,6 @@
 //! One test per kind of misbehaviour: who is blamed, and that nothing changes.
 
+use super::blocks::{self, at_round, genesis, own_first, with_payload};
 use super::harness::*;
 use crate::*;
 use bytes::Bytes;
@@ -11,27 +12,10 @@ fn engine(me: usize) -> Engine {
     Engine::boot(parameters(4), identity(4, me), fresh_boot(), Time::ZERO).0
 }
 
-fn genesis(author: usize) -> Vec<BlockRef> {
-    let mut parents: Vec<BlockRef> = SiteId::all(4)
-        .map(|site| Block::genesis(CONFIG, Epoch(0), site).reference())
-        .collect();
-    parents.sort_by_key(|parent| parent.author.index() != author);
-    parents
-}
-
+/// A block of round 1.
 fn header(author: usize, payload: &[u8]) -> Header {
-    Header {
-        config: CONFIG,
-        epoch: Epoch(0),
-        round: Round(1),
-        author: site(author as u8),
-        parents: genesis(author),
-        payload_digest: payload_digest(payload),
-        payload_len: payload.len() as u32,
-        commit_vote: None,
-        checkpoint_vote: None,
-        time_ms: 0,
-    }
+    let parents = own_first(author, &at_round(&genesis(), 0));
+    with_payload(blocks::header(author, 1, parents), payload)
 }
 
 fn tell(engine: &mut Engine, from: usize, message: Message) -> Step<Engine> {
@@ -159,12 +143,7 @@ fn a_messenger_is_not_blamed_for_what_the_parents_show() {
             },
         );
     }
-    let mut parents: Vec<BlockRef> = engine
-        .dag()
-        .round(Round(1))
-        .map(|entry| entry.block.reference())
-        .collect();
-    parents.sort_by_key(|parent| parent.author != site(1));
+    let parents = own_first(1, &at_round(engine.dag(), 1));
     for (from, expected) in [(2, 0), (1, 1)] {
         let late = Header {
             round: Round(2),

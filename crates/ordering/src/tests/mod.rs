@@ -3,8 +3,11 @@
     reason = "test groups have a handful of sites"
 )]
 
+mod blocks;
 mod corrections;
 mod harness;
+mod hostile;
 mod misbehaviour;
+mod payloads;
 mod smoke;
 mod validity;

@@ -1,52 +1,10 @@
 //! Each validity clause at its boundary, one below and one above.
 
+use super::blocks::*;
 use super::harness::*;
 use crate::fault::Invalid;
 use crate::*;
 use maftia_types::{Digest, Epoch, Round, SiteId};
-
-/// A DAG of `rounds` full rounds for n sites; every block has all blocks below as parents.
-fn full_dag(n: usize, rounds: u64) -> Dag {
-    let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
-    for round in 1..=rounds {
-        let below = at_round(&dag, round - 1);
-        for author in 0..n {
-            let block = Block::sign(
-                header(author, round, own_first(author, &below)),
-                &key(author),
-            );
-            assert!(dag.insert(block, None, false));
-        }
-    }
-    dag
-}
-
-fn at_round(dag: &Dag, round: u64) -> Vec<BlockRef> {
-    dag.round(Round(round))
-        .map(|entry| entry.block.reference())
-        .collect()
-}
-
-fn own_first(author: usize, parents: &[BlockRef]) -> Vec<BlockRef> {
-    let mut parents = parents.to_vec();
-    parents.sort_by_key(|parent| parent.author.index() != author);
-    parents
-}
-
-fn header(author: usize, round: u64, parents: Vec<BlockRef>) -> Header {
-    Header {
-        config: CONFIG,
-        epoch: Epoch(0),
-        round: Round(round),
-        author: site(author as u8),
-        parents,
-        payload_digest: payload_digest(&[]),
-        payload_len: 0,
-        commit_vote: None,
-        checkpoint_vote: None,
-        time_ms: round,
-    }
-}
 
 fn alone(header: &Header) -> Result<(), Invalid> {
     check_alone(&parameters(4), header)
@@ -54,7 +12,7 @@ fn alone(header: &Header) -> Result<(), Invalid> {
 
 #[test]
 fn v1_takes_only_members_of_this_group_and_epoch_from_round_1_on() {
-    let dag = full_dag(4, 1);
+    let dag = full_dag(1);
     let good = header(0, 1, own_first(0, &at_round(&dag, 0)));
     assert_eq!(alone(&good), Ok(()));
     let bad = [
@@ -83,7 +41,7 @@ fn v1_takes_only_members_of_this_group_and_epoch_from_round_1_on() {
 
 #[test]
 fn v2_takes_parents_below_only_and_one_per_author() {
-    let dag = full_dag(4, 3);
+    let dag = full_dag(3);
     let below = own_first(0, &at_round(&dag, 2));
     assert_eq!(alone(&header(0, 3, below.clone())), Ok(()));
     let mut beside = below.clone();
@@ -102,7 +60,7 @@ fn v2_takes_parents_below_only_and_one_per_author() {
 
 #[test]
 fn v3_takes_a_quorum_of_strong_parents_and_not_one_less() {
-    let dag = full_dag(4, 3);
+    let dag = full_dag(3);
     let all = own_first(0, &at_round(&dag, 2));
     assert_eq!(alone(&header(0, 3, all.clone())), Ok(()));
     assert_eq!(alone(&header(0, 3, all[..3].to_vec())), Ok(()));
@@ -125,7 +83,7 @@ fn v3_takes_a_quorum_of_strong_parents_and_not_one_less() {
 
 #[test]
 fn v4_takes_the_own_parent_first_or_not_at_all() {
-    let dag = full_dag(4, 3);
+    let dag = full_dag(3);
     let own_first = own_first(0, &at_round(&dag, 2));
     let mut own_second = own_first.clone();
     own_second.swap(0, 1);
@@ -139,7 +97,7 @@ fn v4_takes_the_own_parent_first_or_not_at_all() {
 
 #[test]
 fn v5_takes_no_time_before_the_own_parents() {
-    let dag = full_dag(4, 3);
+    let dag = full_dag(3);
     let parents = own_first(0, &at_round(&dag, 3));
     for (time_ms, expected) in [(2, Err(Invalid::V5Time)), (3, Ok(())), (4, Ok(()))] {
         let block = Block::sign(
@@ -161,7 +119,7 @@ fn v5_takes_no_time_before_the_own_parents() {
 
 /// Author 3 has twins at round 1; of the round-2 blocks of 0 and 1 one references each.
 fn twins() -> Dag {
-    let mut dag = full_dag(4, 1);
+    let mut dag = full_dag(1);
     let twin = Header {
         time_ms: 99,
         ..header(3, 1, own_first(3, &at_round(&dag, 0)))
@@ -219,7 +177,7 @@ fn v8_takes_parents_down_to_the_reference_depth() {
     let parameters = parameters(4);
     let depth = parameters.reference_depth();
     let round = 3 * depth;
-    let dag = full_dag(4, round - 1);
+    let dag = full_dag(round - 1);
     let strong = own_first(0, &at_round(&dag, round - 1))[..3].to_vec();
     let missing = SiteId::all(4)
         .find(|s| strong.iter().all(|p| p.author != *s))
@@ -259,7 +217,7 @@ fn chosen_parents_are_legal_and_exclude_the_exposed() {
 fn a_site_whose_own_choice_is_not_legal_follows_another() {
     let mut dag = twins();
     // Site 2 has no block at round 2: of the three left the equivocator's is excluded.
-    let mut gap = Dag::genesis(CONFIG, Epoch(0), 4);
+    let mut gap = genesis();
     for entry in dag.from(Round(1)) {
         if entry.block.author() != site(2) || entry.block.round() != Round(2) {
             gap.insert(entry.block.clone(), None, false);

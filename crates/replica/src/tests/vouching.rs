@@ -5,18 +5,15 @@ use maftia_activity::kv;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_ordering::{Block, BlockRef, Commit, Header, payload_digest};
-use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId};
+use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence};
 
+use super::harness::site;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::{BatchId, Bodies, Fate, Item, RequestId, Span, request_digest};
 
 /// f + 1 at n = 4.
 pub(super) const NEEDED: usize = 2;
-
-fn site(index: u8) -> SiteId {
-    SiteId::new(index).unwrap()
-}
 
 pub(super) fn request(sequence: u64) -> RequestId {
     RequestId {
@@ -38,9 +35,13 @@ fn with_body(id: RequestId, text: &str) -> Item {
 }
 
 fn vouch(id: RequestId, text: &str) -> Item {
+    vouch_for(id, &body(text))
+}
+
+pub(super) fn vouch_for(id: RequestId, body: &Bytes) -> Item {
     Item::Vouch {
         id: BatchId::one(&id),
-        digest: request_digest(&id, &body(text)),
+        digest: request_digest(&id, body),
     }
 }
 

@@ -37,14 +37,20 @@ impl Log {
     /// If the directory contains anything but the rest of an earlier attempt at this, is in use, or
     /// the disk fails.
     pub fn create(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        Self::create_on(Arc::new(Disk), dir, options)
+        Self::create_generation(dir, options, 0)
     }
 
-    pub(crate) fn create_on(
-        medium: Arc<dyn Medium>,
-        dir: &Path,
-        options: Options,
-    ) -> Result<Self, OpenError> {
+    /// As [`create`](Self::create), in place of a log that has gone missing: the log is of
+    /// [generation](Recovered::generation) 1, so that after a crash before its first record it is
+    /// still told from a new one.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_after_loss(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        Self::create_generation(dir, options, 1)
+    }
+
+    fn create_generation(dir: &Path, options: Options, generation: u64) -> Result<Self, OpenError> {
         create_dir_durable(dir)?;
         let lock = lock(dir)?;
         let first = segment::path(Path::new(""), 0);
@@ -59,7 +65,7 @@ impl Log {
                 return Err(OpenError::NotEmpty { dir, name });
             }
         }
-        Self::make(medium, dir, options, lock, 0)
+        Self::make(Arc::new(Disk), dir, options, lock, generation)
     }
 
     /// Opens a log, finds its end and cuts what was torn from it. If it is damaged, this succeeds so

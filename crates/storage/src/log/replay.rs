@@ -37,8 +37,8 @@ pub struct Recovered {
     pub end: Position,
     /// How the log ended.
     pub tail: Tail,
-    /// How many damaged logs were set aside in this directory before this one. Above zero, an empty
-    /// log does not mean that nothing was ever promised.
+    /// How many logs were in this directory before this one, damaged and set aside, or missing. Above
+    /// zero, an empty log does not mean that nothing was ever promised.
     pub generation: u64,
     pub(super) source: Option<Source>,
 }

@@ -231,3 +231,15 @@ proptest::proptest! {
         assert!(read(dir.path()).0.is_empty());
     }
 }
+
+#[test]
+fn a_log_made_after_a_loss_is_told_from_a_new_one() {
+    let dir = temporary();
+    drop(Log::create_after_loss(dir.path(), options()).unwrap());
+    let (_, recovered) = Log::open(dir.path(), options()).unwrap();
+    assert_eq!((recovered.generation, recovered.start), (1, recovered.end));
+    let new = temporary();
+    drop(Log::create(new.path(), options()).unwrap());
+    let (_, recovered) = Log::open(new.path(), options()).unwrap();
+    assert_eq!(recovered.generation, 0);
+}
