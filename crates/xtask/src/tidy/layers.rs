@@ -19,10 +19,11 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 19] = [
+pub(super) const LAYERS: [Layer; 20] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
+    pure("pairing"),
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
