@@ -5,8 +5,10 @@ use rand::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroize;
 
+mod bls12381;
 mod curve25519;
 
+pub use bls12381::Bls12381G2;
 pub use curve25519::{Ed25519, Ristretto255};
 
 /// A group of prime order in which discrete logarithms are hard.

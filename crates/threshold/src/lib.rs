@@ -4,7 +4,7 @@ mod group;
 mod index;
 mod secret;
 
-pub use group::{Ed25519, Field, Group, NotAScalar, NotAnElement, Ristretto255};
+pub use group::{Bls12381G2, Ed25519, Field, Group, NotAScalar, NotAnElement, Ristretto255};
 pub use index::{Index, NotAnIndex};
 pub use secret::Secret;
 

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::{Ed25519, Field, Group, Index, Ristretto255, Secret};
+use crate::{Bls12381G2, Ed25519, Field, Group, Index, Ristretto255, Secret};
 
 /// Runs a generic check for each group, as a module of tests with that name.
 macro_rules! for_each_group {
@@ -11,6 +11,7 @@ macro_rules! for_each_group {
         $(
             #[test]
             fn $name() {
+                $check::<Bls12381G2>();
                 $check::<Ed25519>();
                 $check::<Ristretto255>();
             }
