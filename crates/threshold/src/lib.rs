@@ -1,5 +1,6 @@
 //! Keys that no site holds: verifiable sharing, resharing and threshold signatures.
 
+pub mod export;
 mod group;
 mod index;
 mod secret;
