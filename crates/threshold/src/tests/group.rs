@@ -3,21 +3,8 @@ use std::fmt::Debug;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::{Bls12381G2, Ed25519, Field, Group, Index, Ristretto255, Secret};
-
-/// Runs a generic check for each group, as a module of tests with that name.
-macro_rules! for_each_group {
-    ($($name:ident: $check:ident;)*) => {
-        $(
-            #[test]
-            fn $name() {
-                $check::<Bls12381G2>();
-                $check::<Ed25519>();
-                $check::<Ristretto255>();
-            }
-        )*
-    };
-}
+use super::for_each_group;
+use crate::{Ed25519, Field, Group, Index, Secret};
 
 for_each_group! {
     a_scalar_and_its_inverse_cancel: inverses_cancel;
