@@ -13,7 +13,9 @@ mod qualified;
 mod secret;
 mod share;
 mod sharing;
+pub mod tdh2;
 mod transcript;
+mod wire;
 
 pub use ceremony::{Ceremony, Dealt, NotADealer};
 pub use commitment::{Commitment, CommitmentError};

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod dealing;
+pub(crate) mod dealt;
 mod group;
 mod resharing;
 
