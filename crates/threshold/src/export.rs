@@ -1,8 +1,8 @@
 //! Keys and signatures in the forms that ordinary Ed25519 verifiers read.
 //!
-//! Nothing here is secret: a group's public key, and signatures that FROST
-//! made. OpenSSL reads [`pem`] and the 64 raw bytes; OpenSSH reads [`openssh`] and [`sshsig`],
-//! which is a signature over [`sshsig_message`] instead of the message itself.
+//! Nothing here is secret: a group's public key, and signatures that FROST made with shares of it.
+//! OpenSSL reads [`pem`] and the 64 raw bytes; OpenSSH reads [`openssh`] and [`sshsig`], which is a
+//! signature over [`sshsig_message`] instead of the message itself.
 //!
 //! Sources: RFC 8410 (PEM), RFC 8709 and RFC 4253 §6.6 (OpenSSH), OpenSSH's `PROTOCOL.sshsig`.
 //!
@@ -67,8 +67,8 @@ pub fn openssh(public: &[u8; 32], comment: &str) -> Result<String, ExportError> 
     Ok(format!("{}\n", line.trim_end()))
 }
 
-/// What an SSH signature of `message` in `namespace` signs: these bytes go to
-/// FROST in place of the message.
+/// What an SSH signature of `message` in `namespace` signs: these bytes are signed in place of the
+/// message.
 ///
 /// # Errors
 /// A namespace that is empty, too long or holds a control character.

@@ -5,6 +5,8 @@ mod commitment;
 mod committee;
 mod dealing;
 pub mod export;
+#[cfg(feature = "frost")]
+pub mod frost;
 mod group;
 mod index;
 mod knowledge;
