@@ -1,9 +1,10 @@
 //! Group signatures that any Ed25519 verifier accepts: OpenSSH, OpenSSL, TLS need no change.
 //!
 //! # Guarantees
-//! - **Plain output.** [`Keys::aggregate`] gives the 64 bytes of RFC 8032 under the sharing's public
-//!   key, or names every participant whose share is wrong.
-//! - **Unforgeability** against fewer than the threshold of participants, with sessions in parallel.
+//! - **Plain output.** [`Keys::aggregate`] gives the 64 bytes of RFC 8032 under the sharing's
+//!   public key, or names every participant whose share is wrong.
+//! - **Unforgeability** against fewer than the threshold of participants, sessions in parallel
+//!   included.
 //! - **One nonce, one session.** [`Signer::sign_share`] takes the [`Nonce`] by value, whatever it
 //!   answers. A nonce has no copy, no encoding and no printed form, and is wiped on drop; one left
 //!   over from before a restart does not exist.
@@ -11,10 +12,10 @@
 //!   and the epoch. Elsewhere it is refused without blame.
 //!
 //! # Model
-//! FROST(Ed25519, SHA-512) of [RFC 9591 §6.1], by the audited crate `frost-ed25519`; keys come from
-//! this crate's sharing instead of its own key generation. One-more discrete logarithm and SHA-512
-//! as a random oracle. It is not robust: a named participant that stays silent ends the session, and
-//! the caller names others in the next one [ROAST].
+//! FROST(Ed25519, SHA-512) of [RFC 9591 §6.1], by the crate `frost-ed25519`, of which an earlier
+//! version was audited; keys come from our own sharing instead of its key generation. One-more
+//! discrete logarithm and SHA-512 as a random oracle. It is not robust: a named participant that
+//! stays silent ends the session, and the caller names others in the next one [ROAST].
 //!
 //! # Bounds
 //! Exactly the threshold of participants are named, [`MESSAGE_BYTES_MAX`] bytes are signed.
@@ -27,10 +28,10 @@
 //! Two running copies of one participant in the *same* incarnation are outside the model.
 //!
 //! # Duties of the caller
-//! Agree on a session, that is on message and named commitments in this order, before asking for
-//! shares; count a commitment as used when it is *named*; drop nonces when their epoch ends; persist
-//! the incarnation before the first [`Signer::commit`] of a run; decide whether the message may be
-//! signed at all, since a plain signature carries no purpose ([`export`](crate::export)).
+//! Agree on a session, that is on message and named commitments, before asking for shares; count a
+//! commitment as used when it is *named*; drop nonces when their epoch ends; persist the incarnation
+//! before the first [`Signer::commit`] of a run; decide whether the message may be signed at all,
+//! since a plain signature carries no purpose ([`export`](crate::export)).
 
 use thiserror::Error;
 

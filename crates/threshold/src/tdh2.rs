@@ -17,9 +17,9 @@
 //! oracle, ChaCha20-Poly1305 for the content. Keys come from a sharing of this crate.
 //!
 //! # Bounds
-//! A plaintext has at most [`PLAINTEXT_BYTES_MAX`] bytes, a label [`LABEL_BYTES_MAX`]; the rest of a
-//! ciphertext takes [`OVERHEAD_BYTES`]. To encrypt costs five multiplications, to check a ciphertext
-//! or a share two double ones each.
+//! A plaintext has at most [`PLAINTEXT_BYTES_MAX`] bytes, a label [`LABEL_BYTES_MAX`]; the rest of
+//! a ciphertext takes [`OVERHEAD_BYTES`]. To encrypt costs five multiplications, to check a
+//! ciphertext or a share two double ones each.
 //!
 //! # Deviations
 //! - The challenges bind the group's name, its key and the second generator, and those of shares

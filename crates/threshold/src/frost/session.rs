@@ -19,7 +19,7 @@ pub struct SigningPackage {
     inner: frost::SigningPackage,
 }
 
-/// A participant's answer to one session, as received. Whose it claims to be is for the link to say.
+/// A participant's answer to one session, as received. Whose it is, the link must say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignatureShare {
     pub(super) session: Digest,

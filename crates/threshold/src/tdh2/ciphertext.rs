@@ -26,7 +26,7 @@ pub struct Ciphertext {
 pub struct Checked {
     pub(super) key: EncryptionKey,
     pub(super) ciphertext: Ciphertext,
-    digest: Digest,
+    pub(super) digest: Digest,
 }
 
 /// Why a ciphertext is refused.

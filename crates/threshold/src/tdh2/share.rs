@@ -24,8 +24,7 @@ pub struct Opener {
     share: Share<Ristretto255>,
 }
 
-/// A participant's part in opening one ciphertext, as received. Whose it claims to be is for the
-/// link to say.
+/// A participant's part in opening one ciphertext, as received. Whose it is, the link must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecryptionShare {
     pub(super) epoch: Epoch,
@@ -118,7 +117,7 @@ impl Keys {
 
     /// H₄ of the paper: that the share has the same logarithm to the ciphertext's base as the
     /// participant's public share has to the generator.
-    fn challenge(
+    pub(super) fn challenge(
         &self,
         ciphertext: &Checked,
         index: Index,

@@ -12,6 +12,7 @@ use super::{
 use crate::tests::dealt::{dealt, index, rng, scope};
 use crate::{Group as _, Index, Ristretto255, Scope, Secret};
 
+mod challenges;
 mod shares;
 
 const LABEL: &[u8] = b"bids of lot 7, opened 2027-01-01";

@@ -3,7 +3,9 @@
 use rand_chacha::ChaCha20Rng;
 
 use super::{committee, generate};
-use crate::{Commitment, Field, Group, Index, Scope, Share, Sharing};
+#[cfg(feature = "frost")]
+use crate::{Commitment, Field};
+use crate::{Group, Index, Scope, Share, Sharing};
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     super::rng(seed)
