@@ -1,5 +1,7 @@
 //! Keys that no site holds: verifiable sharing, resharing and threshold signatures.
 
+pub mod bls;
+
 mod ceremony;
 mod commitment;
 mod committee;

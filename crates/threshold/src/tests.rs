@@ -9,6 +9,7 @@ use crate::{
     lagrange,
 };
 
+mod bls;
 mod dealing;
 mod group;
 mod resharing;
