@@ -126,27 +126,34 @@ fn culprits(
     });
     let claims: Vec<_> = claims.collect();
     let mut culprits = BTreeSet::new();
-    let mut open = vec![claims.as_slice()];
-    while let Some(part) = open.pop() {
-        if all_good(part, hash) {
-            continue;
-        }
-        match part {
-            [claim] => {
-                culprits.insert(claim.signer);
-            }
-            _ => {
-                let (left, right) = part.split_at(part.len() / 2);
-                open.extend([left, right]);
-            }
-        }
-    }
+    blame(&claims, hash, all_good(&claims, hash), &mut culprits);
     culprits
+}
+
+/// Finds the bad ones among claims of which it is known whether all are good. The depth is the
+/// logarithm of at most 255.
+fn blame(claims: &[Claim], hash: G1, good: bool, culprits: &mut BTreeSet<Index>) {
+    if good {
+        return;
+    }
+    if let [claim] = claims {
+        culprits.insert(claim.signer);
+        return;
+    }
+    let (left, right) = claims.split_at(claims.len() / 2);
+    let left_good = all_good(left, hash);
+    blame(left, hash, left_good, culprits);
+    // If nothing is wrong on the left, something is on the right: no need to look.
+    let right_good = !left_good && all_good(right, hash);
+    blame(right, hash, right_good, culprits);
 }
 
 /// Whether every share is good: Σ weightᵢ·shareᵢ is the signature under Σ weightᵢ·keyᵢ. Without
 /// weights, two bad shares could make up for each other.
 fn all_good(claims: &[Claim], hash: G1) -> bool {
+    if let [claim] = claims {
+        return verify(claim.key, hash, claim.share).is_ok();
+    }
     let shares: Vec<_> = claims.iter().map(|own| (own.weight, own.share)).collect();
     let keys: Vec<_> = claims.iter().map(|own| (own.weight, own.key)).collect();
     let (share, key) = (G1::sum_of_products(&shares), G2::sum_of_products(&keys));
