@@ -132,16 +132,20 @@ macro_rules! group {
             pub fn sum_of_products(terms: &[(Scalar, Self)]) -> Self {
                 // The bulk method adds affine points, which have no identity.
                 let terms = terms.iter().filter(|(_, element)| !element.is_identity());
-                let (mut scalars, mut points) = (Vec::new(), Vec::new());
-                for (scalar, element) in terms {
-                    scalars.extend_from_slice(&scalar.to_le_bytes());
-                    points.push(element.0);
-                }
-                if points.is_empty() {
+                let (scalars, points): (Vec<_>, Vec<_>) = terms
+                    .map(|(scalar, element)| (scalar.to_le_bytes(), element.0))
+                    .unzip();
+                // Half the work if all scalars are half as long.
+                let length = |scalar: &[u8; 32]| scalar.iter().rposition(|byte| *byte != 0);
+                let Some(last) = scalars.iter().filter_map(length).max() else {
                     return Self::identity();
-                }
-                let points = blst::$affines::from(&points);
-                Self(points.mult(&scalars, Scalar::BITS))
+                };
+                let scalars: Vec<u8> = scalars
+                    .iter()
+                    .flat_map(|scalar| scalar.iter().copied().take(last + 1))
+                    .collect();
+                let bits = Scalar::BITS.min((last + 1) * 8);
+                Self(blst::$affines::from(&points).mult(&scalars, bits))
             }
 
             pub(crate) fn to_affine(self) -> blst::$affine {

@@ -185,6 +185,11 @@ macro_rules! sums {
                 .fold($G::identity(), |sum, (s, p)| sum + *p * *s);
             assert_eq!($G::sum_of_products(&terms), sum, "{count}");
         }
+        for (small, large) in [(1, 255), (1, 256), (3, 1 << 40), (0, u64::MAX), (0, 0)] {
+            let terms = [(Scalar::from(small), g), (Scalar::from(large), g + g)];
+            let factor = Scalar::from(small) + Scalar::from(large) + Scalar::from(large);
+            assert_eq!($G::sum_of_products(&terms), g * factor);
+        }
         assert_eq!($G::sum_of_products(&[]), $G::identity());
         assert_eq!(
             $G::sum_of_products(&[(wide, $G::identity())]),

@@ -9,6 +9,7 @@ use crate::{
     lagrange,
 };
 
+mod bls;
 mod dealing;
 pub(crate) mod dealt;
 mod group;

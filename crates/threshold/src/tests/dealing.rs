@@ -4,10 +4,11 @@ use maftia_types::{Digest, Epoch};
 use proptest::prelude::*;
 
 use super::{RUN, committee, for_each_group, generate, index, reconstruct, rng, scope};
+use crate::knowledge::Knowledge;
 use crate::{
     Bls12381G2, Ceremony, Commitment, CommitmentError, Committee, Dealing, DealingError, Ed25519,
     Field, Group, Index, NotADealer, QualifyError, Ristretto255, Scope, Share, ShareError, Sharing,
-    SharingError, lagrange,
+    SharingError, Transcript, lagrange,
 };
 
 for_each_group! {
@@ -229,6 +230,12 @@ fn hedged_nonce<G: Group>() {
     assert_eq!(nonce(&ceremony, &secrets[0]), nonce(&ceremony, &secrets[0]));
     assert_ne!(nonce(&ceremony, &secrets[0]), nonce(&other, &secrets[0]));
     assert_ne!(nonce(&ceremony, &secrets[0]), nonce(&ceremony, &secrets[1]));
+    // Nor does a generator that the adversary knows tell the nonce: the secret is in it.
+    let nonce = |secret: &Share<G>| {
+        let statement = || Transcript::new("a statement", &scope(1));
+        Knowledge::prove(secret.secret(), statement, &mut rng(22)).nonce
+    };
+    assert_ne!(nonce(&secrets[0]), nonce(&secrets[1]));
 }
 
 fn too_few<G: Group>() {

@@ -2,7 +2,7 @@ use super::Finding;
 use super::source::Tree;
 
 /// What the header of a crate must tell, as `# Section` lines in `lib.rs`, in this order.
-const SECTIONS: [(&str, &[&str]); 8] = [
+const SECTIONS: [(&str, &[&str]); 9] = [
     ("codec", &["Guarantees"]),
     ("config", &["Guarantees"]),
     ("crypto", &["Guarantees"]),
@@ -20,6 +20,10 @@ const SECTIONS: [(&str, &[&str]); 8] = [
             "Duties of the caller",
             "Example",
         ],
+    ),
+    (
+        "threshold",
+        &["Guarantees", "Model", "Duties of the caller", "Bounds"],
     ),
 ];
 
