@@ -15,7 +15,7 @@
 //! FROST(Ed25519, SHA-512) of [RFC 9591 §6.1], by the crate `frost-ed25519`, of which an earlier
 //! version was audited; keys come from our own sharing instead of its key generation. One-more
 //! discrete logarithm and SHA-512 as a random oracle. It is not robust: a named participant that
-//! stays silent ends the session, and the caller names others in the next one [ROAST].
+//! stays silent ends the session, and the caller names others in the next one (ROAST).
 //!
 //! # Bounds
 //! Exactly the threshold of participants are named, [`MESSAGE_BYTES_MAX`] bytes are signed.
