@@ -1,11 +1,11 @@
-//! Threshold BLS signatures ([BLS01], [Bol03]): signatures in G1, keys in G2 of BLS12-381.
+//! Threshold BLS signatures (\[BLS01\], \[Bol03\]): signatures in G1, keys in G2 of BLS12-381.
 //!
 //! # Guarantees
 //! - *Unforgeable*: whoever has fewer shares of the key than its threshold, and has not seen a share
 //!   of a signature on this message for this purpose, cannot sign it.
 //! - *Unique*: one message has one signature under a key, whoever signed. It cannot be biased, so its
 //!   hash is a coin, and a beacon.
-//! - *Robust*: [`combine`] gives the signature as long as there are enough good shares among those
+//! - *Robust*: [`combine()`] gives the signature as long as there are enough good shares among those
 //!   given, and names every signer of a bad one.
 //! - A signature for one [`Purpose`] or group is none for another: each has its own domain.
 //!

@@ -38,7 +38,7 @@ impl<'a, G: Group> Ceremony<'a, G> {
 
     /// New shares, for `committee`, of the key that `previous` shares; whoever has a share of
     /// `previous` may deal. Together with erasing old shares this is proactive refresh if the
-    /// committee is the same, and may as well change its size and threshold ([DJ97]).
+    /// committee is the same, and may as well change its size and threshold (\[DJ97\]).
     #[must_use]
     pub fn resharing(
         scope: Scope,

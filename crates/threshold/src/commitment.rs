@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use crate::{Committee, Group, Index};
 
-/// What everyone knows of a shared polynomial: the generator times each coefficient ([Fel87]).
+/// What everyone knows of a shared polynomial: the generator times each coefficient (\[Fel87\]).
 ///
 /// It has exactly as many coefficients as the committee's threshold. One more would silently need
 /// one more participant to use the key, one fewer would let one fewer do so.

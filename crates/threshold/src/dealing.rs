@@ -4,7 +4,7 @@ use crate::knowledge::Knowledge;
 use crate::sharing::BadShare;
 use crate::{Commitment, CommitmentError, Committee, Field, Group, Index, Share};
 
-/// What a dealer tells everyone: a commitment to its polynomial ([Fel87]), and a proof that it knows
+/// What a dealer tells everyone: a commitment to its polynomial (\[Fel87\]), and a proof that it knows
 /// the constant term. Nothing has been checked but the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dealing<G: Group> {

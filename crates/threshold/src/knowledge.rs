@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::{Field, Group, Secret, Transcript};
 
-/// A proof that somebody knows the logarithm of an element ([Sch91], made non-interactive by a
+/// A proof that somebody knows the logarithm of an element (\[Sch91\], made non-interactive by a
 /// [`Transcript`]). Without one, a dealer could choose its contribution as a function of the others'
 /// and so own the sum.
 #[derive(Clone, Copy, PartialEq, Eq)]
