@@ -123,6 +123,7 @@ mod ledger;
 mod limits;
 mod message;
 mod replica;
+mod serve;
 mod session;
 mod sessions;
 mod status;

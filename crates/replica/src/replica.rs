@@ -6,24 +6,21 @@ use maftia_activity::replication::StateMachine;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_ordering::{
-    Boot as EngineBoot, Commit, DraftFull, Engine, Equivocation, Frontier, Identity, Parameters,
-    Standing,
+    Boot as EngineBoot, Commit, Engine, Equivocation, Frontier, Identity, Parameters, Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Alarm, ClientId, Digest, Incarnation, Sequence, SiteId, Time};
+use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
 
-use crate::batch::BatchId;
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
-use crate::client_link::{BATCH_MAX, ClientMessage, Fate, Reply, result_digest};
+use crate::client_link::{ClientMessage, Reply};
 use crate::fault::Misbehaviour;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
 use crate::item::Item;
-use crate::ledger::{Executed, Ledger};
-use crate::limits::{Limits, RESULT_INLINE_BYTES_MAX};
+use crate::ledger::Ledger;
+use crate::limits::Limits;
 use crate::message::Message;
-use crate::sessions::Expected;
 use crate::transfer::Fetch;
 
 /// One site's whole behaviour. See the crate's documentation.
@@ -43,17 +40,6 @@ pub struct Replica {
     evidence: Vec<Equivocation>,
     logged_bytes: usize,
     image_wanted: bool,
-}
-
-/// Results given in full to one message of a client that asks again; the rest as digests.
-const ASKED_AGAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// What one message of a client is answered with.
-#[derive(Default)]
-struct Answers {
-    replies: Vec<Reply>,
-    /// Of results given in full.
-    bytes: usize,
 }
 
 /// What the replica is built with besides the engine's parameters.
@@ -394,126 +380,6 @@ impl Replica {
         }
     }
 
-    /// A client's requests or vouches.
-    fn on_client(&mut self, key: u32, message: ClientMessage, step: &mut Step<Self>) {
-        let mut answers = Answers::default();
-        let (session, incarnation) = match message {
-            ClientMessage::Submit {
-                session,
-                incarnation,
-                batches,
-            } => {
-                let client = ClientId { key, session };
-                let mut last = Sequence(0);
-                for (span, bodies) in batches {
-                    // A correct client names each request once and in order.
-                    if span.first() <= std::mem::replace(&mut last, span.last()) {
-                        break;
-                    }
-                    let id = BatchId {
-                        client,
-                        incarnation,
-                        span,
-                    };
-                    if bodies.are(span.count()) {
-                        self.take_in(Item::Requests { id, bodies }, &id, &mut answers);
-                    }
-                }
-                (session, incarnation)
-            }
-            ClientMessage::Vouch {
-                session,
-                incarnation,
-                digests,
-            } => {
-                let client = ClientId { key, session };
-                for (span, digest) in digests {
-                    let id = BatchId {
-                        client,
-                        incarnation,
-                        span,
-                    };
-                    self.take_in(Item::Vouch { id, digest }, &id, &mut answers);
-                }
-                (session, incarnation)
-            }
-            ClientMessage::Status { .. } => return,
-        };
-        push_replies(
-            ClientId { key, session },
-            incarnation,
-            answers.replies,
-            step,
-        );
-    }
-
-    /// Answers the requests of a batch that are settled, and queues the batch if some are not.
-    fn take_in(&mut self, item: Item, id: &BatchId, answers: &mut Answers) {
-        if self.diverged {
-            return;
-        }
-        let has_body = matches!(item, Item::Requests { .. });
-        let mut wanted = false;
-        let digest = lone_digest(&item, id);
-        for sequence in id.span.numbers() {
-            let expected = self.ledger.expected(&id.request(sequence), digest.as_ref());
-            match expected {
-                // Enough for one message, however many it asks for.
-                Expected::Settled(_) if answers.replies.len() >= BATCH_MAX => return,
-                Expected::Settled(fate) => {
-                    // A vouch for what is executed long since is a client asking again; one with
-                    // the body wants the result itself.
-                    let full = has_body && answers.bytes < ASKED_AGAIN_BYTES_MAX;
-                    let fate = shorten(fate, full);
-                    let reply = Reply { sequence, fate };
-                    answers.bytes += reply.result_bytes();
-                    answers.replies.push(reply);
-                }
-                Expected::TooFar => break,
-                Expected::Yes => {
-                    wanted = true;
-                    break;
-                }
-            }
-        }
-        if !wanted {
-            return;
-        }
-        let mut writer = Writer::new();
-        item.encode(&mut writer);
-        let commit = self.engine.frontier().index;
-        if self.intake.admit(id, has_body, writer.len(), commit)
-            && self.engine.submit(writer.as_slice()) == Err(DraftFull)
-        {
-            self.intake.forget(id);
-        }
-    }
-
-    /// Turns executed requests into replies: in full from the site that had the body, and from
-    /// everybody if they are short.
-    fn reply(&mut self, executed: Vec<Executed>, step: &mut Step<Self>) {
-        for Executed { id, fate } in executed {
-            let full = self.intake.settle(&id);
-            if self.diverged {
-                continue;
-            }
-            let reply = Reply {
-                sequence: id.sequence,
-                fate: shorten(fate, full),
-            };
-            match step.outputs.last_mut() {
-                Some(Output::Replies {
-                    client,
-                    incarnation,
-                    replies,
-                }) if *client == id.client && *incarnation == id.incarnation => {
-                    replies.push(reply);
-                }
-                _ => push_replies(id.client, id.incarnation, vec![reply], step),
-            }
-        }
-    }
-
     /// At the end of every event, when the state is that of the latest commit.
     fn finish(&mut self, step: &mut Step<Self>) {
         for record in &step.records {
@@ -561,45 +427,6 @@ impl Replica {
     pub fn is_serving(&self) -> bool {
         let recovering = matches!(self.engine.standing(), Standing::Recovering { .. });
         !self.diverged && self.fetch.is_none() && !recovering && !self.engine.is_halted()
-    }
-}
-
-/// The digest of the request that is asked for alone, as one of an earlier life is: it may be
-/// another than the one that was executed under its number.
-fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
-    match item {
-        _ if id.span.count() != 1 => None,
-        Item::Requests { bodies, .. } => Some(id.digest(bodies)),
-        Item::Vouch { digest, .. } => Some(*digest),
-        Item::Evidence(_) => None,
-    }
-}
-
-/// Leaves a long result to the site that has the body.
-fn shorten(fate: Fate, full: bool) -> Fate {
-    match fate {
-        Fate::Executed { position, result } if !full && result.len() > RESULT_INLINE_BYTES_MAX => {
-            Fate::ExecutedDigest {
-                position,
-                digest: result_digest(&result),
-            }
-        }
-        fate => fate,
-    }
-}
-
-fn push_replies(
-    client: ClientId,
-    incarnation: Incarnation,
-    replies: Vec<Reply>,
-    step: &mut Step<Replica>,
-) {
-    if !replies.is_empty() {
-        step.outputs.push(Output::Replies {
-            client,
-            incarnation,
-            replies,
-        });
     }
 }
 

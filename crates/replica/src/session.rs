@@ -30,7 +30,7 @@ pub(crate) struct Session {
 /// An authentic request that waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
-    pub(crate) digest: Digest,
+    pub(crate) digest: Option<Digest>,
     pub(crate) body: Bytes,
 }
 
@@ -39,8 +39,8 @@ pub(crate) struct Held {
 pub(crate) struct Kept {
     pub(crate) sequence: Sequence,
     pub(crate) position: u64,
-    /// Of the request.
-    pub(crate) digest: Digest,
+    /// Of the request, unless it came in a batch with others.
+    pub(crate) digest: Option<Digest>,
     /// None once it has been given up for newer ones.
     pub(crate) result: Option<Bytes>,
 }
@@ -56,6 +56,11 @@ impl Kept {
     pub(crate) fn long(&self) -> Option<usize> {
         let length = self.result.as_ref().map(Bytes::len);
         length.filter(|length| *length > RESULT_INLINE_BYTES_MAX)
+    }
+
+    /// Whether the one asked for is known to be another request than this.
+    pub(crate) fn is_other(&self, asked: Option<&Digest>) -> bool {
+        matches!((&self.digest, asked), (Some(own), Some(asked)) if own != asked)
     }
 
     /// Bytes besides a longer result.
@@ -85,7 +90,7 @@ impl Session {
             .place(sequence)
             .and_then(|place| self.replies.get(place))
         {
-            Some(kept) if digest.is_some_and(|digest| *digest != kept.digest) => Fate::Other,
+            Some(kept) if kept.is_other(digest) => Fate::Other,
             Some(Kept {
                 position,
                 result: Some(result),
@@ -114,6 +119,17 @@ impl Session {
 /// Far more held requests or replies than any configuration allows.
 const ITEMS_MAX: usize = 1 << 20;
 
+fn encode_digest(digest: Option<&Digest>, writer: &mut Writer) {
+    writer.bool(digest.is_some());
+    if let Some(digest) = digest {
+        writer.digest(digest);
+    }
+}
+
+fn decode_digest(reader: &mut Reader) -> Result<Option<Digest>, DecodeError> {
+    reader.bool()?.then(|| reader.digest()).transpose()
+}
+
 impl Wire for Session {
     fn encode(&self, writer: &mut Writer) {
         writer.incarnation(self.incarnation);
@@ -122,14 +138,14 @@ impl Wire for Session {
         writer.length(self.held.len());
         for (sequence, held) in &self.held {
             writer.sequence(*sequence);
-            writer.digest(&held.digest);
+            encode_digest(held.digest.as_ref(), writer);
             writer.bytes(&held.body);
         }
         writer.length(self.replies.len());
         for kept in &self.replies {
             writer.sequence(kept.sequence);
             writer.u64(kept.position);
-            writer.digest(&kept.digest);
+            encode_digest(kept.digest.as_ref(), writer);
             writer.bool(kept.result.is_some());
             if let Some(result) = &kept.result {
                 writer.bytes(result);
@@ -142,13 +158,13 @@ impl Wire for Session {
         session.next = reader.sequence()?;
         session.active_ms = reader.u64()?;
         for _ in 0..reader.length("held", ITEMS_MAX)? {
-            let (sequence, digest) = (reader.sequence()?, reader.digest()?);
+            let (sequence, digest) = (reader.sequence()?, decode_digest(reader)?);
             let body = copy(&reader.bytes("body", REQUEST_BYTES_MAX)?);
             session.held.insert(sequence, Held { digest, body });
         }
         for _ in 0..reader.length("replies", ITEMS_MAX)? {
             let (sequence, position) = (reader.sequence()?, reader.u64()?);
-            let digest = reader.digest()?;
+            let digest = decode_digest(reader)?;
             let result = match reader.bool()? {
                 true => Some(copy(&reader.bytes("result", RESULT_BYTES_MAX)?)),
                 false => None,

@@ -44,7 +44,8 @@ struct Account {
 #[derive(Debug)]
 pub(crate) struct Authentic {
     pub(crate) id: RequestId,
-    pub(crate) digest: Digest,
+    /// Unless it came in a batch with others.
+    pub(crate) digest: Option<Digest>,
     pub(crate) body: Bytes,
 }
 

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use super::harness::{Net, first_block, site};
 use crate::{
-    ClientMessage, Command, Fate, Item, Message, Output, RESULT_BYTES_MAX, Reply, RequestId,
-    Settings, SiteMessage, Transfer, batches, request_digest,
+    BATCH_REQUESTS_MAX, BatchId, Bodies, ClientMessage, Command, Fate, Item, Message, Output,
+    RESULT_BYTES_MAX, Reply, Settings, SiteMessage, Span, Transfer, batches,
 };
 
 const CULPRIT: u8 = 3;
@@ -99,12 +99,19 @@ fn extreme_32() -> impl Strategy<Value = u32> {
     prop_oneof![0..4u32, (0..4u32).prop_map(|below| u32::MAX - below)]
 }
 
-fn request() -> impl Strategy<Value = RequestId> {
-    let fields = (extreme_32(), extreme_32(), extreme(), extreme());
-    fields.prop_map(|(key, session, incarnation, sequence)| RequestId {
+/// Numbers at either end, one or as many as there may be.
+fn span() -> impl Strategy<Value = Span> {
+    (extreme(), prop_oneof![1..4u32, Just(BATCH_REQUESTS_MAX)]).prop_map(|(first, count)| {
+        Span::new(Sequence(first), count).unwrap_or_else(|| Span::one(Sequence(first)))
+    })
+}
+
+fn batch() -> impl Strategy<Value = BatchId> {
+    let fields = (extreme_32(), extreme_32(), extreme(), span());
+    fields.prop_map(|(key, session, incarnation, span)| BatchId {
         client: ClientId { key, session },
         incarnation: Incarnation(incarnation),
-        sequence: Sequence(sequence),
+        span,
     })
 }
 
@@ -112,15 +119,22 @@ fn body() -> Bytes {
     kv::Operation::put("k", "v").to_bytes()
 }
 
+fn bodies(span: Span) -> Bodies {
+    Bodies::new(std::iter::repeat_n(&body(), span.count() as usize))
+}
+
 fn item() -> impl Strategy<Value = Item> {
-    let item = |(id, with_body)| match with_body {
-        true => Item::Request { id, body: body() },
+    let item = |(id, with_body): (BatchId, bool)| match with_body {
+        true => Item::Requests {
+            id,
+            bodies: bodies(id.span),
+        },
         false => Item::Vouch {
             id,
-            digest: request_digest(&id, &body()),
+            digest: id.digest(&bodies(id.span)),
         },
     };
-    (request(), any::<bool>()).prop_map(item)
+    (batch(), any::<bool>()).prop_map(item)
 }
 
 fn payload() -> impl Strategy<Value = Bytes> {
@@ -157,28 +171,26 @@ fn transfer() -> impl Strategy<Value = Transfer> {
 
 /// What a client says; the requests need not be in order.
 fn client() -> impl Strategy<Value = Command> {
-    let sequences = proptest::collection::vec(extreme().prop_map(Sequence), 0..4);
-    (request(), sequences, any::<bool>()).prop_map(|(id, sequences, in_full)| {
+    let spans = proptest::collection::vec(span(), 0..4);
+    (batch(), spans, any::<bool>()).prop_map(|(id, spans, in_full)| {
         let (session, incarnation) = (id.client.session, id.incarnation);
-        let sequences = sequences.into_iter();
+        let spans = spans.into_iter();
         let message = if in_full {
-            let requests = sequences.map(|sequence| (sequence, body())).collect();
+            let batches = spans.map(|span| (span, bodies(span))).collect();
             ClientMessage::Submit {
                 session,
                 incarnation,
-                requests,
+                batches,
             }
         } else {
-            let digest = |sequence| {
-                (
-                    sequence,
-                    request_digest(&RequestId { sequence, ..id }, &body()),
-                )
+            let digest = |span| {
+                let id = BatchId { span, ..id };
+                (span, id.digest(&bodies(span)))
             };
             ClientMessage::Vouch {
                 session,
                 incarnation,
-                digests: sequences.map(digest).collect(),
+                digests: spans.map(digest).collect(),
             }
         };
         Command::Client {
@@ -239,7 +251,7 @@ proptest! {
         let message = ClientMessage::Submit {
             session: 7,
             incarnation: Incarnation(1),
-            requests: vec![(Sequence(1), body())],
+            batches: vec![(Span::one(Sequence(1)), bodies(Span::one(Sequence(1))))],
         };
         for at in 0..2 {
             let command = Command::Client { key: 77, message: message.clone() };

@@ -11,8 +11,8 @@ use super::harness::{Net, replica, site};
 use super::vouching::{Executor, commit, vouch_for};
 use crate::checkpoint::Checkpoint;
 use crate::{
-    Boot, Image, Item, Limits, Message, Misbehaviour, Output, Record, Replica, RequestId, Restored,
-    Settings, Transfer,
+    BatchId, Bodies, Boot, Image, Item, Limits, Message, Misbehaviour, Output, Record, Replica,
+    RequestId, Restored, Settings, Transfer,
 };
 
 /// The longest chunk that the storage takes.
@@ -90,7 +90,9 @@ fn checkpoint(requests: u64) -> Checkpoint {
         };
         let body = Bytes::from(vec![7; 1 << 20]);
         let vouch = vouch_for(id, &body);
-        let blocks = [(0, vec![Item::Request { id, body }]), (1, vec![vouch])];
+        let bodies = Bodies::new([&body]);
+        let id = BatchId::one(&id);
+        let blocks = [(0, vec![Item::Requests { id, bodies }]), (1, vec![vouch])];
         assert!(executor.deliver(&commit(sequence, &blocks)).is_empty());
     }
     let ledger = executor.ledger.encode();

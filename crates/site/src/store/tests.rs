@@ -7,7 +7,7 @@ use maftia_activity::kv;
 use maftia_crypto::SigningKey;
 use maftia_ordering::{Block, CheckpointPolicy, Identity, Pacing, Parameters, Record};
 use maftia_protocol::{Event, Protocol};
-use maftia_replica::{ClientMessage, Command, Limits, Replica, Settings};
+use maftia_replica::{Bodies, ClientMessage, Command, Limits, Replica, Settings, Span};
 use maftia_types::{
     Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence, SiteId, Time,
 };
@@ -58,7 +58,7 @@ fn image(waiting: u32) -> Arc<Image> {
         let message = ClientMessage::Submit {
             session: 0,
             incarnation: Incarnation(1),
-            requests: vec![(Sequence(2), vec![7; MIB].into())],
+            batches: vec![(Span::one(Sequence(2)), Bodies::new([&vec![7; MIB].into()]))],
         };
         let Ok(_) = replica.command(Time::ZERO, Command::Client { key, message });
     }
