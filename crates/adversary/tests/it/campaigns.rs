@@ -13,8 +13,11 @@ use crate::site::Keys;
 const ROUNDS: u64 = 60;
 /// Seeds of a campaign in the quick run, and how many times more in the slow one.
 const QUICK: u64 = 40;
-/// Seeds of each of the campaigns with four sites, and of each of those with seven.
-const SLOW: u64 = 7_000;
+/// Seeds of the campaigns at the bound: as many hostile sites as a group of four, and of seven,
+/// stands.
+const SLOW_HOSTILE: u64 = 20_000;
+/// Seeds of each of the others.
+const SLOW: u64 = 2_000;
 /// Real signatures cost a hundred times more.
 const SLOW_REAL: u64 = 500;
 
@@ -177,14 +180,14 @@ fn four_correct_sites_slow() {
 #[test]
 fn four_sites_with_an_intruder_slow() {
     if is_slow() {
-        storm(4, 1, part(SLOW));
+        storm(4, 1, part(SLOW_HOSTILE));
     }
 }
 
 #[test]
 fn seven_sites_with_two_intruders_slow() {
     if is_slow() {
-        storm(7, 2, part(SLOW));
+        storm(7, 2, part(SLOW_HOSTILE));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use maftia_activity::kv::{Action, Interval, Operation, Range, Relation, Target, Txn};
 use maftia_codec::Wire;
-use maftia_replica::{Bodies, Span, request_digest, result_digest};
+use maftia_replica::{BatchId, Bodies, Span, request_digest, result_digest};
 use maftia_replica::{ClientMessage, Command, Fate, Output, Replica, Reply, RequestId};
 use maftia_simulator::{Context, Dice, Environment};
 use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, Time};
@@ -289,45 +289,57 @@ impl Session {
     fn open(&mut self, context: &mut Context<'_, Replica>, sites: usize, f: usize, book: &Shared) {
         // Replies are kept for so many requests after one: the client's duty is to wait.
         while self.left > 0 && self.span() < self.window && self.next_at <= context.now {
-            self.left -= 1;
-            self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
-            let sequence = self.next;
-            self.next = sequence.next();
-            let body = if self.left == 0 {
-                everything()
-            } else {
-                operation(context.dice)
-            };
-            let (client, incarnation) = (self.client, self.incarnation);
-            let id = RequestId {
-                client,
-                incarnation,
-                sequence,
-            };
             let home = context.dice.site(sites);
-            let asked = Asked {
-                bodies: vec![body.clone()],
-                called: context.now,
-                returned: None,
-            };
-            let mut book = book.borrow_mut();
-            assert!(
-                book.asked.insert(id, asked).is_none(),
-                "a name is used once"
-            );
-            book.sometimes.requests += 1;
-            let deadline = context.now + self.patience;
-            let waiting = Outstanding {
-                body,
-                home,
-                tries: 0,
-                deadline,
-                votes: BTreeMap::new(),
-                result: None,
-            };
-            self.send(context, sites, f, sequence, &waiting);
-            self.outstanding.insert(sequence, waiting);
+            let mut batch = Vec::new();
+            for _ in 0..context.dice.between(1, 3) {
+                if self.left > 0 && self.span() < self.window {
+                    batch.push(self.ask(context, home, book));
+                }
+            }
+            self.send(context, sites, f, home, &batch);
+            self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
         }
+    }
+
+    /// Makes up a request.
+    fn ask(
+        &mut self,
+        context: &mut Context<'_, Replica>,
+        home: SiteId,
+        book: &Shared,
+    ) -> (Sequence, Bytes) {
+        self.left -= 1;
+        let sequence = self.next;
+        self.next = sequence.next();
+        let body = if self.left == 0 {
+            everything()
+        } else {
+            operation(context.dice)
+        };
+        let id = RequestId {
+            client: self.client,
+            incarnation: self.incarnation,
+            sequence,
+        };
+        let asked = Asked {
+            bodies: vec![body.clone()],
+            called: context.now,
+            returned: None,
+        };
+        let mut book = book.borrow_mut();
+        let before = book.asked.insert(id, asked);
+        assert!(before.is_none(), "a name is used once");
+        book.sometimes.requests += 1;
+        let waiting = Outstanding {
+            body: body.clone(),
+            home,
+            tries: 0,
+            deadline: context.now + self.patience,
+            votes: BTreeMap::new(),
+            result: None,
+        };
+        self.outstanding.insert(sequence, waiting);
+        (sequence, body)
     }
 
     /// From the oldest request without an answer to the next.
@@ -336,48 +348,42 @@ impl Session {
         usize::try_from(self.next.0 - oldest.unwrap_or(self.next).0).unwrap()
     }
 
-    /// The body to one site, the digest to 2f more.
+    /// The bodies of consecutive requests to one site, the digest to 2f more.
     fn send(
         &self,
         context: &mut Context<'_, Replica>,
         sites: usize,
         f: usize,
-        sequence: Sequence,
-        waiting: &Outstanding,
+        home: SiteId,
+        batch: &[(Sequence, Bytes)],
     ) {
         let (client, incarnation) = (self.client, self.incarnation);
-        let id = RequestId {
+        let Some((first, _)) = batch.first() else {
+            return;
+        };
+        let span = Span::new(*first, u32::try_from(batch.len()).unwrap()).unwrap();
+        let bodies = Bodies::new(batch.iter().map(|(_, body)| body));
+        let id = BatchId {
             client,
             incarnation,
-            sequence,
+            span,
         };
+        let digests = vec![(span, id.digest(&bodies))];
         let (session, key) = (client.session, client.key);
-        let batches = vec![(Span::one(sequence), Bodies::new([&waiting.body]))];
-        context.orders_of(
-            waiting.home,
-            key,
-            ClientMessage::Submit {
+        let submit = ClientMessage::Submit {
+            session,
+            incarnation,
+            batches: vec![(span, bodies)],
+        };
+        context.orders_of(home, key, submit);
+        let ring = SiteId::all(sites).cycle().skip(home.index() + 1);
+        for site in ring.take(2 * f) {
+            let vouch = ClientMessage::Vouch {
                 session,
                 incarnation,
-                batches,
-            },
-        );
-        let digest = request_digest(&id, &waiting.body);
-        for site in SiteId::all(sites)
-            .cycle()
-            .skip(waiting.home.index() + 1)
-            .take(2 * f)
-        {
-            let digests = vec![(Span::one(sequence), digest)];
-            context.orders_of(
-                site,
-                key,
-                ClientMessage::Vouch {
-                    session,
-                    incarnation,
-                    digests,
-                },
-            );
+                digests: digests.clone(),
+            };
+            context.orders_of(site, key, vouch);
         }
     }
 
@@ -390,6 +396,10 @@ impl Session {
         book: &Shared,
     ) {
         let mut outstanding = std::mem::take(&mut self.outstanding);
+        let bodies: BTreeMap<Sequence, Bytes> = outstanding
+            .iter()
+            .map(|(sequence, waiting)| (*sequence, waiting.body.clone()))
+            .collect();
         for (sequence, waiting) in &mut outstanding {
             if waiting.deadline > context.now {
                 continue;
@@ -402,7 +412,13 @@ impl Session {
             let patience = self.patience.times(1 << waiting.tries.min(4));
             waiting.deadline = context.now + patience.min(Duration::from_secs(2));
             book.borrow_mut().sometimes.resent += 1;
-            self.send(context, sites, f, *sequence, waiting);
+            // Alone or with the next ones that wait: batches may overlap.
+            let count = context.dice.between(1, 3);
+            let numbers = (0..count).map(|offset| sequence.plus(offset));
+            let batch: Vec<(Sequence, Bytes)> = numbers
+                .map_while(|number| Some((number, bodies.get(&number)?.clone())))
+                .collect();
+            self.send(context, sites, f, waiting.home, &batch);
         }
         self.outstanding = outstanding;
     }
