@@ -16,6 +16,7 @@ use super::segment::{self, Fill};
 use super::writer::{Ahead, Writer};
 use super::{Log, LogFailed, OpenError, Options, Recovered, Tail, empty_buffer, record_bytes_max};
 use crate::Position;
+use crate::direct::Direct;
 use crate::disk::{
     Context as _, Disk, DiskError, LOCK, Lock, Medium, create_dir_durable, names, read_full_at,
     replace_durable, sync_dir, widen,
@@ -195,12 +196,15 @@ impl Log {
             let _kept = answers.send(Ok(next));
         }
         let segment_bytes = manifest.segment_bytes;
+        let mut direct = Direct::default();
+        direct.open(&segment::path(dir, resume.at.segment));
         let writer = Writer {
             dir: dir.to_path_buf(),
             keys: manifest.keys(),
             medium: Arc::clone(&medium),
             segment_bytes,
             file: resume.file,
+            direct,
             at: resume.at,
             position: recovered.end,
             durable: recovered.end,

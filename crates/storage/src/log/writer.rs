@@ -1,6 +1,7 @@
 //! The writer: the only place that writes to segments.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,6 +15,7 @@ use super::keeper::{Job, Prepared};
 use super::manifest::Start;
 use super::segment::{Fill, path};
 use crate::Position;
+use crate::direct::Direct;
 use crate::disk::{Context as _, DiskError, Medium, widen};
 
 /// The end of the log.
@@ -23,6 +25,7 @@ pub(super) struct Writer {
     pub(super) medium: Arc<dyn Medium>,
     pub(super) segment_bytes: u64,
     pub(super) file: File,
+    pub(super) direct: Direct,
     /// Where the next frame goes.
     pub(super) at: Place,
     /// Position of the next record.
@@ -98,8 +101,7 @@ impl Writer {
             previous: self.previous,
         };
         let sum = seal(&self.keys, &link, frame);
-        self.medium
-            .write_at(&self.file, frame, self.at.offset)
+        self.write_frame(frame)
             .context("write", &path(&self.dir, self.at.segment))?;
         if self.at.offset == 0 {
             shared.starts.lock().expect(LOCK).push_back(Start {
@@ -115,6 +117,18 @@ impl Writer {
         self.ahead.bytes = self.ahead.bytes.saturating_add(written);
         shared.bytes.fetch_add(written, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Some file systems open a file for direct writes and refuse the writes.
+    fn write_frame(&mut self, frame: &[u8]) -> io::Result<()> {
+        let offset = self.at.offset;
+        if let Some((file, aligned)) = self.direct.take(frame) {
+            match self.medium.write_at(file, aligned, offset) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.direct.close(),
+                result => return result,
+            }
+        }
+        self.medium.write_at(&self.file, frame, offset)
     }
 
     /// A failed sync is never tried again: the system may have dropped the pages that it could not
@@ -145,6 +159,7 @@ impl Writer {
             prepared = self.wait_for(segment);
         }
         self.file = prepared?;
+        self.direct.open(&path(&self.dir, segment));
         self.at = Place { segment, offset: 0 };
         self.ahead.requested = false;
         self.ahead.bytes = 0;
