@@ -15,8 +15,10 @@
 //! This crate is for tests only; nothing that ships depends on it.
 
 use bytes::Bytes;
+use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 
 mod files;
+mod keys;
 mod mutate;
 mod samples;
 mod services;
@@ -113,6 +115,52 @@ pub const TARGETS: &[Target] = &[
     target("kv_chunks", services::chunks, samples::chunks),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),
+    target(
+        "bls12381_element",
+        keys::element::<Bls12381G2>,
+        keys::element_seeds::<Bls12381G2>,
+    ),
+    target(
+        "bls12381_scalar",
+        keys::scalar::<<Bls12381G2 as Group>::Scalar>,
+        keys::scalar_seeds::<<Bls12381G2 as Group>::Scalar>,
+    ),
+    target("bls_signature", keys::signature, keys::signature_seeds),
+    target(
+        "ed25519_element",
+        keys::element::<Ed25519>,
+        keys::element_seeds::<Ed25519>,
+    ),
+    target(
+        "ed25519_scalar",
+        keys::scalar::<<Ed25519 as Group>::Scalar>,
+        keys::scalar_seeds::<<Ed25519 as Group>::Scalar>,
+    ),
+    target(
+        "ristretto255_element",
+        keys::element::<Ristretto255>,
+        keys::element_seeds::<Ristretto255>,
+    ),
+    target(
+        "bls12381_dealing",
+        keys::dealing::<Bls12381G2>,
+        keys::dealing_seeds::<Bls12381G2>,
+    ),
+    target(
+        "ed25519_dealing",
+        keys::dealing::<Ed25519>,
+        keys::dealing_seeds::<Ed25519>,
+    ),
+    target(
+        "bls12381_sharing",
+        keys::sharing::<Bls12381G2>,
+        keys::sharing_seeds::<Bls12381G2>,
+    ),
+    target(
+        "ristretto255_sharing",
+        keys::sharing::<Ristretto255>,
+        keys::sharing_seeds::<Ristretto255>,
+    ),
     Target {
         name: "log",
         run: files::log,

@@ -5,6 +5,11 @@ const DESCRIBED: &str = "the first thing a reader sees of a crate is what it is 
 const LINTED: &str =
     "the lints of the workspace hold in every crate: forbidden unsafe code first of all";
 
+/// Crates that call foreign functions. They do nothing else, and copy the workspace's lints.
+const FOREIGN: [&str; 1] = ["pairing"];
+
+const OWN_LINTS: &str = "undocumented_unsafe_blocks = \"deny\"";
+
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (folder, file) in tree.manifests() {
@@ -15,14 +20,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         if !described {
             findings.push(Finding::new(&file.path, 1, "no description", DESCRIBED));
         }
-        let linted = file.text.contains("[lints]\nworkspace = true");
-        if !linted {
-            findings.push(Finding::new(
-                &file.path,
-                1,
-                "no `[lints] workspace = true`",
-                LINTED,
-            ));
+        let (lints, missing) = if FOREIGN.contains(&folder) {
+            (OWN_LINTS, "no `undocumented_unsafe_blocks = \"deny\"`")
+        } else {
+            ("[lints]\nworkspace = true", "no `[lints] workspace = true`")
+        };
+        if !file.text.contains(lints) {
+            findings.push(Finding::new(&file.path, 1, missing, LINTED));
         }
         let readme = format!("crates/{folder}/README.md");
         if tree.find(&readme).is_none() {
@@ -46,5 +50,19 @@ mod tests {
         assert_eq!(check(&Tree::of(&[whole, readme])), []);
         assert_eq!(check(&Tree::of(&[whole])).len(), 1);
         assert_eq!(check(&Tree::of(&[bare, readme])).len(), 2);
+    }
+
+    #[test]
+    fn only_the_crate_of_foreign_functions_has_its_own_lints() {
+        let own = "[package]\ndescription = \"x\"\n\n[lints.clippy]\n\
+            undocumented_unsafe_blocks = \"deny\"\n";
+        let count = |folder: &str| {
+            let (manifest, readme) = (
+                format!("crates/{folder}/Cargo.toml"),
+                format!("crates/{folder}/README.md"),
+            );
+            check(&Tree::of(&[(&manifest, own), (&readme, "")])).len()
+        };
+        assert_eq!((count("pairing"), count("codec")), (0, 1));
     }
 }

@@ -2,12 +2,13 @@ use super::Finding;
 use super::source::Tree;
 
 /// What the header of a crate must tell, as `# Section` lines in `lib.rs`, in this order.
-const SECTIONS: [(&str, &[&str]); 7] = [
+const SECTIONS: [(&str, &[&str]); 9] = [
     ("codec", &["Guarantees"]),
     ("config", &["Guarantees"]),
     ("crypto", &["Guarantees"]),
     ("multipoint", &["Guarantees", "Bounds"]),
     ("ordering", PROTOCOL),
+    ("pairing", &["Guarantees"]),
     ("replica", PROTOCOL),
     (
         "storage",
@@ -19,6 +20,10 @@ const SECTIONS: [(&str, &[&str]); 7] = [
             "Duties of the caller",
             "Example",
         ],
+    ),
+    (
+        "threshold",
+        &["Guarantees", "Model", "Duties of the caller", "Bounds"],
     ),
 ];
 

@@ -19,10 +19,12 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 18] = [
+pub(super) const LAYERS: [Layer; 20] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
+    pure("pairing"),
+    pure("threshold"),
     pure("protocol"),
     pure("simulator"),
     drives("storage"),
