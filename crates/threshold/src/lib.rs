@@ -60,6 +60,9 @@ mod ceremony;
 mod commitment;
 mod committee;
 mod dealing;
+pub mod export;
+#[cfg(feature = "frost")]
+pub mod frost;
 mod group;
 mod index;
 mod knowledge;
@@ -68,7 +71,9 @@ mod qualified;
 mod secret;
 mod share;
 mod sharing;
+pub mod tdh2;
 mod transcript;
+mod wire;
 
 pub use ceremony::{Ceremony, Dealt, NotADealer};
 pub use commitment::{Commitment, CommitmentError};

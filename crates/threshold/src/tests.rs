@@ -11,6 +11,7 @@ use crate::{
 
 mod bls;
 mod dealing;
+pub(crate) mod dealt;
 mod group;
 mod resharing;
 

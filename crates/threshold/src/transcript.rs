@@ -1,8 +1,8 @@
 //! Fiat–Shamir: challenges that depend on everything a proof is about.
 //!
 //! A proof whose challenge leaves out one public input can be forged by choosing that input last
-//! ([Frozen Heart]), and so can one whose inputs can be shifted against each other without changing
-//! the hashed bytes ([TSSHOCK]). So every transcript opens with role, group and epoch, and every
+//! (Frozen Heart), and so can one whose inputs can be shifted against each other without changing
+//! the hashed bytes (TSSHOCK). So every transcript opens with role, group and epoch, and every
 //! entry carries its kind, its label's length and its value's length: the encoding can be read
 //! back, hence two lists of entries never give the same bytes.
 

@@ -29,8 +29,8 @@ fn encoded(entries: &[Entry]) -> Vec<u8> {
 
 fn taken<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let (length, after) = rest.split_at(8);
-    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
-    let (part, after) = after.split_at(length);
+    let length = u64::from_le_bytes(length.try_into().unwrap());
+    let (part, after) = after.split_at(length.try_into().unwrap());
     *rest = after;
     part
 }
