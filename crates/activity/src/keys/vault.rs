@@ -38,7 +38,7 @@ pub enum VaultError {
 /// A site's secrets.
 pub(super) struct Vault {
     group: Digest,
-    me: SiteId,
+    pub(super) me: SiteId,
     /// Its shares, by key and version.
     pub(super) held: BTreeMap<(KeyId, u32), Held>,
     /// Its part in ceremonies that are under way, by their number.

@@ -57,9 +57,7 @@ impl History {
 
     /// The key.
     fn secret(&self) -> Form {
-        let constant = |dealer: &DealRecord| {
-            Form::from([((0, dealer.dealer, 0), Scalar::ONE)])
-        };
+        let constant = |dealer: &DealRecord| Form::from([((0, dealer.dealer, 0), Scalar::ONE)]);
         self.combine(0, constant)
     }
 
@@ -142,15 +140,13 @@ fn determines(known: Vec<Form>, target: Form) -> bool {
 
 /// Every content that these sites' vaults ever had.
 fn vaults(world: &World, sites: &[usize]) -> Vec<Vault> {
-    let own = |who: &usize| {
-        let actor = &world.actors[*who];
-        let group = world.setup.group;
-        let open = move |bytes: &Vec<u8>| {
-            Vault::open(group, super::world::site(*who), bytes).unwrap()
-        };
-        actor.vaults.iter().map(open)
-    };
-    sites.iter().flat_map(own).collect()
+    let mut opened = Vec::new();
+    for who in sites {
+        let own = super::world::site(*who);
+        let contents = world.actors[*who].vaults.iter();
+        opened.extend(contents.map(|bytes| Vault::open(world.setup.group, own, bytes).unwrap()));
+    }
+    opened
 }
 
 fn refresh(world: &mut World) {
@@ -191,7 +187,9 @@ fn c11_shares_stolen_from_others_before_and_after_refreshes_do_not_add_up() {
     // The share of another site in each version: three shares of a key with threshold three.
     let stolen = |versions: [u32; 3]| {
         let sites = versions.iter().zip(0..);
-        sites.map(|(version, own)| history.share(*version, super::world::site(own))).collect()
+        sites
+            .map(|(version, own)| history.share(*version, super::world::site(own)))
+            .collect()
     };
     assert!(!determines(stolen([0, 1, 2]), history.secret()));
     assert!(!determines(stolen([0, 0, 1]), history.secret()));
@@ -214,6 +212,9 @@ fn c11_one_site_more_than_a_quorum_leaves_out_would_be_too_many() {
         assert!(!determines(sites(&[0]), secret()));
         assert!(determines(sites(&[0, 1]), secret()));
         let version = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
-        assert_eq!(version.exposed.iter().collect::<Vec<_>>(), [super::world::site(3)]);
+        assert_eq!(
+            version.exposed.iter().collect::<Vec<_>>(),
+            [super::world::site(3)]
+        );
     }
 }

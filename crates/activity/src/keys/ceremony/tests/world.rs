@@ -139,7 +139,10 @@ impl World {
     pub(super) fn is_dealing(&self, who: usize) -> bool {
         let mut pending = self.actors[who].pending.iter();
         pending.any(|word| {
-            matches!(Contribution::from_bytes(word.clone()), Ok(Contribution::Deal { .. }))
+            matches!(
+                Contribution::from_bytes(word.clone()),
+                Ok(Contribution::Deal { .. })
+            )
         })
     }
 
