@@ -86,7 +86,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_crypto::{Domain, Hasher};
-use maftia_types::{ClientId, Digest};
+use maftia_types::{ClientId, Digest, SiteId};
+use zeroize::Zeroizing;
 
 /// What a state machine may know about the request it executes. Equal at all sites.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +99,29 @@ pub struct Context {
     pub commit_time_ms: u64,
     /// Whose request it is.
     pub client: ClientId,
+}
+
+/// What a state machine may know about a site's contribution. Equal at all sites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SiteContext {
+    /// Whose block it was in.
+    pub site: SiteId,
+    /// The commit that ordered it.
+    pub commit: u64,
+    /// Time of that commit, in milliseconds since the Unix epoch, as [`Context::commit_time_ms`].
+    pub commit_time_ms: u64,
+}
+
+/// What a site half wants done, in the order in which it asks. Messages and contributions leave only
+/// after `vault` is on the disk, and so do those of all later effects.
+#[derive(Default)]
+pub struct Effects {
+    /// To go into this site's next blocks.
+    pub contributions: Vec<Bytes>,
+    /// To one other site, over the authenticated and encrypted link; may be lost.
+    pub messages: Vec<(SiteId, Bytes)>,
+    /// Replaces the vault's whole content on the disk; the former content is overwritten.
+    pub vault: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// A deterministic service, replicated by executing the same operations at every site.
@@ -123,6 +147,17 @@ pub trait StateMachine: Send {
     /// The digest this chunk has in the manifest of any snapshot that contains it, so that a
     /// receiver can check each chunk as it arrives. `None` if it is no chunk of this service.
     fn chunk_digest(&self, chunk: &Bytes) -> Option<Digest>;
+
+    /// A site's own word, ordered in one of its blocks. May come twice, or after it is stale. Total.
+    fn contribute(&mut self, _context: &SiteContext, _contribution: &Bytes) {}
+
+    /// A commit begins: called once for each, before its contents.
+    fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
+
+    /// The ordered half of the keyed services, if there is one, for the site half to observe.
+    fn keys(&self) -> Option<&crate::keys::Ordered> {
+        None
+    }
 }
 
 /// The state at one position, immutable. The order and the bytes of the chunks are replicated

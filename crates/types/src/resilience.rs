@@ -168,6 +168,18 @@ impl Resilience {
         2 * self.f + 1
     }
 
+    /// How many points of a correct dealer's secret polynomial others may come to know: those of
+    /// f intruded sites, and those published for the sites that a quorum leaves behind.
+    pub const fn dealt_points_known_max(&self) -> usize {
+        self.f + (self.n - self.quorum())
+    }
+
+    /// Whether a secret shared among all sites, with q as the threshold, stays secret although its
+    /// dealers publish the shares of sites that do not answer.
+    pub const fn hides_dealt_secrets(&self) -> bool {
+        self.dealt_points_known_max() < self.quorum()
+    }
+
     /// 2f + c + 1: answers a site that lost its log needs from *other* sites before it signs again
     /// (corrections 10 and 11).
     pub const fn amnesia_responders(&self) -> usize {
@@ -230,6 +242,22 @@ mod tests {
             assert!(2 * q_sp > n + resilience.intruded_max(), "n={n}");
             assert!(q_sp <= resilience.quorum(), "n={n}");
         }
+    }
+
+    #[test]
+    fn secrets_dealt_at_quorum_are_hidden_in_the_arbitrary_row_and_not_in_the_hybrid_row() {
+        for n in 1..=64 {
+            assert!(
+                Resilience::largest(FaultModel::Arbitrary, n)
+                    .unwrap()
+                    .hides_dealt_secrets(),
+                "n={n}"
+            );
+            let hybrid = Resilience::largest(FaultModel::Hybrid, n).unwrap();
+            assert_eq!(hybrid.hides_dealt_secrets(), hybrid.intruded_max() == 0);
+        }
+        assert_eq!(arbitrary(6, 1, 1).dealt_points_known_max(), 3);
+        assert_eq!(arbitrary(6, 1, 1).quorum(), 4);
     }
 
     #[test]

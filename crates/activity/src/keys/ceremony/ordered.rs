@@ -1,0 +1,212 @@
+//! The ordered half: which ceremonies there are, and what each DEAL and HAVE does.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_codec::Wire as _;
+use maftia_types::{SiteId, SiteSet};
+
+use super::deal::{Contribution, Deal, Misdealing, transcript};
+use super::rules::Run;
+use super::{Ceremony, Origin};
+use crate::keys::ordered::KEYS_MAX;
+use crate::keys::{
+    KeyId, KeyRecord, NAME_BYTES_MAX, Ordered, Refusal, Reply, Scheme, State, Version,
+};
+
+impl Ordered {
+    pub(in crate::keys) fn create(
+        &mut self,
+        origin: Origin,
+        name: String,
+        scheme: Scheme,
+    ) -> Result<Reply, Refusal> {
+        if !self.setup.resilience.hides_dealt_secrets() {
+            return Err(Refusal::Unshareable);
+        }
+        let printable = !name.chars().any(char::is_control);
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !printable {
+            return Err(Refusal::Name);
+        }
+        if self.key_named(&name).is_some() {
+            return Err(Refusal::NameTaken);
+        }
+        let in_use = self.keys().filter(|own| own.state != State::Retired);
+        if in_use.count() >= KEYS_MAX {
+            return Err(Refusal::TooManyKeys);
+        }
+        let id = KeyId(self.next_key);
+        self.next_key += 1;
+        let record = KeyRecord {
+            id,
+            name,
+            scheme,
+            state: State::Generating,
+            current: None,
+        };
+        self.keys.insert(id, record);
+        self.begin(origin, id)
+    }
+
+    pub(in crate::keys) fn refresh(
+        &mut self,
+        origin: Origin,
+        key: KeyId,
+    ) -> Result<Reply, Refusal> {
+        match self.key(key).ok_or(Refusal::NoSuchKey)?.state {
+            State::Retired => Err(Refusal::Retired),
+            _ if self.ceremonies().any(|own| own.key == key) => Err(Refusal::Busy),
+            State::Generating | State::Active => self.begin(origin, key),
+        }
+    }
+
+    pub(in crate::keys) fn retire(&mut self, key: KeyId) -> Result<Reply, Refusal> {
+        let record = self.keys.get_mut(&key).ok_or(Refusal::NoSuchKey)?;
+        if record.state == State::Retired {
+            return Err(Refusal::Retired);
+        }
+        record.state = State::Retired;
+        if let Some(current) = &mut record.current {
+            current.dealings.clear();
+        }
+        self.ceremonies.retain(|_, own| own.key != key);
+        // The public part stays, so that old signatures can be attributed, while there is room.
+        let retired = self.keys.values().filter(|own| own.state == State::Retired);
+        if retired.clone().count() > KEYS_MAX {
+            let oldest = retired.map(|own| own.id).min();
+            self.keys.retain(|id, _| Some(*id) != oldest);
+        }
+        Ok(Reply::Retired(key))
+    }
+
+    /// A site's word.
+    pub(in crate::keys) fn take(&mut self, site: SiteId, contribution: Contribution) {
+        match contribution {
+            Contribution::Deal { ceremony, body } => self.take_deal(site, ceremony, body),
+            Contribution::Have { ceremony } => self.take_have(site, ceremony),
+        }
+    }
+
+    /// A ceremony with what it rests on.
+    pub(super) fn run(&self, number: u64) -> Option<Run<'_>> {
+        let ceremony = self.ceremonies.get(&number)?;
+        Some(Run {
+            setup: &self.setup,
+            ceremony,
+            previous: self.key(ceremony.key)?.current.as_ref(),
+        })
+    }
+
+    fn begin(&mut self, origin: Origin, key: KeyId) -> Result<Reply, Refusal> {
+        let number = self.next_ceremony;
+        let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
+        let ceremony = Ceremony::begin(&self.setup, origin, number, record);
+        self.ceremonies.insert(number, ceremony);
+        self.next_ceremony += 1;
+        Ok(Reply::Begun {
+            key,
+            ceremony: number,
+        })
+    }
+
+    /// Rule 3: the first valid DEAL of each dealer counts, until there are enough; the first invalid
+    /// one convicts its dealer. Anything else is late or repeated.
+    fn take_deal(&mut self, site: SiteId, number: u64, body: Bytes) {
+        let Some(run) = self.run(number) else {
+            return;
+        };
+        let own = run.ceremony;
+        if own.made.is_some() || own.has_dealt(site) || own.culprits.contains_key(&site) {
+            return;
+        }
+        let deal = Deal::from_bytes(body).map_err(|_| Misdealing::Malformed);
+        let checked = deal.and_then(|deal| run.check(site, &deal));
+        let own = self.ceremonies.get_mut(&number);
+        let own = own.expect("the ceremony was found above");
+        match checked {
+            Ok(record) => own.dealings.push(record),
+            Err(misdealing) => {
+                own.culprits.insert(site, misdealing);
+                return;
+            }
+        }
+        if own.dealings.len() >= own.dealings_needed() {
+            self.qualify(number);
+        }
+    }
+
+    /// Rule 4: enough dealings make the new sharing.
+    fn qualify(&mut self, number: u64) {
+        let run = self.run(number).expect("the caller found the ceremony");
+        let sharing = run.qualify();
+        let intruded_max = self.setup.resilience.intruded_max();
+        let own = self.ceremonies.get_mut(&number);
+        let own = own.expect("the caller found the ceremony");
+        let Ok(sharing) = sharing else {
+            // The dealings cancel, which no dealer can bring about without knowing the others'
+            // secrets: nobody is to blame, and another dealer's dealing changes it.
+            own.dealings.pop();
+            return;
+        };
+        let exposed = own.members.iter().copied().filter(|member| {
+            let published =
+                |record: &&_| super::DealRecord::published_for(record, *member).is_some();
+            let known = own.dealings.iter().filter(published).count() + intruded_max;
+            known >= own.dealings.len()
+        });
+        own.made = Some(Version {
+            number: own.version,
+            ceremony: number,
+            run: own.run,
+            members: own.members.clone(),
+            sharing,
+            transcript: transcript(&own.run, &own.dealings),
+            holders: SiteSet::EMPTY,
+            exposed: exposed.collect(),
+            culprits: BTreeMap::new(),
+            dealings: std::mem::take(&mut own.dealings),
+        });
+    }
+
+    /// Rule 6: when a threshold of members hold their shares, the new sharing is in use. Later ones
+    /// are noted, so that the dealings can be forgotten once nobody needs them.
+    fn take_have(&mut self, site: SiteId, number: u64) {
+        if let Some(own) = self.ceremonies.get_mut(&number) {
+            let Some(made) = &mut own.made else {
+                return;
+            };
+            note_holder(made, site);
+            if made.holders.len() >= usize::from(own.threshold) {
+                self.activate(number);
+            }
+            return;
+        }
+        let versions = self
+            .keys
+            .values_mut()
+            .filter_map(|own| own.current.as_mut());
+        if let Some(version) = versions.into_iter().find(|own| own.ceremony == number) {
+            note_holder(version, site);
+        }
+    }
+
+    fn activate(&mut self, number: u64) {
+        let own = self.ceremonies.remove(&number);
+        let own = own.expect("the caller found the ceremony");
+        let record = self.keys.get_mut(&own.key);
+        let record = record.expect("a ceremony goes when its key is retired");
+        let mut made = own.made.expect("the caller found the new sharing");
+        made.culprits = own.culprits;
+        record.current = Some(made);
+        record.state = State::Active;
+    }
+}
+
+fn note_holder(version: &mut Version, site: SiteId) {
+    if version.members.contains(&site) && version.holders.insert(site) {
+        let all = version.holders.len() == version.members.len();
+        if all {
+            version.dealings.clear();
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What clients ask of the keyed services, and the answers.
+
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_types::Digest;
+
+use super::ceremony::Status;
+use super::ordered::KEYS_MAX;
+use super::record::wire;
+use super::{KeyId, Scheme, State};
+
+/// The longest encoding of a public key: an element of G2.
+const PUBLIC_KEY_BYTES_MAX: usize = 96;
+
+/// What a client asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// Which ceremonies are under way, and what they wait for.
+    Ceremonies,
+    /// Generate a key.
+    Create {
+        /// What people will call it.
+        name: String,
+        /// What it is for.
+        scheme: Scheme,
+    },
+    /// All keys.
+    List,
+    /// Exchange all shares of the key for others.
+    Refresh(KeyId),
+    /// Never use the key again, and erase its shares.
+    Retire(KeyId),
+    /// One key.
+    Show(KeyId),
+}
+
+/// The answer to an [`Operation`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    /// To [`Operation::Create`] and [`Operation::Refresh`]: the ceremony has begun.
+    Begun {
+        /// The key.
+        key: KeyId,
+        /// The ceremony.
+        ceremony: u64,
+    },
+    /// To [`Operation::Ceremonies`], in the order in which they began.
+    Ceremonies(Vec<Status>),
+    /// To [`Operation::Show`].
+    Key(KeySummary),
+    /// To [`Operation::List`], in the order in which they were created.
+    Keys(Vec<KeySummary>),
+    /// Nothing was done.
+    Refused(Refusal),
+    /// To [`Operation::Retire`].
+    Retired(KeyId),
+}
+
+/// A key as shown to clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeySummary {
+    /// The key.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub scheme: Scheme,
+    /// Where it is in its life.
+    pub state: State,
+    /// The sharing in use.
+    pub version: Option<u32>,
+    /// The public key as its group encodes it: 32 bytes, or 96 for BLS.
+    pub public_key: Option<Vec<u8>>,
+    /// The digest of the qualified dealings of that sharing.
+    pub transcript: Option<Digest>,
+    /// How many sites have said that they hold a share.
+    pub holders: u8,
+    /// How many sites' shares are as good as public, because dealers had to publish their parts.
+    pub exposed: u8,
+}
+
+/// Why nothing was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A ceremony of that key is under way.
+    #[error("a ceremony of that key is under way")]
+    Busy,
+    /// The bytes are no operation.
+    #[error("the bytes are no operation")]
+    Malformed,
+    /// Names have 1 to 64 bytes and no control characters.
+    #[error("a key's name has 1 to 64 bytes and no control characters")]
+    Name,
+    /// Another key that is in use has this name.
+    #[error("another key has this name")]
+    NameTaken,
+    /// There is no such key.
+    #[error("there is no such key")]
+    NoSuchKey,
+    /// The key is retired.
+    #[error("the key is retired")]
+    Retired,
+    /// There are as many keys as there may be; retire one.
+    #[error("there are {KEYS_MAX} keys already; retire one first")]
+    TooManyKeys,
+    /// Under the group's fault model, what dealers must publish would give the key away.
+    #[error("the group's fault model carries no shared keys; they need n >= 3f+2c+1")]
+    Unshareable,
+}
+
+impl Wire for Operation {
+    fn encode(&self, w: &mut Writer) {
+        match self {
+            Self::Create { name, scheme } => {
+                w.u8(1);
+                w.bytes(name.as_bytes());
+                scheme.encode(w);
+            }
+            Self::Refresh(key) => tagged(w, 2, key),
+            Self::Retire(key) => tagged(w, 3, key),
+            Self::List => w.u8(4),
+            Self::Show(key) => tagged(w, 5, key),
+            Self::Ceremonies => w.u8(6),
+        }
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        match r.u8()? {
+            1 => Ok(Self::Create {
+                name: wire::read_name(r)?,
+                scheme: Scheme::decode(r)?,
+            }),
+            2 => KeyId::decode(r).map(Self::Refresh),
+            3 => KeyId::decode(r).map(Self::Retire),
+            4 => Ok(Self::List),
+            5 => KeyId::decode(r).map(Self::Show),
+            6 => Ok(Self::Ceremonies),
+            _ => Err(DecodeError::Invalid { field: "operation" }),
+        }
+    }
+}
+
+impl Wire for Reply {
+    fn encode(&self, w: &mut Writer) {
+        match self {
+            Self::Begun { key, ceremony } => {
+                tagged(w, 1, key);
+                w.u64(*ceremony);
+            }
+            Self::Ceremonies(all) => {
+                w.u8(2);
+                w.list(all);
+            }
+            Self::Key(key) => tagged(w, 3, key),
+            Self::Keys(keys) => {
+                w.u8(4);
+                w.list(keys);
+            }
+            Self::Refused(refusal) => tagged(w, 5, refusal),
+            Self::Retired(key) => tagged(w, 6, key),
+        }
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        match r.u8()? {
+            1 => Ok(Self::Begun {
+                key: KeyId::decode(r)?,
+                ceremony: r.u64()?,
+            }),
+            2 => r.list("ceremonies", KEYS_MAX).map(Self::Ceremonies),
+            3 => KeySummary::decode(r).map(Self::Key),
+            4 => r.list("keys", 2 * KEYS_MAX).map(Self::Keys),
+            5 => Refusal::decode(r).map(Self::Refused),
+            6 => KeyId::decode(r).map(Self::Retired),
+            _ => Err(DecodeError::Invalid { field: "reply" }),
+        }
+    }
+}
+
+fn tagged(w: &mut Writer, tag: u8, value: &impl Wire) {
+    w.u8(tag);
+    value.encode(w);
+}
+
+impl Wire for KeySummary {
+    fn encode(&self, w: &mut Writer) {
+        self.id.encode(w);
+        w.bytes(self.name.as_bytes());
+        self.scheme.encode(w);
+        self.state.encode(w);
+        w.bool(self.version.is_some());
+        self.version.iter().for_each(|version| w.u32(*version));
+        w.bool(self.public_key.is_some());
+        self.public_key.iter().for_each(|key| w.bytes(key));
+        w.bool(self.transcript.is_some());
+        self.transcript.iter().for_each(|digest| w.digest(digest));
+        w.u8(self.holders);
+        w.u8(self.exposed);
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        let id = KeyId::decode(r)?;
+        let name = wire::read_name(r)?;
+        let (scheme, state) = (Scheme::decode(r)?, State::decode(r)?);
+        let version = r.bool()?.then(|| r.u32()).transpose()?;
+        let key = r
+            .bool()?
+            .then(|| r.bytes("public key", PUBLIC_KEY_BYTES_MAX));
+        let public_key = key.transpose()?.map(Vec::from);
+        Ok(Self {
+            id,
+            name,
+            scheme,
+            state,
+            version,
+            public_key,
+            transcript: r.bool()?.then(|| r.digest()).transpose()?,
+            holders: r.u8()?,
+            exposed: r.u8()?,
+        })
+    }
+}
+
+impl Wire for Refusal {
+    fn encode(&self, w: &mut Writer) {
+        w.u8(match self {
+            Self::Busy => 1,
+            Self::Malformed => 2,
+            Self::Name => 3,
+            Self::NameTaken => 4,
+            Self::NoSuchKey => 5,
+            Self::Retired => 6,
+            Self::TooManyKeys => 7,
+            Self::Unshareable => 8,
+        });
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match r.u8()? {
+            1 => Self::Busy,
+            2 => Self::Malformed,
+            3 => Self::Name,
+            4 => Self::NameTaken,
+            5 => Self::NoSuchKey,
+            6 => Self::Retired,
+            7 => Self::TooManyKeys,
+            8 => Self::Unshareable,
+            _ => return Err(DecodeError::Invalid { field: "refusal" }),
+        })
+    }
+}

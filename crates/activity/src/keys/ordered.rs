@@ -1,0 +1,168 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use maftia_codec::{DecodeError, Reader, Wire, Writer};
+
+use super::ceremony::{self, Ceremony};
+use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
+use crate::replication::{Context, SiteContext};
+
+/// How many keys may be in use: each costs every site a ceremony now and then, and its public part
+/// a place in the state.
+pub const KEYS_MAX: usize = 64;
+
+/// The keys that a group makes by itself when it starts.
+pub const GENESIS_KEYS: &[(&str, Scheme)] = &[
+    ("group", Scheme::Bls),
+    ("beacon", Scheme::Beacon),
+    ("signing", Scheme::Ed25519),
+];
+
+/// The ordered half of the keyed services: the same at every site, without secrets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ordered {
+    pub(super) setup: Setup,
+    pub(super) keys: BTreeMap<KeyId, KeyRecord>,
+    /// Under way, by number.
+    pub(super) ceremonies: BTreeMap<u64, Ceremony>,
+    pub(super) next_key: u32,
+    pub(super) next_ceremony: u64,
+}
+
+impl Ordered {
+    /// The state of a new group, which at once begins to make `genesis_keys`, as far as its fault
+    /// model carries shared keys.
+    #[must_use]
+    pub fn new(setup: Setup, genesis_keys: &[(&str, Scheme)]) -> Self {
+        let mut ordered = Self {
+            setup,
+            keys: BTreeMap::new(),
+            ceremonies: BTreeMap::new(),
+            next_key: 1,
+            next_ceremony: 1,
+        };
+        for (name, scheme) in genesis_keys {
+            let origin = ceremony::Origin::Genesis;
+            let _unshareable = ordered.create(origin, (*name).to_owned(), *scheme);
+        }
+        ordered
+    }
+
+    /// Executes a client's operation and appends the encoded [`Reply`].
+    pub fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
+        let answer = match Operation::from_bytes(operation.clone()) {
+            Ok(operation) => self.execute(context, operation),
+            Err(_) => Reply::Refused(Refusal::Malformed),
+        };
+        reply.extend_from_slice(&answer.to_bytes());
+    }
+
+    /// Takes a site's own word. What means nothing, or means nothing any more, is passed over.
+    pub fn contribute(&mut self, context: &SiteContext, contribution: &Bytes) {
+        if let Ok(contribution) = ceremony::Contribution::from_bytes(contribution.clone()) {
+            self.take(context.site, contribution);
+        }
+    }
+
+    /// A commit begins. No ceremony depends on time.
+    pub fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
+
+    /// The group.
+    #[must_use]
+    pub const fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// All keys, in the order in which they were created.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.keys.values()
+    }
+
+    /// One key.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<&KeyRecord> {
+        self.keys.get(&id)
+    }
+
+    /// The key in use that people call that.
+    #[must_use]
+    pub fn key_named(&self, name: &str) -> Option<&KeyRecord> {
+        let mut keys = self.keys.values();
+        keys.find(|record| record.name == name && record.state != State::Retired)
+    }
+
+    /// The ceremonies under way, in the order in which they began.
+    pub fn ceremonies(&self) -> impl Iterator<Item = &Ceremony> {
+        self.ceremonies.values()
+    }
+
+    fn execute(&mut self, context: &Context, operation: Operation) -> Reply {
+        let origin = ceremony::Origin::Request(*context);
+        let done = match operation {
+            Operation::Create { name, scheme } => self.create(origin, name, scheme),
+            Operation::Refresh(key) => self.refresh(origin, key),
+            Operation::Retire(key) => self.retire(key),
+            Operation::List => Ok(Reply::Keys(self.keys().map(summary).collect())),
+            Operation::Show(key) => {
+                let record = self.key(key).ok_or(Refusal::NoSuchKey);
+                record.map(|record| Reply::Key(summary(record)))
+            }
+            Operation::Ceremonies => {
+                let all = self.ceremonies().map(|own| own.status());
+                Ok(Reply::Ceremonies(all.collect()))
+            }
+        };
+        done.unwrap_or_else(Reply::Refused)
+    }
+}
+
+fn summary(record: &KeyRecord) -> KeySummary {
+    let current = record.current.as_ref();
+    let count = |sites: usize| u8::try_from(sites).expect("a group has at most 64 sites");
+    KeySummary {
+        id: record.id,
+        name: record.name.clone(),
+        scheme: record.scheme,
+        state: record.state,
+        version: current.map(|version| version.number),
+        public_key: current.map(|version| version.sharing.key_bytes()),
+        transcript: current.map(|version| version.transcript),
+        holders: current.map_or(0, |version| count(version.holders.len())),
+        exposed: current.map_or(0, |version| count(version.exposed.len())),
+    }
+}
+
+impl Wire for Ordered {
+    fn encode(&self, w: &mut Writer) {
+        self.setup.encode(w);
+        w.u32(self.next_key);
+        w.u64(self.next_ceremony);
+        w.length(self.keys.len());
+        self.keys.values().for_each(|record| record.encode(w));
+        w.length(self.ceremonies.len());
+        self.ceremonies.values().for_each(|own| own.encode(w));
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        let setup = Setup::decode(r)?;
+        let (next_key, next_ceremony) = (r.u32()?, r.u64()?);
+        let keys: Vec<KeyRecord> = r.list("keys", 2 * KEYS_MAX)?;
+        let ceremonies: Vec<Ceremony> = r.list("ceremonies", KEYS_MAX)?;
+        // One form for one state: in order, and nothing twice.
+        if !keys.is_sorted_by(|a, b| a.id < b.id)
+            || !ceremonies.is_sorted_by(|a, b| a.number < b.number)
+        {
+            return Err(DecodeError::Invalid { field: "order" });
+        }
+        Ok(Self {
+            setup,
+            keys: keys.into_iter().map(|own| (own.id, own)).collect(),
+            ceremonies: ceremonies
+                .into_iter()
+                .map(|own| (own.number, own))
+                .collect(),
+            next_key,
+            next_ceremony,
+        })
+    }
+}

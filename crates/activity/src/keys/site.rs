@@ -1,0 +1,83 @@
+use bytes::Bytes;
+use maftia_crypto::SigningKey;
+use maftia_threshold::Share;
+use maftia_types::{Digest, SiteId, Time};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use super::ceremony::Part;
+use super::vault::Vault;
+use super::{KeyGroup, KeyRecord, Ordered, VaultError};
+use crate::replication::Effects;
+
+/// One site's half of the keyed services: holds its secrets.
+pub struct Site {
+    pub(super) me: SiteId,
+    pub(super) key: SigningKey,
+    pub(super) rng: ChaCha20Rng,
+    pub(super) vault: Vault,
+    pub(super) part: Part,
+}
+
+impl Site {
+    /// The site half of site `me`, which signs with `key`, from what its vault held last; none if it
+    /// never had one. The seed is secret and fresh at every start.
+    ///
+    /// # Errors
+    /// [`VaultError`]: the bytes are not this site's vault. Beginning with an empty one would lose
+    /// this site's shares.
+    pub fn new(
+        me: SiteId,
+        group: Digest,
+        key: SigningKey,
+        vault: Option<&[u8]>,
+        seed: [u8; 32],
+    ) -> Result<Self, VaultError> {
+        let vault = match vault {
+            Some(bytes) => Vault::open(group, me, bytes)?,
+            None => Vault::empty(group, me),
+        };
+        Ok(Self {
+            me,
+            key,
+            rng: ChaCha20Rng::from_seed(seed),
+            vault,
+            part: Part::default(),
+        })
+    }
+
+    /// Does what the ordered state asks of this site. To be called after every commit, and when
+    /// [`Site::next_timeout`] has passed.
+    pub fn observe(&mut self, now: Time, ordered: &Ordered, out: &mut Effects) {
+        self.observe_ceremonies(now, ordered, out);
+    }
+
+    /// Takes a message from another site.
+    pub fn hear(
+        &mut self,
+        now: Time,
+        from: SiteId,
+        message: &Bytes,
+        ordered: &Ordered,
+        out: &mut Effects,
+    ) {
+        self.hear_ceremonies(now, from, message, ordered, out);
+    }
+
+    /// When [`Site::observe`] is due although nothing was committed.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.part.next_timeout()
+    }
+
+    /// This site's share of the version in use; none while the key cannot be used, or if this site
+    /// has none.
+    pub(super) fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
+        let version = record.active()?;
+        let index = version.index_of(self.me)?;
+        let share = self.vault.share_of(record.id, version)?;
+        let share = Share::from_bytes(index, share.as_ref()).ok()?;
+        let sharing = version.sharing_in::<G>()?;
+        sharing.check(&share).is_ok().then_some(share)
+    }
+}
