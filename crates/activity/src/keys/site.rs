@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::Bytes;
 use maftia_crypto::SigningKey;
 use maftia_threshold::Share;
@@ -17,6 +19,12 @@ pub struct Site {
     pub(super) rng: ChaCha20Rng,
     pub(super) vault: Vault,
     pub(super) part: Part,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Site({})", self.me)
+    }
 }
 
 impl Site {
