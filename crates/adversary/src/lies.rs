@@ -58,7 +58,7 @@ pub(crate) const fn kind_of(message: &Message) -> Option<usize> {
         Message::Transfer(Transfer::Offer { .. }) => Some(2),
         Message::Transfer(Transfer::Manifest { .. }) => Some(3),
         Message::Transfer(Transfer::Chunk { .. }) => Some(4),
-        Message::Ordering(_) | Message::Transfer(_) => None,
+        Message::Ordering(_) | Message::Transfer(_) | Message::Pair(_) => None,
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn about_state(rng: &mut impl Rng, scene: &Scene<'_>, message: &mut M
             .seal(scene.key);
         }
         Message::Transfer(transfer) => about_transfer(rng, transfer),
-        Message::Ordering(_) => {}
+        Message::Ordering(_) | Message::Pair(_) => {}
     }
 }
 

@@ -179,6 +179,7 @@ impl Replica {
         self.vote(now);
         self.want_image();
         step.outputs.push(Output::Installed { index });
+        self.observe(now, step);
     }
 
     /// Decodes a fetched checkpoint and restores the application. Every chunk has been checked

@@ -4,6 +4,7 @@ use maftia_ordering::Equivocation;
 use maftia_types::Digest;
 
 use crate::batch::{BatchId, Bodies};
+use crate::limits::CONTRIBUTION_BYTES_MAX;
 
 /// One entry of a block's payload. A payload is a sequence of items back to back; what follows a
 /// malformed item is ignored, by everybody alike.
@@ -25,6 +26,8 @@ pub enum Item {
     },
     /// Convicts a site.
     Evidence(Box<Equivocation>),
+    /// The author's own word to the keyed services.
+    Contribution(Bytes),
 }
 
 /// The items of a payload, up to the first malformed one.
@@ -56,6 +59,10 @@ impl Wire for Item {
                 writer.u8(2);
                 proof.encode(writer);
             }
+            Self::Contribution(bytes) => {
+                writer.u8(3);
+                writer.bytes(bytes);
+            }
         }
     }
 
@@ -70,6 +77,7 @@ impl Wire for Item {
                 digest: reader.digest()?,
             },
             2 => Self::Evidence(Box::new(Equivocation::decode(reader)?)),
+            3 => Self::Contribution(reader.bytes("contribution", CONTRIBUTION_BYTES_MAX)?),
             _ => return Err(DecodeError::Invalid { field: "item" }),
         })
     }

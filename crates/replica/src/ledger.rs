@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use maftia_activity::replication::{Context, StateMachine};
+use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_ordering::{Commit, Equivocation};
@@ -69,6 +69,7 @@ impl Ledger {
         commit: &Commit,
     ) -> Applied {
         let mut applied = Applied::default();
+        machine.tick(commit.index, commit.time_ms);
         for (block, payload) in &commit.blocks {
             for item in items(payload) {
                 let author = block.author();
@@ -95,6 +96,14 @@ impl Ledger {
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
                     Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                    Item::Contribution(bytes) => {
+                        let context = SiteContext {
+                            site: author,
+                            commit: commit.index,
+                            commit_time_ms: commit.time_ms,
+                        };
+                        machine.contribute(&context, &bytes);
+                    }
                 }
             }
         }

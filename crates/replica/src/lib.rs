@@ -29,6 +29,7 @@
 //! | [`Transfer::Manifest`], [`Transfer::Chunk`] | nothing: checked against the offer's digest |
 //! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
+//! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
 //! # Rules
@@ -46,7 +47,10 @@
 //!    if the site has not come further meanwhile.
 //! 7. An [`Image`] is the newest stable checkpoint and the blocks above it, so that a group that
 //!    restarts has a checkpoint for those that are behind.
-//! 8. Proofs of equivocation go into the log; the log convicts.
+//! 8. After each commit the site half of the keyed services looks at the ordered state; what it says
+//!    to the group goes into own blocks, what it says to one site over the link, and neither before
+//!    its vault is on the disk.
+//! 9. Proofs of equivocation go into the log; the log convicts.
 //!
 //! # Bounds
 //! [`Limits`] of the ordered state, dropped by the log: [`Limits::bytes_per_key`], 16 MiB, of requests
@@ -115,6 +119,7 @@ mod catch_up;
 mod chain;
 mod checkpoint;
 mod client_link;
+mod custodian;
 mod fault;
 mod image;
 mod intake;
@@ -136,12 +141,14 @@ pub use batch::{
 pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
 };
+pub use custodian::Vault;
 pub use fault::Misbehaviour;
 pub use image::{Image, Restored};
 pub use item::{Item, items};
 pub use ledger::Executed;
 pub use limits::{
-    Limits, QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,
+    CONTRIBUTION_BYTES_MAX, Limits, PAIR_BYTES_MAX, QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX,
+    RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};

@@ -61,6 +61,16 @@ impl Default for Limits {
 pub const REQUEST_BYTES_MAX: usize = 5 * 256 * 1024;
 const _: () = assert!(REQUEST_BYTES_MAX + 64 <= PAYLOAD_BYTES_MAX);
 
+/// The longest contribution of a site to the keyed services: the largest group's dealing, with
+/// acknowledgements, fits.
+pub const CONTRIBUTION_BYTES_MAX: usize = 128 * 1024;
+
+/// Contributions that may wait for room in own blocks. The site half asks again for what is lost.
+pub(crate) const CONTRIBUTIONS_WAITING_MAX: usize = 256;
+
+/// The longest message between the site halves of two sites.
+pub const PAIR_BYTES_MAX: usize = 64 * 1024;
+
 /// The longest result of a request.
 pub const RESULT_BYTES_MAX: usize = 2 * 1024 * 1024;
 

@@ -2,6 +2,8 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_types::Digest;
 
+use crate::limits::PAIR_BYTES_MAX;
+
 /// Most chunks of a checkpoint.
 pub const MANIFEST_MAX: usize = 1 << 16;
 /// The longest chunk of a checkpoint.
@@ -14,6 +16,8 @@ pub enum Message {
     Ordering(maftia_ordering::Message),
     /// State transfer.
     Transfer(Transfer),
+    /// From one site half of the keyed services to another.
+    Pair(Bytes),
 }
 
 /// The messages of a state transfer.
@@ -71,6 +75,10 @@ impl Wire for Message {
                 writer.u8(1);
                 message.encode(writer);
             }
+            Self::Pair(bytes) => {
+                writer.u8(2);
+                writer.bytes(bytes);
+            }
         }
     }
 
@@ -78,6 +86,7 @@ impl Wire for Message {
         match reader.u8()? {
             0 => maftia_ordering::Message::decode(reader).map(Self::Ordering),
             1 => Transfer::decode(reader).map(Self::Transfer),
+            2 => reader.bytes("pair", PAIR_BYTES_MAX).map(Self::Pair),
             _ => Err(DecodeError::Invalid { field: "message" }),
         }
     }

@@ -14,6 +14,7 @@ use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
+use crate::custodian::{Custodian, Vault};
 use crate::fault::Misbehaviour;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
@@ -36,6 +37,7 @@ pub struct Replica {
     /// Whether this site's state was found to differ from what f+1 others have.
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
+    pub(crate) custodian: Option<Custodian>,
     /// Proofs that are not in an own block yet: at most one for each site.
     evidence: Vec<Equivocation>,
     logged_bytes: usize,
@@ -71,6 +73,8 @@ pub struct Boot {
     pub lost: bool,
     /// Fresh at each boot.
     pub nonce: u64,
+    /// This site's half of the keyed services, if the group has them.
+    pub site_half: Option<maftia_activity::keys::Site>,
 }
 
 /// Why a site cannot start from what its disk held.
@@ -143,6 +147,9 @@ pub enum Record {
     /// An image: once it is durable, all earlier records are superfluous. Messages need not wait
     /// for it.
     Image(Arc<Image>),
+    /// This site's secrets, in place of those before, which are overwritten. Not for the log: it
+    /// would keep what is to be erased.
+    Vault(Vault),
 }
 
 impl Protocol for Replica {
@@ -187,12 +194,17 @@ impl Protocol for Replica {
             } => {
                 self.on_transfer(now, from, message, &mut step);
             }
+            Event::Message {
+                from,
+                message: Message::Pair(message),
+            } => self.on_pair(now, from, &message, &mut step),
             Event::Timeout => {
                 if self.engine.next_timeout().is_some_and(|at| at <= now) {
                     let below = self.engine.handle(now, Event::Timeout);
                     self.lift(now, below, &mut step);
                 }
                 self.fetch_due(now, &mut step);
+                self.custodian_due(now, &mut step);
             }
         }
         self.submit_evidence(now);
@@ -202,7 +214,8 @@ impl Protocol for Replica {
 
     fn next_timeout(&self) -> Option<Time> {
         let fetch = self.fetch.as_ref().map(Fetch::next_timeout);
-        [self.engine.next_timeout(), fetch]
+        let custodian = self.custodian.as_ref().and_then(Custodian::next_timeout);
+        [self.engine.next_timeout(), fetch, custodian]
             .into_iter()
             .flatten()
             .min()
@@ -260,12 +273,16 @@ impl Replica {
             keys,
             diverged: false,
             chain: Chain::default(),
+            custodian: None,
             evidence: Vec::new(),
             logged_bytes: 0,
             image_wanted: false,
         };
         let mut step = Step::none();
         replica.lift(now, below, &mut step);
+        if let Some(site) = boot.site_half {
+            replica.employ(now, site, &mut step);
+        }
         replica.finish(&mut step);
         Ok((replica, step))
     }
@@ -302,6 +319,7 @@ impl Replica {
                 self.on_tally(now, tally, step);
             }
         }
+        self.observe(now, step);
     }
 
     /// f+1 other chains mean that this site has ordered something else, which is impossible.

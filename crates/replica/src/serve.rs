@@ -181,6 +181,6 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         _ if id.span.count() != 1 => None,
         Item::Requests { bodies, .. } => Some(id.digest(bodies)),
         Item::Vouch { digest, .. } => Some(*digest),
-        Item::Evidence(_) => None,
+        Item::Evidence(_) | Item::Contribution(_) => None,
     }
 }

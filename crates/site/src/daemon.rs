@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use maftia_activity::kv;
+use maftia_activity::keys::{self, GENESIS_KEYS, Ordered, Setup};
 use maftia_activity::replication::StateMachine;
+use maftia_activity::suite::Suite;
 use maftia_adversary::Attack;
 use maftia_codec::Wire;
+use maftia_crypto::SigningKey;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
@@ -22,7 +24,8 @@ use crate::intruder::Intruder;
 use crate::metrics::Metrics;
 use crate::performer::Performer;
 use crate::status::{SiteStatus, Watch};
-use crate::store::{Store, split};
+use crate::store::{Sorted, Store, sort};
+use crate::vault::VaultFile;
 
 /// Most events taken before their records are committed: bounds the time until a reply leaves.
 const BATCH_EVENTS: usize = 512;
@@ -40,6 +43,7 @@ pub(crate) struct Daemon {
     names: Vec<String>,
     replica: Replica,
     store: Store,
+    vault: VaultFile,
     performer: Performer,
     network: Network,
     clock: Clock,
@@ -96,15 +100,39 @@ pub(crate) struct Parts {
     pub(crate) intruder: Option<Intruder>,
 }
 
+/// The services of a group that has executed nothing.
+fn suite(parts: &Parts) -> Suite {
+    let setup = Setup {
+        group: parts.parameters.config,
+        epoch: parts.parameters.epoch,
+        resilience: parts.parameters.resilience,
+        sites: parts.identity.keys.clone(),
+    };
+    Suite::new(Ordered::new(setup, GENESIS_KEYS))
+}
+
+/// This site's half of the keyed services, as its vault was left.
+fn site_half(parts: &Parts, vault: &VaultFile) -> Result<keys::Site, SiteError> {
+    let seed = parts.identity.key.seed();
+    let seed = seed.expect("a site's key is a real one");
+    let (me, group) = (parts.identity.me, parts.parameters.config);
+    let key = SigningKey::from_seed(*seed);
+    let held = vault.read()?;
+    let held = held.as_ref().map(|bytes| bytes.as_slice());
+    Ok(keys::Site::new(me, group, key, held, rand::random())?)
+}
+
 impl Daemon {
     pub(crate) fn start(parts: Parts) -> Result<Self, SiteError> {
         let durable = Arc::new(Notify::new());
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
         boot.nonce = rand::random();
+        let vault = VaultFile::new(&parts.data_dir);
+        boot.site_half = Some(site_half(&parts, &vault)?);
         let clock = Clock::start();
         let (me, sites) = (parts.identity.me, parts.names.len());
-        let machine: Box<dyn StateMachine> = Box::new(kv::Store::default());
+        let machine: Box<dyn StateMachine> = Box::new(suite(&parts));
         let (replica, step) = Replica::boot(
             parts.parameters,
             parts.settings,
@@ -118,6 +146,7 @@ impl Daemon {
             names: parts.names,
             replica,
             store,
+            vault,
             performer: Performer::new(me, sites, parts.network.clone()),
             network: parts.network,
             clock,
@@ -301,7 +330,15 @@ impl Daemon {
             .outputs
             .iter()
             .any(|output| matches!(output, Output::Installed { .. }));
-        let (records, image) = split(step.records);
+        let Sorted {
+            log: records,
+            image,
+            vault,
+        } = sort(step.records);
+        if let Some(vault) = vault {
+            // Nothing of this or a later step leaves before.
+            self.vault.replace(vault.expose())?;
+        }
         if let Some(image) = image.as_ref().filter(|_| installed) {
             // What follows builds on the fetched state: nothing leaves before it is durable.
             self.store.save_now(image)?;

@@ -2,6 +2,7 @@ use maftia_storage::LogFailed;
 use maftia_types::Alarm;
 
 use crate::store::StoreError;
+use crate::vault::VaultFailed;
 
 /// Why a site stopped or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum SiteError {
     /// The replica cannot start from what the disk holds.
     #[error(transparent)]
     Boot(#[from] maftia_replica::BootError),
+    /// The site's shares of the group's keys are damaged or another site's.
+    #[error("{0}: put its file back, or replace this site")]
+    Vault(#[from] maftia_activity::keys::VaultError),
     /// The disk failed or is full: nothing that is not durable leaves this site.
     #[error("the disk failed; the other sites go on without this one")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -38,6 +42,12 @@ impl From<LogFailed> for SiteError {
 
 impl From<StoreError> for SiteError {
     fn from(error: StoreError) -> Self {
+        Self::Disk(Box::new(error))
+    }
+}
+
+impl From<VaultFailed> for SiteError {
+    fn from(error: VaultFailed) -> Self {
         Self::Disk(Box::new(error))
     }
 }

@@ -11,6 +11,7 @@ mod performer;
 mod run;
 mod status;
 mod store;
+mod vault;
 
 pub use control::Control;
 pub use error::SiteError;

@@ -204,6 +204,7 @@ fn class(message: &Message, length: usize) -> Class {
         Message::Ordering(Ordering::Payload { .. }) => Class::Payload,
         Message::Ordering(_) if length <= maftia_multipoint::CONTROL_BYTES_MAX => Class::Control,
         Message::Transfer(Transfer::Query | Transfer::Offer { .. }) => Class::Control,
+        Message::Pair(_) => Class::Payload,
         Message::Ordering(_) | Message::Transfer(_) => Class::Bulk,
     }
 }

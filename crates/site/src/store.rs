@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use maftia_codec::Wire;
-use maftia_replica::{Boot, Image, Record, Restored};
+use maftia_replica::{Boot, Image, Record, Restored, Vault};
 use maftia_storage::{
     AppendError, Log, LogFailed, OnDurable, OpenError, Options, Position, ReplayError,
     SnapshotError, Snapshots, Tail,
@@ -128,7 +128,7 @@ impl Store {
             image,
             records,
             lost,
-            nonce: 0,
+            ..Boot::default()
         };
         Ok((
             Self {
@@ -327,16 +327,26 @@ impl Found {
     }
 }
 
-/// Splits a step's records into those for the log and the image, if there is one.
-pub(crate) fn split(records: Vec<Record>) -> (Vec<maftia_ordering::Record>, Option<Arc<Image>>) {
-    let (mut log, mut image) = (Vec::new(), None);
+/// A step's records by where they go.
+#[derive(Default)]
+pub(crate) struct Sorted {
+    pub(crate) log: Vec<maftia_ordering::Record>,
+    pub(crate) image: Option<Arc<Image>>,
+    /// The latest: it stands in place of all before.
+    pub(crate) vault: Option<Vault>,
+}
+
+/// Sorts a step's records.
+pub(crate) fn sort(records: Vec<Record>) -> Sorted {
+    let mut sorted = Sorted::default();
     for record in records {
         match record {
-            Record::Ordering(record) => log.push(record),
-            Record::Image(taken) => image = Some(taken),
+            Record::Ordering(record) => sorted.log.push(record),
+            Record::Image(taken) => sorted.image = Some(taken),
+            Record::Vault(vault) => sorted.vault = Some(vault),
         }
     }
-    (log, image)
+    sorted
 }
 
 #[cfg(test)]

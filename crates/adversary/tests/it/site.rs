@@ -60,13 +60,13 @@ impl Subject for Site {
             .unwrap_or_default();
         let image = image.and_then(|at| match &boot.records[at] {
             Record::Image(image) => Some(Restored::from_chunks(image.chunks().collect()).unwrap()),
-            Record::Ordering(_) => None,
+            Record::Ordering(_) | Record::Vault(_) => None,
         });
         let records = log
             .iter()
             .filter_map(|record| match record {
                 Record::Ordering(record) => Some(record.clone()),
-                Record::Image(_) => None,
+                Record::Image(_) | Record::Vault(_) => None,
             })
             .collect();
         let disk = ReplicaBoot {
@@ -74,6 +74,7 @@ impl Subject for Site {
             records,
             lost: boot.wiped && boot.records.is_empty(),
             nonce: u64::from(boot.incarnation) << 8 | u64::from(boot.site.as_u8()),
+            site_half: None,
         };
         let identity = Identity {
             me: boot.site,
@@ -101,6 +102,7 @@ impl Subject for Site {
                 of_digest(&block.digest())
             }
             Item::Record(Record::Ordering(record)) => fingerprint_of_debug(record),
+            Item::Record(Record::Vault(vault)) => fingerprint_of_bytes(vault.expose()),
             Item::Output(Output::Replies {
                 client, replies, ..
             }) => {
@@ -168,6 +170,7 @@ fn describe_message(message: &Message) -> String {
         }
         Message::Ordering(other) => format!("{other:?}"),
         Message::Transfer(other) => format!("{other:?}").chars().take(120).collect(),
+        Message::Pair(bytes) => format!("pair, {} bytes", bytes.len()),
     }
 }
 

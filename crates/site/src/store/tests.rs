@@ -67,7 +67,7 @@ fn image(waiting: u32) -> Arc<Image> {
             .next_timeout()
             .expect("a site never sleeps for good");
         let records = replica.handle(now, Event::Timeout).records;
-        let image = split(records).1;
+        let image = sort(records).image;
         if let Some(image) = image.filter(|image| image.index() >= SETTLED) {
             return image;
         }
