@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::sessions::{self, Sessions};
 use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
 use crate::replication::{Context, SiteContext};
 
@@ -27,6 +28,7 @@ pub struct Ordered {
     pub(super) ceremonies: BTreeMap<u64, Ceremony>,
     pub(super) next_key: u32,
     pub(super) next_ceremony: u64,
+    pub(super) sessions: Sessions,
 }
 
 impl Ordered {
@@ -40,6 +42,7 @@ impl Ordered {
             ceremonies: BTreeMap::new(),
             next_key: 1,
             next_ceremony: 1,
+            sessions: Sessions::default(),
         };
         for (name, scheme) in genesis_keys {
             let origin = ceremony::Origin::Genesis;
@@ -48,8 +51,13 @@ impl Ordered {
         ordered
     }
 
-    /// Executes a client's operation and appends the encoded [`Reply`].
+    /// Executes a client's operation and appends the encoded [`Reply`]; or a
+    /// [`Request`](sessions::Request), to which the answer is an [`Answer`](sessions::Answer).
     pub fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
+        if sessions::is_ours(operation) {
+            let answer = self.serve(context, operation);
+            return reply.extend_from_slice(&answer.to_bytes());
+        }
         let answer = match Operation::from_bytes(operation.clone()) {
             Ok(operation) => self.execute(context, operation),
             Err(_) => Reply::Refused(Refusal::Malformed),
@@ -59,13 +67,17 @@ impl Ordered {
 
     /// Takes a site's own word. What means nothing, or means nothing any more, is passed over.
     pub fn contribute(&mut self, context: &SiteContext, contribution: &Bytes) {
-        if let Ok(contribution) = ceremony::Contribution::from_bytes(contribution.clone()) {
+        if sessions::is_ours(contribution) {
+            self.take_part(context, contribution);
+        } else if let Ok(contribution) = ceremony::Contribution::from_bytes(contribution.clone()) {
             self.take(context.site, contribution);
         }
     }
 
-    /// A commit begins. No ceremony depends on time.
-    pub fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
+    /// A commit begins. No ceremony depends on time, but sessions and beacons do.
+    pub fn tick(&mut self, _commit: u64, commit_time_ms: u64) {
+        self.pass_time(commit_time_ms);
+    }
 
     /// The group.
     #[must_use]
@@ -141,6 +153,7 @@ impl Wire for Ordered {
         self.keys.values().for_each(|record| record.encode(w));
         w.length(self.ceremonies.len());
         self.ceremonies.values().for_each(|own| own.encode(w));
+        self.sessions.encode(w);
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -163,6 +176,7 @@ impl Wire for Ordered {
                 .collect(),
             next_key,
             next_ceremony,
+            sessions: Sessions::decode(r)?,
         })
     }
 }
