@@ -38,7 +38,7 @@ pub enum VaultError {
 /// A site's secrets.
 pub(super) struct Vault {
     group: Digest,
-    me: SiteId,
+    pub(super) me: SiteId,
     /// How many lives of nonces it has begun; never fewer, for each has its own number.
     pub(super) lives: u64,
     /// Its shares, by key and version.

@@ -220,8 +220,7 @@ impl Site {
         let convicted = ceremony.culprits.contains_key(&self.me);
         if ceremony.has_dealt(self.me) || convicted || self.is_past(ceremony) {
             self.part.dealers.remove(&number);
-            let work = self.vault.works.get_mut(&number);
-            return work.is_some_and(|work| work.seed.take().is_some());
+            return false;
         }
         let Some(run) = ordered.run(number) else {
             return false;

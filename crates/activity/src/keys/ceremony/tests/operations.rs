@@ -1,0 +1,222 @@
+use bytes::Bytes;
+use maftia_codec::Wire as _;
+use maftia_types::{FaultModel, Resilience, SiteSet};
+
+use super::hostile::{Intruder, Kind};
+use super::world::{World, setup, site};
+use crate::keys::{
+    KEYS_MAX, KeyId, NAME_BYTES_MAX, Operation, Ordered, Refusal, Reply, Scheme, State,
+};
+use crate::replication::Context;
+
+fn create(name: &str) -> Operation {
+    let (name, scheme) = (name.to_owned(), Scheme::Ed25519);
+    Operation::Create { name, scheme }
+}
+
+fn refused(world: &mut World, operation: &Operation) -> Refusal {
+    let before = world.ordered().clone();
+    match world.request(operation) {
+        Reply::Refused(refusal) => {
+            assert_eq!(world.ordered(), &before, "a refusal changes nothing");
+            refusal
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_key_is_created_shown_refreshed_and_retired() {
+    let mut world = World::new(4, &[], 1);
+    let key = KeyId(1);
+    assert_eq!(
+        world.request(&create("code")),
+        Reply::Begun { key, ceremony: 1 }
+    );
+    let Reply::Key(shown) = world.request(&Operation::Show(key)) else {
+        panic!("shown");
+    };
+    assert_eq!(
+        (shown.state, shown.version, shown.public_key),
+        (State::Generating, None, None)
+    );
+    assert_eq!(refused(&mut world, &Operation::Refresh(key)), Refusal::Busy);
+    world.finish();
+    let Reply::Keys(keys) = world.request(&Operation::List) else {
+        panic!("listed");
+    };
+    let [shown] = &keys[..] else {
+        panic!("{keys:?}");
+    };
+    assert_eq!(
+        (shown.state, shown.version, shown.holders),
+        (State::Active, Some(0), 4)
+    );
+    assert_eq!((shown.name.as_str(), shown.exposed), ("code", 0));
+    assert_eq!(shown.public_key.as_ref().map(Vec::len), Some(32));
+    assert!(shown.transcript.is_some());
+    assert_eq!(
+        world.request(&Operation::Refresh(key)),
+        Reply::Begun { key, ceremony: 2 }
+    );
+    // A key may be retired in the middle of a refresh; nothing of it stays anywhere.
+    (0..40).for_each(|_| world.step());
+    assert_eq!(world.request(&Operation::Retire(key)), Reply::Retired(key));
+    world.finish();
+    for actor in &world.actors {
+        assert!(actor.site.vault.held.is_empty() && actor.site.vault.works.is_empty());
+    }
+    assert_eq!(
+        refused(&mut world, &Operation::Retire(key)),
+        Refusal::Retired
+    );
+    assert_eq!(
+        refused(&mut world, &Operation::Refresh(key)),
+        Refusal::Retired
+    );
+    assert_eq!(
+        refused(&mut world, &Operation::Show(KeyId(2))),
+        Refusal::NoSuchKey
+    );
+    // Its name is free again, its number is not.
+    let again = Reply::Begun {
+        key: KeyId(2),
+        ceremony: 3,
+    };
+    assert_eq!(world.request(&create("code")), again);
+}
+
+#[test]
+fn names_have_bounds_and_are_not_used_twice() {
+    let mut world = World::new(4, &[], 1);
+    for name in ["", "a\nb", "\u{7f}"] {
+        assert_eq!(refused(&mut world, &create(name)), Refusal::Name);
+    }
+    let longest = "é".repeat(NAME_BYTES_MAX / 2);
+    assert!(matches!(
+        world.request(&create(&longest)),
+        Reply::Begun { .. }
+    ));
+    assert_eq!(
+        refused(&mut world, &create(&(longest + "a"))),
+        Refusal::Malformed
+    );
+    assert!(matches!(world.request(&create("a")), Reply::Begun { .. }));
+    assert_eq!(refused(&mut world, &create("a")), Refusal::NameTaken);
+}
+
+#[test]
+fn there_are_at_most_so_many_keys_and_retired_ones_make_room() {
+    let mut ordered = Ordered::new(setup(4), &[]);
+    let mut request = |operation: &Operation| {
+        let client = maftia_types::ClientId { key: 0, session: 0 };
+        let context = Context {
+            position: 1,
+            commit_time_ms: 0,
+            client,
+        };
+        let mut reply = Vec::new();
+        ordered.apply(&context, &operation.to_bytes(), &mut reply);
+        let back = Ordered::from_bytes(ordered.to_bytes()).unwrap();
+        assert_eq!(back, ordered);
+        Reply::from_bytes(reply.into()).unwrap()
+    };
+    for number in 0..KEYS_MAX {
+        assert!(matches!(
+            request(&create(&number.to_string())),
+            Reply::Begun { .. }
+        ));
+    }
+    assert_eq!(
+        request(&create("more")),
+        Reply::Refused(Refusal::TooManyKeys)
+    );
+    // As often as anybody likes: the oldest retired keys are forgotten.
+    for key in 1..200 {
+        assert_eq!(
+            request(&Operation::Retire(KeyId(key))),
+            Reply::Retired(KeyId(key))
+        );
+        assert!(matches!(
+            request(&create(&format!("more {key}"))),
+            Reply::Begun { .. }
+        ));
+        let Reply::Keys(keys) = request(&Operation::List) else {
+            panic!("listed");
+        };
+        assert_eq!(keys.len(), KEYS_MAX + KEYS_MAX.min(key as usize));
+    }
+    assert_eq!(
+        request(&Operation::Show(KeyId(1))),
+        Reply::Refused(Refusal::NoSuchKey)
+    );
+}
+
+#[test]
+fn a_fault_model_that_would_give_keys_away_makes_none() {
+    let hybrid = Resilience::new(FaultModel::Hybrid, 3, 1, 0).unwrap();
+    let mut setup = setup(3);
+    setup.resilience = hybrid;
+    let mut ordered = Ordered::new(setup, crate::keys::GENESIS_KEYS);
+    assert_eq!(ordered.keys().count(), 0);
+    let client = maftia_types::ClientId { key: 0, session: 0 };
+    let context = Context {
+        position: 1,
+        commit_time_ms: 0,
+        client,
+    };
+    let mut reply = Vec::new();
+    ordered.apply(&context, &create("a").to_bytes(), &mut reply);
+    let reply = Reply::from_bytes(reply.into()).unwrap();
+    assert_eq!(reply, Reply::Refused(Refusal::Unshareable));
+}
+
+#[test]
+fn bytes_that_mean_nothing_are_refused_or_passed_over() {
+    let mut world = World::new(4, &[("a", Scheme::Bls)], 1);
+    let before = world.ordered().clone();
+    for bytes in [
+        &b""[..],
+        b"\x07",
+        b"\x04\x00",
+        b"\x01\xff\xff\xff\xff",
+        &[2; 40],
+    ] {
+        world.append(site(0), Bytes::copy_from_slice(bytes));
+        assert_eq!(world.ordered(), &before);
+    }
+}
+
+#[test]
+fn ceremonies_say_who_is_awaited_and_what_is_missing() {
+    let mut world = World::new(4, &[("a", Scheme::Ed25519)], 2);
+    let status = |world: &mut World| match world.request(&Operation::Ceremonies) {
+        Reply::Ceremonies(all) => all.first().cloned(),
+        other => panic!("{other:?}"),
+    };
+    let begun = status(&mut world).unwrap();
+    assert_eq!((begun.ceremony, begun.key, begun.version), (1, KeyId(1), 0));
+    assert_eq!((begun.dealings_missing, begun.holders_missing), (3, 3));
+    assert_eq!(begun.awaited.len(), 4);
+    assert_eq!(begun.transcript, None);
+    // An intruder that is convicted is not waited for.
+    let mut world = world.intruded(&Intruder::new(Kind::Unreadable));
+    world.rush();
+    let convicted = status(&mut world).unwrap();
+    assert_eq!(
+        convicted.awaited,
+        [0, 1, 2].map(site).into_iter().collect::<SiteSet>()
+    );
+    assert_eq!(convicted.culprits.keys().collect::<Vec<_>>(), [&site(3)]);
+    while world.ordered().ceremonies().all(|own| own.made.is_none()) {
+        world.step();
+    }
+    let made = status(&mut world).unwrap();
+    assert_eq!((made.dealings_missing, made.dealt.len()), (0, 3));
+    assert_eq!((made.holders_missing, made.awaited.len()), (3, 4));
+    assert!(made.transcript.is_some());
+    world.finish();
+    assert_eq!(status(&mut world), None);
+    let version = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
+    assert_eq!(Some(version.transcript), made.transcript);
+}
