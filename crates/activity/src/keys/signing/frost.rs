@@ -11,7 +11,7 @@ use crate::keys::sessions::{Conduct, Offence, put_in_order};
 
 /// A message on its way to a signature of ordinary form (FROST), by as many attempts as it takes.
 ///
-/// Rules, after ROAST ([RRJSS22]; corrections 27):
+/// Rules, after ROAST ([ROAST]; corrections 27):
 /// 1. An attempt names the threshold of sites; naming uses up one commitment of each.
 /// 2. A further attempt is opened when the last one's window has passed, or at once when an attempt
 ///    has died. A site that owes an answer to an open attempt is not named again before it gives it.

@@ -18,7 +18,7 @@
 //! if they are wrong.
 //!
 //! # FROST, that is [`Scheme::Ed25519`](super::Scheme)
-//! [RFC 9591], made robust as in ROAST [RRJSS22]: see the rules at `Frost`. Sites publish nonce
+//! [RFC 9591], made robust as in ROAST [ROAST]: see the rules at `Frost`. Sites publish nonce
 //! commitments ahead of need, so that a signature takes one round of contributions.
 //! Deviation from ROAST: the order takes the place of its coordinator, and a window, not only an
 //! answer, opens a further attempt.

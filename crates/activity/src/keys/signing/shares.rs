@@ -96,7 +96,7 @@ impl Wire for Shares {
         for _ in 0..reader.length(FIELD, SITES_MAX)? {
             let site = reader.site()?;
             let invalid = DecodeError::Invalid { field: FIELD };
-            let index = Index::new(reader.u8()?).map_err(|_| invalid.clone())?;
+            let index = Index::new(reader.u8()?).map_err(|_| invalid)?;
             let bytes: [u8; SignatureShare::BYTES] = reader.array()?;
             let share = SignatureShare::from_bytes(index, &bytes).map_err(|_| invalid)?;
             put_in_order(&mut shares, site, share, FIELD)?;

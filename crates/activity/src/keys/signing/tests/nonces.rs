@@ -131,15 +131,12 @@ fn state_that_is_rolled_back_and_names_a_commitment_for_another_message_gets_no_
 fn concurrent_sessions_use_different_nonces() {
     let mut world = world();
     let (one, other) = (world.sign(1, b"one"), world.sign(1, b"other"));
-    let open = &world.ordered.sessions.open;
-    let named = |session| match &open[session] {
-        open => match &open.work {
-            Work::Frost(frost) => {
-                let (_, attempt) = frost.attempts().next().unwrap();
-                *attempt.owed_by(site(1)).unwrap()
-            }
-            _ => panic!("not FROST"),
-        },
+    let named = |session| {
+        let Work::Frost(frost) = &world.ordered.sessions.open[session].work else {
+            panic!("not FROST");
+        };
+        let (_, attempt) = frost.attempts().next().unwrap();
+        *attempt.owed_by(site(1)).unwrap()
     };
     assert_ne!(named(&one), named(&other));
     for (session, message) in [(one, "one"), (other, "other")] {
