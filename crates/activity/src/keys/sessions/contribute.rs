@@ -17,7 +17,6 @@ impl Sessions {
         context: &SiteContext,
         contribution: Contribution,
     ) {
-        self.now_ms = self.now_ms.max(context.commit_time_ms);
         let site = context.site;
         match contribution {
             Contribution::Beacon {

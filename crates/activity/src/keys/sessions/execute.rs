@@ -22,7 +22,6 @@ impl Sessions {
         context: &Context,
         request: Request,
     ) -> Answer {
-        self.now_ms = self.now_ms.max(context.commit_time_ms);
         let done = match request {
             Request::Audit { from } => Ok(Answer::Audit(self.audit.page(from))),
             Request::Create { .. } => Err(Refusal::Malformed),

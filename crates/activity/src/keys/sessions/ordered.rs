@@ -22,6 +22,7 @@ use crate::replication::{Context, SiteContext};
 /// The ordered half of the keys at work.
 #[derive(Default, Debug, Clone, PartialEq, Eq)]
 pub(in crate::keys) struct Sessions {
+    /// Of the commit under way, as it began.
     pub(super) now_ms: u64,
     /// The number of the latest session.
     pub(super) latest: u64,

@@ -82,6 +82,7 @@ fn a_client_uses_a_key_as_often_in_a_minute_as_its_policy_says() {
     };
     world.set_policy(1, policy);
     world.now_ms = 60_000 * 50;
+    world.commit_after(0);
     let other = ClientId { key: 4, session: 1 };
     world.begin(&sign(1));
     world.begin(&sign(1));
