@@ -1,4 +1,3 @@
-use super::hostile::{Intruder, Kind};
 use super::world::World;
 use crate::keys::{KeyId, Operation, Reply, Scheme, Site, VaultError};
 use maftia_crypto::SigningKey;

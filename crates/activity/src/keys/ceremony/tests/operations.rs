@@ -99,7 +99,7 @@ fn names_have_bounds_and_are_not_used_twice() {
     ));
     assert_eq!(
         refused(&mut world, &create(&(longest + "a"))),
-        Refusal::Malformed
+        Refusal::Name
     );
     assert!(matches!(world.request(&create("a")), Reply::Begun { .. }));
     assert_eq!(refused(&mut world, &create("a")), Refusal::NameTaken);

@@ -27,7 +27,7 @@ pub(super) fn site(index: usize) -> SiteId {
     SiteId::new(u8::try_from(index).unwrap()).unwrap()
 }
 
-fn signing_key(site: SiteId) -> SigningKey {
+pub(super) fn signing_key(site: SiteId) -> SigningKey {
     SigningKey::from_seed([site.as_u8() + 1; 32])
 }
 
