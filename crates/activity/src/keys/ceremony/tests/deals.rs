@@ -149,9 +149,7 @@ fn only_dealers_deal_and_only_members_hold() {
         run.check(site(4), &body).err(),
         Some(Misdealing::NotADealer)
     );
-    while world.ordered().ceremonies().all(|own| own.made.is_none()) {
-        world.step();
-    }
+    world.step_until(World::is_made);
     let made = world
         .ordered()
         .ceremonies()
