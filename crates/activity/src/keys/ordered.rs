@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::record::wire::NAME;
 use super::sessions::{self, Sessions};
 use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
 use crate::replication::{Context, SiteContext};
@@ -34,8 +35,16 @@ pub struct Ordered {
 impl Ordered {
     /// The state of a new group, which at once begins to make `genesis_keys`, as far as its fault
     /// model carries shared keys.
+    ///
+    /// # Panics
+    /// If the setup has not one key for each site.
     #[must_use]
     pub fn new(setup: Setup, genesis_keys: &[(&str, Scheme)]) -> Self {
+        assert_eq!(
+            setup.sites.len(),
+            setup.resilience.sites(),
+            "one key for each site"
+        );
         let mut ordered = Self {
             setup,
             keys: BTreeMap::new(),
@@ -60,6 +69,9 @@ impl Ordered {
         }
         let answer = match Operation::from_bytes(operation.clone()) {
             Ok(operation) => self.execute(context, operation),
+            Err(
+                DecodeError::TooLong { field: NAME, .. } | DecodeError::Invalid { field: NAME },
+            ) => Reply::Refused(Refusal::Name),
             Err(_) => Reply::Refused(Refusal::Malformed),
         };
         reply.extend_from_slice(&answer.to_bytes());

@@ -75,8 +75,9 @@ impl Site {
     }
 
     /// This site's share of the version in use; none while the key cannot be used, or if this site
-    /// has none.
-    pub(super) fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
+    /// has none. Secret: whoever has a threshold of them has the key.
+    #[must_use]
+    pub fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
         let version = record.active()?;
         let index = version.index_of(self.me)?;
         let share = self.vault.share_of(record.id, version)?;

@@ -75,6 +75,7 @@ impl World {
             used: BTreeMap::new(),
             seeds: 0,
         };
+        world.ordered.tick(0, world.now_ms);
         for index in 0..n {
             world
                 .disks
