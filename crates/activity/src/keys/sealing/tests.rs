@@ -174,7 +174,8 @@ fn shares_of_two_versions_are_never_mixed() {
     world.habits[3] = Habit::Silent;
     let (reader, request) = reader(&world, PLAINTEXT);
     let session = world.begin(&request);
-    world.commits(2);
+    // Shares of the former version wait for their order.
+    world.commit();
     world.deal(KeyId(1), Scheme::Seal, 1);
     world.commit();
     let handed = handed(&mut world, session, 4);
