@@ -3,7 +3,7 @@ use maftia_codec::Wire as _;
 use proptest::prelude::*;
 
 use super::world::{Habit, World, falsified, site};
-use crate::keys::sessions::{Answer, Contribution, Refusal, Standing};
+use crate::keys::sessions::{Answer, Contribution, Refusal, Request, Standing};
 use crate::keys::{KeyId, Ordered, Scheme};
 
 const SIGNING: [Scheme; 2] = [Scheme::Ed25519, Scheme::Bls];
@@ -51,6 +51,22 @@ fn sessions_begin_again_when_the_key_gets_other_shares_and_nobody_is_blamed() {
         world.signature(session, 10);
     }
     assert_eq!(world.ordered.evidence().len(), 0);
+}
+
+#[test]
+fn one_share_of_the_former_version_among_those_of_the_next_blames_nobody() {
+    let mut world = World::new(4, &[Scheme::Bls, Scheme::Beacon]);
+    // Only one site answers before the shares are exchanged.
+    world.habits[1..].fill(Habit::Silent);
+    let session = world.sign(1, b"a");
+    world.commit();
+    world.deal(KeyId(1), Scheme::Bls, 1);
+    world.deal(KeyId(2), Scheme::Beacon, 1);
+    world.habits.fill(Habit::Honest);
+    world.signature(session, 4);
+    assert_eq!(world.ordered.evidence().len(), 0);
+    let latest = Request::Latest { key: KeyId(2) };
+    assert!(matches!(world.ask(&latest), Answer::Round(_)));
 }
 
 #[test]
