@@ -8,6 +8,7 @@
 //! transfer at any point loses nothing.
 //!
 //! - [`ceremony`]: how a key comes to be, and how its shares are exchanged for others.
+//! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
 //!
 //! # Duties of the caller
 //! - Effects are performed in the order in which they were asked for: a vault is on the disk before
@@ -18,11 +19,15 @@
 //!
 //! [`Effects`]: crate::replication::Effects
 
+pub mod beacon;
 pub mod ceremony;
 mod operation;
 mod ordered;
 mod record;
+pub mod sealing;
+pub mod sessions;
 mod setup;
+pub mod signing;
 mod site;
 mod vault;
 

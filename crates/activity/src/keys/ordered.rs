@@ -4,6 +4,8 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::record::wire::NAME;
+use super::sessions::{self, Sessions};
 use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
 use crate::replication::{Context, SiteContext};
 
@@ -27,19 +29,29 @@ pub struct Ordered {
     pub(super) ceremonies: BTreeMap<u64, Ceremony>,
     pub(super) next_key: u32,
     pub(super) next_ceremony: u64,
+    pub(super) sessions: Sessions,
 }
 
 impl Ordered {
     /// The state of a new group, which at once begins to make `genesis_keys`, as far as its fault
     /// model carries shared keys.
+    ///
+    /// # Panics
+    /// If the setup has not one key for each site.
     #[must_use]
     pub fn new(setup: Setup, genesis_keys: &[(&str, Scheme)]) -> Self {
+        assert_eq!(
+            setup.sites.len(),
+            setup.resilience.sites(),
+            "one key for each site"
+        );
         let mut ordered = Self {
             setup,
             keys: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
             next_key: 1,
             next_ceremony: 1,
+            sessions: Sessions::default(),
         };
         for (name, scheme) in genesis_keys {
             let origin = ceremony::Origin::Genesis;
@@ -48,10 +60,18 @@ impl Ordered {
         ordered
     }
 
-    /// Executes a client's operation and appends the encoded [`Reply`].
+    /// Executes a client's operation and appends the encoded [`Reply`]; or a
+    /// [`Request`](sessions::Request), to which the answer is an [`Answer`](sessions::Answer).
     pub fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
+        if sessions::is_ours(operation) {
+            let answer = self.serve(context, operation);
+            return reply.extend_from_slice(&answer.to_bytes());
+        }
         let answer = match Operation::from_bytes(operation.clone()) {
             Ok(operation) => self.execute(context, operation),
+            Err(
+                DecodeError::TooLong { field: NAME, .. } | DecodeError::Invalid { field: NAME },
+            ) => Reply::Refused(Refusal::Name),
             Err(_) => Reply::Refused(Refusal::Malformed),
         };
         reply.extend_from_slice(&answer.to_bytes());
@@ -59,13 +79,17 @@ impl Ordered {
 
     /// Takes a site's own word. What means nothing, or means nothing any more, is passed over.
     pub fn contribute(&mut self, context: &SiteContext, contribution: &Bytes) {
-        if let Ok(contribution) = ceremony::Contribution::from_bytes(contribution.clone()) {
+        if sessions::is_ours(contribution) {
+            self.take_part(context, contribution);
+        } else if let Ok(contribution) = ceremony::Contribution::from_bytes(contribution.clone()) {
             self.take(context.site, contribution);
         }
     }
 
-    /// A commit begins. No ceremony depends on time.
-    pub fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
+    /// A commit begins. No ceremony depends on time, but sessions and beacons do.
+    pub fn tick(&mut self, _commit: u64, commit_time_ms: u64) {
+        self.pass_time(commit_time_ms);
+    }
 
     /// The group.
     #[must_use]
@@ -141,6 +165,7 @@ impl Wire for Ordered {
         self.keys.values().for_each(|record| record.encode(w));
         w.length(self.ceremonies.len());
         self.ceremonies.values().for_each(|own| own.encode(w));
+        self.sessions.encode(w);
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -163,6 +188,7 @@ impl Wire for Ordered {
                 .collect(),
             next_key,
             next_ceremony,
+            sessions: Sessions::decode(r)?,
         })
     }
 }

@@ -354,6 +354,9 @@ impl Wire for KeyRecord {
 pub(crate) mod wire {
     use super::*;
 
+    /// The field by which an operation with a bad name is told from one that is none.
+    pub(crate) const NAME: &str = "name";
+
     pub(crate) fn sites(w: &mut Writer, sites: &[SiteId]) {
         w.length(sites.len());
         for site in sites {
@@ -367,9 +370,8 @@ pub(crate) mod wire {
     }
 
     pub(crate) fn read_name(r: &mut Reader) -> Result<String, DecodeError> {
-        let name = r.bytes("name", NAME_BYTES_MAX)?;
-        let name =
-            std::str::from_utf8(&name).map_err(|_| DecodeError::Invalid { field: "name" })?;
+        let name = r.bytes(NAME, NAME_BYTES_MAX)?;
+        let name = std::str::from_utf8(&name).map_err(|_| DecodeError::Invalid { field: NAME })?;
         Ok(name.to_owned())
     }
 

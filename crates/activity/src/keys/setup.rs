@@ -56,7 +56,6 @@ impl Wire for Setup {
         w.length(self.resilience.sites());
         w.length(self.resilience.intruded_max());
         w.length(self.resilience.stopped_max());
-        w.length(self.sites.len());
         for key in &self.sites {
             w.raw(key.as_bytes());
         }
@@ -77,9 +76,8 @@ impl Wire for Setup {
             r.length("stopped", SITES_MAX)?,
         ];
         let resilience = Resilience::new(model, n, f, c).map_err(|_| INVALID)?;
-        let length = r.length("site keys", SITES_MAX)?;
         let mut sites = Vec::new();
-        for _ in 0..length {
+        for _ in 0..n {
             sites.push(PublicKey::new(r.array()?).map_err(|_| INVALID)?);
         }
         Ok(Self {

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::ceremony::Part;
 use super::vault::Vault;
-use super::{KeyGroup, KeyRecord, Ordered, VaultError};
+use super::{KeyGroup, KeyRecord, Ordered, VaultError, sessions};
 use crate::replication::Effects;
 
 /// One site's half of the keyed services: holds its secrets.
@@ -19,6 +19,7 @@ pub struct Site {
     pub(super) rng: ChaCha20Rng,
     pub(super) vault: Vault,
     pub(super) part: Part,
+    pub(super) sessions: sessions::Part,
 }
 
 impl fmt::Debug for Site {
@@ -51,6 +52,7 @@ impl Site {
             rng: ChaCha20Rng::from_seed(seed),
             vault,
             part: Part::default(),
+            sessions: sessions::Part::default(),
         })
     }
 
@@ -58,6 +60,7 @@ impl Site {
     /// [`Site::next_timeout`] has passed.
     pub fn observe(&mut self, now: Time, ordered: &Ordered, out: &mut Effects) {
         self.observe_ceremonies(now, ordered, out);
+        self.observe_sessions(now, ordered, out);
     }
 
     /// Takes a message from another site.
@@ -75,12 +78,14 @@ impl Site {
     /// When [`Site::observe`] is due although nothing was committed.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Time> {
-        self.part.next_timeout()
+        let both = [self.part.next_timeout(), self.sessions.next_timeout()];
+        both.into_iter().flatten().min()
     }
 
     /// This site's share of the version in use; none while the key cannot be used, or if this site
-    /// has none.
-    pub(super) fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
+    /// has none. Secret: whoever has a threshold of them has the key.
+    #[must_use]
+    pub fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
         let version = record.active()?;
         let index = version.index_of(self.me)?;
         let share = self.vault.share_of(record.id, version)?;

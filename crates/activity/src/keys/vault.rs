@@ -39,6 +39,8 @@ pub enum VaultError {
 pub(super) struct Vault {
     group: Digest,
     pub(super) me: SiteId,
+    /// How many lives of nonces it has begun; never fewer, for each has its own number.
+    pub(super) lives: u64,
     /// Its shares, by key and version.
     pub(super) held: BTreeMap<(KeyId, u32), Held>,
     /// Its part in ceremonies that are under way, by their number.
@@ -77,6 +79,7 @@ impl Vault {
         Self {
             group,
             me,
+            lives: 0,
             held: BTreeMap::new(),
             works: BTreeMap::new(),
         }
@@ -108,6 +111,7 @@ impl Vault {
         let mut put = |part: &[u8]| bytes.extend_from_slice(part);
         put(self.group.as_bytes());
         put(&[self.me.as_u8()]);
+        put(&self.lives.to_le_bytes());
         put(&length(self.held.len()));
         for ((key, version), held) in &self.held {
             put(&key.0.to_le_bytes());
@@ -157,6 +161,7 @@ fn read(body: &[u8]) -> Result<Vault, DecodeError> {
     let mut reader = Reader::new(Bytes::from_owner(copy));
     let r = &mut reader;
     let mut vault = Vault::empty(r.digest()?, r.site()?);
+    vault.lives = r.u64()?;
     for _ in 0..r.length("shares", HELD_MAX)? {
         let place = (KeyId::decode(r)?, r.u32()?);
         let (run, share) = (r.digest()?, Zeroizing::new(r.array()?));

@@ -25,6 +25,8 @@ pub enum Purpose {
     Beacon,
     /// A checkpoint of the replicated state.
     Checkpoint,
+    /// What a client has asked the group to sign.
+    Client,
     /// The coin that chooses a round's leader.
     Coin,
     /// The key that opens a site's block once it is ordered.
@@ -37,10 +39,11 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Aba,
         Self::Beacon,
         Self::Checkpoint,
+        Self::Client,
         Self::Coin,
         Self::IbeBlock,
         Self::IbeClient,
@@ -52,6 +55,7 @@ impl Purpose {
             Self::Aba => "aba",
             Self::Beacon => "beacon",
             Self::Checkpoint => "ckpt",
+            Self::Client => "client",
             Self::Coin => "coin",
             Self::IbeBlock => "ibe-block",
             Self::IbeClient => "ibe-client",

@@ -1,4 +1,3 @@
-use super::hostile::{Intruder, Kind};
 use super::world::World;
 use crate::keys::{KeyId, Operation, Reply, Scheme, Site, VaultError};
 use maftia_crypto::SigningKey;
@@ -49,10 +48,10 @@ fn c10_at_every_instant_of_a_refresh_a_threshold_holds_the_sharing_in_use() {
             let mut world = refreshing(seed);
             let key = world.ordered().key(KeyId(1)).unwrap().clone();
             world.fuse(who, at);
-            while world.ordered().ceremonies().next().is_some() {
-                world.step();
-                assert!(holders(&world) >= 3, "site {who} at {at}");
-            }
+            world.step_until(|world| {
+                assert!(holders(world) >= 3, "site {who} at {at}");
+                world.is_over()
+            });
             world.finish();
             world.check();
             let new = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
@@ -64,15 +63,7 @@ fn c10_at_every_instant_of_a_refresh_a_threshold_holds_the_sharing_in_use() {
 
 #[test]
 fn c10_a_loss_of_power_at_every_step_of_a_refresh_is_resumed_from() {
-    let steps = {
-        let mut world = refreshing(5);
-        let mut steps = 0;
-        while world.ordered().ceremonies().next().is_some() {
-            world.step();
-            steps += 1;
-        }
-        steps
-    };
+    let steps = refreshing(5).step_until(World::is_over);
     for at in (0..steps).step_by(3) {
         let mut world = refreshing(5);
         (0..at).for_each(|_| world.step());
@@ -89,9 +80,7 @@ fn c10_a_dealer_that_restarts_publishes_no_other_shares() {
         // Site 3 is down: its share is to be published.
         let mut world = World::new(4, KEY, seed);
         world.down(3);
-        while !world.is_dealing(0) {
-            world.step();
-        }
+        world.step_until(|world| world.is_dealing(0));
         // The block with the DEAL is on its way when the dealer crashes. Now site 2 is down.
         world.down(2);
         world.up(3);
@@ -124,9 +113,7 @@ fn c09_one_dealer_that_is_down_is_made_up_for_when_it_is_back() {
 #[test]
 fn c09_a_new_sharing_is_not_in_use_below_a_quorum_of_holders() {
     let mut world = refreshing(9);
-    while world.ordered().ceremonies().next().is_some() {
-        world.step();
-    }
+    world.step_until(World::is_over);
     let states = world.states.iter();
     let mut most = 0;
     for state in states {

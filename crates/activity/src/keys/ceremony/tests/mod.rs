@@ -8,6 +8,7 @@ use crate::keys::{KeyGroup, Version};
 
 mod blame;
 mod crashes;
+mod deals;
 mod hostile;
 mod operations;
 mod runs;

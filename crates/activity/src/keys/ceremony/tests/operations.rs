@@ -99,7 +99,7 @@ fn names_have_bounds_and_are_not_used_twice() {
     ));
     assert_eq!(
         refused(&mut world, &create(&(longest + "a"))),
-        Refusal::Malformed
+        Refusal::Name
     );
     assert!(matches!(world.request(&create("a")), Reply::Begun { .. }));
     assert_eq!(refused(&mut world, &create("a")), Refusal::NameTaken);
@@ -208,9 +208,7 @@ fn ceremonies_say_who_is_awaited_and_what_is_missing() {
         [0, 1, 2].map(site).into_iter().collect::<SiteSet>()
     );
     assert_eq!(convicted.culprits.keys().collect::<Vec<_>>(), [&site(3)]);
-    while world.ordered().ceremonies().all(|own| own.made.is_none()) {
-        world.step();
-    }
+    world.step_until(World::is_made);
     let made = status(&mut world).unwrap();
     assert_eq!((made.dealings_missing, made.dealt.len()), (0, 3));
     assert_eq!((made.holders_missing, made.awaited.len()), (3, 4));

@@ -27,7 +27,7 @@ pub(super) fn site(index: usize) -> SiteId {
     SiteId::new(u8::try_from(index).unwrap()).unwrap()
 }
 
-fn signing_key(site: SiteId) -> SigningKey {
+pub(super) fn signing_key(site: SiteId) -> SigningKey {
     SigningKey::from_seed([site.as_u8() + 1; 32])
 }
 
@@ -210,14 +210,30 @@ impl World {
 
     /// Steps until nothing is left to do for the correct sites.
     pub(super) fn finish(&mut self) {
-        for _ in 0..STEPS_MAX {
-            if self.is_finished() {
-                return;
+        self.step_until(Self::is_finished);
+    }
+
+    /// Steps until that is so, which must come true. Gives the number of steps.
+    pub(super) fn step_until(&mut self, done: impl Fn(&Self) -> bool) -> usize {
+        for steps in 0..STEPS_MAX {
+            if done(self) {
+                return steps;
             }
             self.step();
         }
-        let stuck: Vec<_> = self.ordered().ceremonies().map(Ceremony::status).collect();
-        panic!("not finished at {:?}: {stuck:#?}", self.now);
+        let ceremonies = self.ordered().ceremonies();
+        let stuck: Vec<_> = ceremonies.map(Ceremony::status).collect();
+        panic!("stuck at {:?}: {stuck:#?}", self.now);
+    }
+
+    /// Whether no ceremony is under way.
+    pub(super) fn is_over(&self) -> bool {
+        self.ordered().ceremonies().next().is_none()
+    }
+
+    /// Whether a new sharing is made, and not in use.
+    pub(super) fn is_made(&self) -> bool {
+        self.ordered().ceremonies().any(|own| own.made.is_some())
     }
 
     /// The intruders see the whole log and have all they say ordered, before anybody else.
@@ -318,6 +334,9 @@ impl World {
 
     /// In the order in which effects are to be performed; the power may fail between any two.
     fn perform(&mut self, who: usize, mut out: Effects) {
+        // What sites say to sessions is tested there, and would make every log longer here.
+        out.contributions
+            .retain(|word| Contribution::from_bytes(word.clone()).is_ok());
         let actor = &mut self.actors[who];
         if let Some(intruder) = &mut actor.intruder {
             let ordered = self.states[actor.seen].clone();

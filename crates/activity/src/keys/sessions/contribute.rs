@@ -1,0 +1,177 @@
+use bytes::Bytes;
+use maftia_threshold::frost::{NonceCommitment, SignatureShare};
+use maftia_types::SiteId;
+
+use super::open::Work;
+use super::ordered::{Sessions, World};
+use super::{Answer, Contribution, Evidence, Offence, SessionId};
+use crate::keys::record::KeyId;
+use crate::keys::signing::{Intake, client_tag};
+use crate::replication::SiteContext;
+
+impl Sessions {
+    /// Takes a site's part in a session.
+    pub(in crate::keys) fn contribute(
+        &mut self,
+        world: World<'_>,
+        context: &SiteContext,
+        contribution: Contribution,
+    ) {
+        let site = context.site;
+        match contribution {
+            Contribution::Beacon {
+                key,
+                version,
+                round,
+                share,
+            } => self.beacon_share(world, site, (key, version), (round, &share)),
+            Contribution::Bls {
+                session,
+                version,
+                share,
+            } => self.bls_share(world, site, (session, version), &share),
+            Contribution::Frost {
+                session,
+                attempt,
+                share,
+            } => self.frost_share(world, site, session, (attempt, share)),
+            Contribution::Nonces(commitments) => self.nonces(world, site, &commitments),
+            Contribution::Opening {
+                session,
+                version,
+                sealed,
+            } => self.sealed_share(world, site, (session, version), sealed),
+        }
+    }
+
+    fn nonces(&mut self, world: World<'_>, site: SiteId, commitments: &[NonceCommitment]) {
+        for commitment in commitments {
+            let intake = self.pool.add(world.setup.epoch, site, *commitment);
+            if intake == Intake::NewLife {
+                for open in self.open.values_mut() {
+                    if let Work::Frost(frost) = &mut open.work {
+                        frost.forget(site);
+                    }
+                }
+            }
+        }
+        self.advance_all(world);
+    }
+
+    fn frost_share(
+        &mut self,
+        world: World<'_>,
+        site: SiteId,
+        session: SessionId,
+        share: (u32, SignatureShare),
+    ) {
+        let Some(open) = self.open.get_mut(&session) else {
+            return;
+        };
+        let Some(version) = world.active(open.key) else {
+            return;
+        };
+        open.follow(version);
+        let key = open.key;
+        let Work::Frost(frost) = &mut open.work else {
+            return;
+        };
+        let Some(keys) = self.cache.keys(world.setup, key, version) else {
+            return;
+        };
+        match frost.share((version, keys), site, share, &mut self.conduct) {
+            Ok(Some(signature)) => {
+                let signature = Bytes::copy_from_slice(&signature);
+                self.end(session, Answer::Signature(signature));
+                return;
+            }
+            Ok(None) => {}
+            Err(offence) => self.convict(site, offence, (key, session.0)),
+        }
+        self.advance(world, session);
+    }
+
+    fn bls_share(
+        &mut self,
+        world: World<'_>,
+        site: SiteId,
+        (session, number): (SessionId, u32),
+        share: &[u8],
+    ) {
+        let Some(open) = self.open.get_mut(&session) else {
+            return;
+        };
+        let version = world
+            .active(open.key)
+            .filter(|version| version.number == number);
+        let Some(version) = version else {
+            return;
+        };
+        open.follow(version);
+        let key = open.key;
+        let Work::Bls(bls) = &mut open.work else {
+            return;
+        };
+        let tag = client_tag(world.setup.group);
+        let (signature, culprits) = bls.shares.add(version, (&tag, &bls.message), (site, share));
+        for culprit in culprits {
+            self.convict(culprit, Offence::SignatureShare, (key, session.0));
+        }
+        if let Some(signature) = signature {
+            let signature = Bytes::copy_from_slice(&signature.to_bytes());
+            self.end(session, Answer::Signature(signature));
+        }
+    }
+
+    fn sealed_share(
+        &mut self,
+        world: World<'_>,
+        site: SiteId,
+        (session, number): (SessionId, u32),
+        sealed: Bytes,
+    ) {
+        let Some(open) = self.open.get_mut(&session) else {
+            return;
+        };
+        let version = world
+            .active(open.key)
+            .filter(|version| version.number == number);
+        let Some(version) = version else {
+            return;
+        };
+        open.follow(version);
+        if let Work::Opening(opening) = &mut open.work {
+            opening.add(self.now_ms, version, site, sealed);
+            self.advance(world, session);
+        }
+    }
+
+    fn beacon_share(
+        &mut self,
+        world: World<'_>,
+        site: SiteId,
+        (key, number): (KeyId, u32),
+        (round, share): (u64, &[u8]),
+    ) {
+        let version = world.active(key).filter(|version| version.number == number);
+        let (Some(version), Some(beacon)) = (version, self.beacons.get_mut(&key)) else {
+            return;
+        };
+        let culprits = beacon.share(version, round, (site, share));
+        // The next round may be due already, and waited for a place.
+        beacon.tick(self.now_ms, version);
+        for culprit in culprits {
+            self.convict(culprit, Offence::BeaconShare, (key, round));
+        }
+    }
+
+    fn convict(&mut self, site: SiteId, offence: Offence, (key, place): (KeyId, u64)) {
+        self.conduct.convict(Evidence {
+            site,
+            offence,
+            key,
+            place,
+            at_ms: self.now_ms,
+        });
+    }
+}

@@ -1,0 +1,5 @@
+//! Sessions in general: bounds, versions, restored states. What they are for is tested beside it.
+
+mod limits;
+mod states;
+pub(in crate::keys) mod world;

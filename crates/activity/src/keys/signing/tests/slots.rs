@@ -1,0 +1,129 @@
+use bytes::Bytes;
+
+use super::verify_ed25519;
+use crate::keys::sessions::tests::world::World;
+use crate::keys::sessions::{Answer, OPEN_MAX, Policy, Refusal, Request};
+use crate::keys::signing::{REGISTERS_MAX, Slot};
+use crate::keys::{KeyId, Scheme, State};
+
+fn slot(register: &str, number: u64) -> Option<Slot> {
+    Some(Slot {
+        register: Bytes::copy_from_slice(register.as_bytes()),
+        number,
+    })
+}
+
+fn sign(message: &str, slot: Option<Slot>) -> Request {
+    Request::Sign {
+        key: KeyId(1),
+        message: Bytes::copy_from_slice(message.as_bytes()),
+        slot,
+    }
+}
+
+fn world() -> World {
+    let mut world = World::new(4, &[Scheme::Ed25519]);
+    let policy = Policy {
+        one_message_per_slot: true,
+        uses_per_minute_max: u32::MAX,
+        ..Policy::of(Scheme::Ed25519)
+    };
+    world.set_policy(1, policy);
+    world.commits(2);
+    world
+}
+
+#[test]
+fn a_slot_has_one_message_for_ever_and_numbers_increase() {
+    let mut world = world();
+    let session = world.begin(&sign("a", slot("chain", 7)));
+    let signature = world.signature(session, 4);
+    verify_ed25519(&world, b"a", &signature);
+    world.restore();
+    let refused = |refusal| Answer::Refused(refusal);
+    assert_eq!(
+        world.ask(&sign("b", slot("chain", 7))),
+        refused(Refusal::SlotTaken)
+    );
+    let past = Refusal::SlotPast { last: 7 };
+    assert_eq!(world.ask(&sign("a", slot("chain", 6))), refused(past));
+    assert!(matches!(
+        world.ask(&sign("a", slot("chain", 7))),
+        Answer::Session(_)
+    ));
+    assert!(matches!(
+        world.ask(&sign("b", slot("other", 7))),
+        Answer::Session(_)
+    ));
+    assert!(matches!(
+        world.ask(&sign("b", slot("chain", 8))),
+        Answer::Session(_)
+    ));
+    assert_eq!(world.ask(&sign("c", None)), refused(Refusal::SlotNeeded));
+    assert_eq!(
+        world.ask(&sign("c", slot("", 1))),
+        refused(Refusal::Malformed)
+    );
+    assert_eq!(
+        world.ask(&sign("c", slot(&"x".repeat(65), 1))),
+        refused(Refusal::Malformed)
+    );
+    assert!(matches!(
+        world.ask(&sign("c", slot(&"x".repeat(64), 1))),
+        Answer::Session(_)
+    ));
+}
+
+#[test]
+fn a_refused_request_takes_no_slot() {
+    let mut world = world();
+    world
+        .habits
+        .fill(crate::keys::sessions::tests::world::Habit::Silent);
+    for number in 0..OPEN_MAX {
+        world.begin(&sign("a", slot("chain", number as u64)));
+    }
+    let busy = Answer::Refused(Refusal::Busy);
+    assert_eq!(world.ask(&sign("a", slot("chain", 9_999))), busy);
+    world.commit_after(crate::keys::sessions::OPEN_MS_MAX);
+    assert!(matches!(
+        world.ask(&sign("b", slot("chain", 9_998))),
+        Answer::Session(_)
+    ));
+}
+
+#[test]
+fn a_key_without_the_policy_knows_no_slots() {
+    let mut world = World::new(4, &[Scheme::Ed25519]);
+    let refused = Answer::Refused(Refusal::SlotUnexpected);
+    assert_eq!(world.ask(&sign("a", slot("chain", 7))), refused);
+}
+
+#[test]
+fn there_are_as_many_registers_as_may_be_until_their_key_is_retired() {
+    let mut world = world();
+    for number in 0..REGISTERS_MAX {
+        let slot = slot(&number.to_string(), 1);
+        let digest = maftia_types::Digest::ZERO;
+        let registers = &mut world.ordered.sessions.registers;
+        assert_eq!(
+            registers.check(KeyId(1), slot.as_ref().unwrap(), digest),
+            Ok(())
+        );
+        registers.take(KeyId(1), slot.unwrap(), digest);
+    }
+    let refused = Answer::Refused(Refusal::TooManyRegisters);
+    assert_eq!(world.ask(&sign("a", slot("one more", 1))), refused);
+    assert!(matches!(
+        world.ask(&sign("a", slot("0", 2))),
+        Answer::Session(_)
+    ));
+    world.restore();
+    world.ordered.keys.get_mut(&KeyId(1)).unwrap().state = State::Retired;
+    world.commit();
+    world.ordered.keys.get_mut(&KeyId(1)).unwrap().state = State::Active;
+    assert!(matches!(
+        world.ask(&sign("a", slot("one more", 1))),
+        Answer::Session(_)
+    ));
+}
