@@ -74,6 +74,7 @@ use super::{KeyId, KeyRecord, Scheme, Setup, Version};
 use crate::replication::Context;
 
 mod deal;
+mod dealer;
 mod message;
 mod ordered;
 mod rules;
@@ -83,7 +84,7 @@ mod tests;
 
 pub(crate) use deal::{Contribution, DealRecord};
 pub use deal::{DEAL_BYTES_MAX, Misdealing};
-pub use site::PATIENCE;
+pub use dealer::PATIENCE;
 pub(super) use site::Part;
 
 /// One run in which the members get shares of a key.
