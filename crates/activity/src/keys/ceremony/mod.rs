@@ -49,7 +49,8 @@
 //! qualified dealings of a sharing until all members hold it or the next one replaces it.
 //!
 //! # Deviations
-//! `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
+//! From \[DXKR23\], whose technique this is: dealings need no agreement of their own, since the log
+//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
 //! certificates of the members that hold new ones, since a refresh is not tied to a change of epoch
 //! (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
 //! validity must be checkable by everybody.
