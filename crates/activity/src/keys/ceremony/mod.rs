@@ -49,7 +49,8 @@
 //! qualified dealings of a sharing until all members hold it or the next one replaces it.
 //!
 //! # Deviations
-//! `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
+//! From \[DXKR23\], whose technique this is: dealings need no agreement of their own, since the log
+//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
 //! certificates of the members that hold new ones, since a refresh is not tied to a change of epoch
 //! (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
 //! validity must be checkable by everybody.
@@ -74,6 +75,7 @@ use super::{KeyId, KeyRecord, Scheme, Setup, Version};
 use crate::replication::Context;
 
 mod deal;
+mod dealer;
 mod message;
 mod ordered;
 mod rules;
@@ -83,7 +85,7 @@ mod tests;
 
 pub(crate) use deal::{Contribution, DealRecord};
 pub use deal::{DEAL_BYTES_MAX, Misdealing};
-pub use site::PATIENCE;
+pub use dealer::PATIENCE;
 pub(super) use site::Part;
 
 /// One run in which the members get shares of a key.

@@ -1,4 +1,4 @@
-use super::world::World;
+use super::world::{World, site};
 use crate::keys::{KeyId, Operation, Reply, Scheme, Site, VaultError};
 use maftia_crypto::SigningKey;
 use maftia_threshold::Ed25519;
@@ -84,8 +84,13 @@ fn c10_a_dealer_that_restarts_publishes_no_other_shares() {
         // The block with the DEAL is on its way when the dealer crashes. Now site 2 is down.
         world.down(2);
         world.up(3);
-        world.restart(0);
+        let block = world.delay(0);
+        world.crash(0);
         (0..3000).for_each(|_| world.step());
+        for word in block {
+            world.append(site(0), word);
+        }
+        assert!(!world.deals(site(0), 1).is_empty());
         world.up(2);
         world.finish();
         world.check();
@@ -177,7 +182,7 @@ fn s09_a_vault_of_another_site_or_group_or_damaged_is_refused() {
     let mut world = World::new(4, KEY, 12);
     world.finish();
     let vault = world.actors[2].vault.clone().unwrap();
-    let (own, group) = (super::world::site(2), world.setup.group);
+    let (own, group) = (site(2), world.setup.group);
     let open = |own, group, bytes: &[u8]| {
         Site::new(
             own,
@@ -189,7 +194,7 @@ fn s09_a_vault_of_another_site_or_group_or_damaged_is_refused() {
         .err()
     };
     assert_eq!(open(own, group, &vault), None);
-    let other = super::world::site(1);
+    let other = site(1);
     assert_eq!(open(other, group, &vault), Some(VaultError::Foreign));
     assert_eq!(
         open(own, Digest([1; 32]), &vault),

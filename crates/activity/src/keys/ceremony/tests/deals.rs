@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use maftia_codec::Wire as _;
-use maftia_types::{Digest, SiteId};
+use maftia_types::{Digest, SiteId, Time};
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -19,8 +19,25 @@ use crate::replication::Effects;
 const KEYS: &[(&str, Scheme)] = &[("a", Scheme::Ed25519), ("b", Scheme::Ed25519)];
 
 fn dealing(ordered: &Ordered, dealer: SiteId) -> OwnDealing {
+    another_dealing(ordered, dealer, 7)
+}
+
+fn another_dealing(ordered: &Ordered, dealer: SiteId, seed: u8) -> OwnDealing {
     let run = ordered.run(1).unwrap();
-    run.deal(dealer, &Zeroizing::new([7; 32]), None).unwrap()
+    run.deal(dealer, &Zeroizing::new([seed; 32]), None).unwrap()
+}
+
+/// What site 1 does when site 0 sends it that dealing with that member's share.
+fn hear(world: &mut World, own: &OwnDealing, member: usize) -> Effects {
+    let message = Message::Deal {
+        ceremony: 1,
+        dealing: own.dealing.clone(),
+        share: own.shares[member].1.clone(),
+    };
+    let (ordered, mut out) = (world.ordered().clone(), Effects::default());
+    let receiver = &mut world.actors[1].site;
+    receiver.hear(Time::ZERO, site(0), &message.to_bytes(), &ordered, &mut out);
+    out
 }
 
 /// A DEAL of site 0 in ceremony 1, with acks of the first sites and the others' shares.
@@ -221,13 +238,7 @@ fn bent_bytes_from_peers_do_no_harm() {
         };
         let mut out = Effects::default();
         let own = &mut world.actors[1].site;
-        own.hear(
-            maftia_types::Time::ZERO,
-            site(0),
-            &bend(&message),
-            &ordered,
-            &mut out,
-        );
+        own.hear(Time::ZERO, site(0), &bend(&message), &ordered, &mut out);
         assert!(out.vault.is_none() && out.messages.is_empty());
         let mut ordered = ordered.clone();
         let context = crate::replication::SiteContext {
@@ -238,5 +249,37 @@ fn bent_bytes_from_peers_do_no_harm() {
         ordered.contribute(&context, &bend(&word));
         let dealt = ordered.ceremonies().next().unwrap().status().dealt;
         assert!(!dealt.contains(site(3)));
+    }
+}
+
+#[test]
+fn c06_a_member_keeps_the_first_dealing_that_it_acknowledged() {
+    let mut world = World::new(4, KEYS, 1);
+    let first = dealing(world.ordered(), site(0));
+    let second = another_dealing(world.ordered(), site(0), 8);
+    let effects = hear(&mut world, &first, 1);
+    assert!(
+        effects.vault.is_some(),
+        "on the disk before it is acknowledged"
+    );
+    let acknowledged = effects.messages;
+    assert_eq!(acknowledged.len(), 1);
+    let effects = hear(&mut world, &second, 1);
+    assert!(effects.messages.is_empty() && effects.vault.is_none());
+    // The first one again, since the acknowledgement may have been lost.
+    let effects = hear(&mut world, &first, 1);
+    assert_eq!(effects.messages, acknowledged);
+    assert!(effects.vault.is_none());
+    let kept = &world.actors[1].site.vault.works[&1].dealt[&site(0)];
+    assert_eq!(kept.share, first.shares[1].1);
+}
+
+#[test]
+fn c06_a_dealer_that_sent_a_wrong_share_is_not_listened_to_again() {
+    let mut world = World::new(4, KEYS, 1);
+    let own = dealing(world.ordered(), site(0));
+    for member in [2, 1] {
+        let effects = hear(&mut world, &own, member);
+        assert!(effects.messages.is_empty() && effects.vault.is_none());
     }
 }

@@ -9,6 +9,7 @@ use crate::keys::{KeyGroup, Version};
 mod blame;
 mod crashes;
 mod deals;
+mod encodings;
 mod hostile;
 mod operations;
 mod runs;

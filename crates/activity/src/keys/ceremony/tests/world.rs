@@ -128,11 +128,9 @@ impl World {
         self.actors[who].fuse = Some(effects);
     }
 
-    /// The site starts again, and has not lost what waited for its next block.
-    pub(super) fn restart(&mut self, who: usize) {
-        let pending = self.actors[who].pending.clone();
-        self.crash(who);
-        self.actors[who].pending = pending;
+    /// What waits for the site's next block leaves with it, and arrives when the test says so.
+    pub(super) fn delay(&mut self, who: usize) -> Vec<Bytes> {
+        std::mem::take(&mut self.actors[who].pending)
     }
 
     /// Whether a DEAL of that site waits for its next block.
