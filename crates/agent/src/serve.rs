@@ -145,7 +145,8 @@ async fn nowhere() -> ApiError {
 
 async fn wrong_method() -> ApiError {
     let message = "this path does not take this method";
-    let next = "use GET, PUT or DELETE under `/v1/kv`, and POST for `/v1/kv/txn` and what is done with `/v1/keys`";
+    let next = "use GET, PUT or DELETE under `/v1/kv`, and POST for `/v1/kv/txn` and what is done \
+                with `/v1/keys`";
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong-method",

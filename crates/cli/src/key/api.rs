@@ -107,7 +107,7 @@ pub(crate) fn hint(problem: Problem) -> Problem {
             "maftia key list"
         }
         "no-such-round" => "maftia beacon latest",
-        "expired" => "maftia status, then type the same again",
+        "expired" | "no-answer" => "maftia status, then type the same again",
         "rate-limited" => "wait for a minute",
         "not-permitted" => "use the agent of a client that was a --user of `maftia key create`",
         _ => return problem,
