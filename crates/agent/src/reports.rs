@@ -10,6 +10,8 @@ pub(crate) struct Report {
     #[serde(default)]
     pub(crate) convicted: Vec<String>,
     #[serde(default)]
+    pub(crate) keys: Vec<KeyReport>,
+    #[serde(default)]
     pub(crate) peers: Vec<PeerReport>,
     pub(crate) pid: Option<u32>,
 }
@@ -21,6 +23,21 @@ pub struct Checkpoint {
     pub index: u64,
     /// The digest of the state.
     pub digest: String,
+}
+
+/// What a site says of a key of the group.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, serde::Serialize)]
+pub struct KeyReport {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub scheme: String,
+    /// Where it is in its life.
+    pub state: String,
+    /// How often its shares were exchanged for others.
+    pub version: Option<u32>,
+    /// In hexadecimal digits.
+    pub public_key: Option<String>,
 }
 
 /// How a site sees another.

@@ -14,7 +14,7 @@
 //! `remaining_tolerance` is f less the sites that are not *serving* or *no answer*, at least 0;
 //! `beyond_tolerance` says that there are more of them than f.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -23,8 +23,8 @@ use maftia_config::{GroupFile, Kind};
 use maftia_types::SiteId;
 use serde::Serialize;
 
-pub use crate::reports::Checkpoint;
 use crate::reports::Report;
+pub use crate::reports::{Checkpoint, KeyReport};
 use crate::serve::Shared;
 
 /// The state of the group.
@@ -48,6 +48,8 @@ pub struct GroupStatus {
     pub trusted_base: &'static str,
     /// The newest checkpoint that f+1 sites agree on.
     pub checkpoint: Option<Checkpoint>,
+    /// The keys that f+1 sites show alike: shared among the sites, held by none.
+    pub keys: Vec<KeyReport>,
     /// The sites.
     pub sites: Vec<SiteStatus>,
 }
@@ -74,6 +76,8 @@ pub struct SiteStatus {
 
 const SERVING: &str = "serving";
 const NO_ANSWER: &str = "no answer";
+/// Keys that are looked at in a site's word: more than a group has, retired ones included.
+const KEYS_MAX: usize = 256;
 /// The longest state that a site may give itself.
 const STATE_BYTES_MAX: usize = 64;
 
@@ -137,6 +141,7 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         model: group.resilience().model().to_string(),
         trusted_base: "none",
         checkpoint,
+        keys: merge.keys(),
         sites: sites.collect(),
     }
 }
@@ -191,6 +196,19 @@ impl Merge<'_> {
         }
         let agreed = votes.into_iter().find(|(_, count)| *count >= self.needed);
         agreed.map(|(digest, _)| digest)
+    }
+
+    /// The keys that f+1 sites show alike, by name.
+    fn keys(&self) -> Vec<KeyReport> {
+        let mut votes: BTreeMap<&KeyReport, usize> = BTreeMap::new();
+        for report in self.reports.values().take(self.sites.len()) {
+            let shown: BTreeSet<&KeyReport> = report.keys.iter().take(KEYS_MAX).collect();
+            shown
+                .into_iter()
+                .for_each(|key| *votes.entry(key).or_default() += 1);
+        }
+        let agreed = votes.into_iter().filter(|(_, count)| *count >= self.needed);
+        agreed.map(|(key, _)| key.clone()).collect()
     }
 
     /// The newest checkpoint that f+1 sites give.

@@ -175,3 +175,25 @@ fn a_sites_word_against_itself_counts() {
         assert_eq!((states(&status)[1], status.remaining_tolerance), (state, 0));
     }
 }
+
+#[test]
+fn a_key_is_shown_once_f_plus_1_sites_show_the_same() {
+    let key = |public: &str| {
+        json!([{"name": "group", "scheme": "bls", "state": "active", "version": 0,
+                "public_key": public, "holders": 4}])
+    };
+    let show = |words: &mut Vec<Option<serde_json::Value>>, of: &[(usize, &str)]| {
+        for (of, public) in of {
+            words[*of].as_mut().unwrap()["keys"] = key(public);
+        }
+    };
+    let lone = status(|words| show(words, &[(0, "aa"), (1, "bb")]));
+    assert_eq!(lone.keys.len(), 0, "each is one site's word");
+    let agreed = status(|words| show(words, &[(0, "aa"), (1, "bb"), (2, "bb")]));
+    let shown: Vec<_> = agreed
+        .keys
+        .iter()
+        .map(|key| key.public_key.as_deref())
+        .collect();
+    assert_eq!(shown, [Some("bb")]);
+}

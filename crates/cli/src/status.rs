@@ -16,6 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Enough of a digest to tell two apart by eye.
 const DIGEST_CHARS: usize = 12;
+/// Enough of a public key.
+const KEY_CHARS: usize = 32;
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -50,7 +52,18 @@ struct Status {
     #[serde(default)]
     trusted_base: Value,
     #[serde(default)]
+    keys: Vec<Key>,
+    #[serde(default)]
     sites: Vec<Site>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Key {
+    name: String,
+    scheme: String,
+    state: String,
+    #[serde(default)]
+    public_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,8 +138,16 @@ fn render(status: &Status) -> String {
         .chain(status.sites.iter().map(row))
         .collect();
     lines.extend(table(&rows));
+    lines.extend(status.keys.iter().filter_map(key));
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
+}
+
+/// Keys that can be used.
+fn key(key: &Key) -> Option<String> {
+    let public = key.public_key.as_ref().filter(|_| key.state == "active")?;
+    let start: String = public.chars().take(KEY_CHARS).collect();
+    Some(format!("key {} ({}) {start}...", key.name, key.scheme))
 }
 
 fn row(site: &Site) -> [String; 5] {

@@ -436,6 +436,11 @@ impl Replica {
         step.send_now(target, Message::Transfer(message));
     }
 
+    /// The ordered half of the keyed services, if the group has them.
+    pub fn shared_keys(&self) -> Option<&maftia_activity::keys::Ordered> {
+        self.machine.keys()
+    }
+
     /// The ordering engine.
     pub const fn engine(&self) -> &Engine {
         &self.engine

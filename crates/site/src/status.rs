@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use maftia_activity::keys::{KeyRecord, Scheme, State};
 use maftia_codec::Wire;
 use maftia_crypto::Domain;
 use maftia_ordering::Equivocation;
@@ -35,6 +36,10 @@ pub struct SiteStatus {
     pub convicted: Vec<String>,
     /// The proofs that convict them.
     pub evidence: Vec<EvidenceStatus>,
+    /// The group's keys.
+    pub keys: Vec<KeyStatus>,
+    /// Ceremonies under way, of which keys get shares.
+    pub ceremonies: usize,
     /// The other sites.
     pub peers: Vec<PeerStatus>,
     /// Syncs of the log since the site started.
@@ -65,6 +70,23 @@ pub struct EvidenceStatus {
     pub round: u64,
     /// Names the proof.
     pub digest: String,
+}
+
+/// A key that no site holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyStatus {
+    /// What people call it.
+    pub name: String,
+    /// `ed25519`, `bls`, `seal` or `beacon`.
+    pub scheme: &'static str,
+    /// `generating`, `active` or `retired`.
+    pub state: &'static str,
+    /// How often its shares were exchanged for others.
+    pub version: Option<u32>,
+    /// In hexadecimal digits.
+    pub public_key: Option<String>,
+    /// How many sites have said that they hold a share.
+    pub holders: usize,
 }
 
 /// How a site sees another.
@@ -114,6 +136,28 @@ impl Watch {
         self.seen
             .get(site.index())
             .is_some_and(|(_, at)| self.tip_moved.saturating_duration_since(*at) > SILENT_AFTER)
+    }
+}
+
+fn key(record: &KeyRecord) -> KeyStatus {
+    let current = record.current.as_ref();
+    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    KeyStatus {
+        name: record.name.clone(),
+        scheme: match record.scheme {
+            Scheme::Ed25519 => "ed25519",
+            Scheme::Bls => "bls",
+            Scheme::Seal => "seal",
+            Scheme::Beacon => "beacon",
+        },
+        state: match record.state {
+            State::Generating => "generating",
+            State::Active => "active",
+            State::Retired => "retired",
+        },
+        version: current.map(|version| version.number),
+        public_key: current.map(|version| hex(version.sharing.key_bytes())),
+        holders: current.map_or(0, |version| version.holders.len()),
     }
 }
 
@@ -173,6 +217,13 @@ impl SiteStatus {
                 .evidence()
                 .map(|proof| evidence(proof, name))
                 .collect(),
+            keys: replica
+                .shared_keys()
+                .map(|ordered| ordered.keys().map(key).collect())
+                .unwrap_or_default(),
+            ceremonies: replica
+                .shared_keys()
+                .map_or(0, |ordered| ordered.ceremonies().count()),
             peers: peers.collect(),
             syncs: 0,
             pid: std::process::id(),

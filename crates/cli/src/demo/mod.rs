@@ -8,12 +8,13 @@ mod workload;
 
 use std::time::{Duration, Instant};
 
+use maftia_agent::status::KeyReport;
 use maftia_client::{Client, ClientConfig};
 use maftia_config::{Kind, load_key};
 
 use crate::bench::ready;
 use crate::demo::args::Demo;
-use crate::demo::verdict::Verdict;
+use crate::demo::verdict::{Keys, Verdict};
 use crate::demo::workload::Workload;
 use crate::failure::Failure;
 use crate::front;
@@ -23,6 +24,8 @@ use crate::site::{log_to_stderr, stop_signal};
 
 /// How long the group may take to answer its first request.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the sites may take to make their keys.
+const KEYS_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the sites may take to show the same state once the load has ended.
 const AGREE_PATIENCE: Duration = Duration::from_secs(40);
 /// The site that is made to misbehave: the third.
@@ -62,6 +65,12 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
     if !typed.json {
         output::line(front.banner(local, started.elapsed()));
     }
+    let key = group_key(&client).await?;
+    let took = started.elapsed();
+    output::note(format!(
+        "group key {key}\n  made by the sites in {:.1} s from the start; no site holds it",
+        took.as_secs_f64()
+    ));
     match typed.lasting {
         None => {
             if typed.json {
@@ -71,7 +80,7 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
         }
         Some(seconds) => {
             let lasting = Duration::from_secs_f64(seconds);
-            let verdict = drill(local, &client, lasting).await?;
+            let verdict = drill(local, &client, &key, lasting).await?;
             if typed.json {
                 output::json(&verdict)?
             } else {
@@ -86,9 +95,34 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
     }
 }
 
+/// The public key that the sites have made: as f+1 of them show it.
+async fn group_key(client: &Client) -> Result<String, Failure> {
+    let deadline = Instant::now() + KEYS_PATIENCE;
+    loop {
+        let status = maftia_agent::status::of(client).await;
+        let ready = |key: &&KeyReport| key.name == "group" && key.state == "active";
+        let key = status.keys.iter().find(ready);
+        if let Some(public) = key.and_then(|key| key.public_key.clone()) {
+            return Ok(public);
+        }
+        if Instant::now() > deadline {
+            return Err(
+                Failure::failed("the sites have not made their keys in time".to_owned())
+                    .next("look at the ceremonies: maftia ceremony status"),
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Load all the time; one site equivocates and forges replies, stops that, is killed and comes
 /// back.
-async fn drill(local: &LocalGroup, client: &Client, lasting: Duration) -> Result<Verdict, Failure> {
+async fn drill(
+    local: &LocalGroup,
+    client: &Client,
+    key: &str,
+    lasting: Duration,
+) -> Result<Verdict, Failure> {
     let names: Vec<String> = local
         .group
         .sites()
@@ -125,5 +159,10 @@ async fn drill(local: &LocalGroup, client: &Client, lasting: Duration) -> Result
     say("the load ends; comparing the sites".into());
     let seen = workload.finish().await;
     let end = census::agree(client, AGREE_PATIENCE).await;
-    Ok(Verdict::reach(seen, end, &intruded, ran))
+    let kept = group_key(client).await?;
+    let keys = Keys {
+        before: key.to_owned(),
+        after: kept,
+    };
+    Ok(Verdict::reach(seen, end, &intruded, keys, ran))
 }

@@ -19,11 +19,20 @@ pub(crate) struct Verdict {
     pub(crate) remaining_tolerance: i64,
     pub(crate) compromised: Vec<String>,
     pub(crate) evidence: Vec<Value>,
+    /// The public key that the sites made together.
+    pub(crate) group_key: String,
     pub(crate) ops_per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     /// What was not as it should be; empty if the verdict is `ok`.
     pub(crate) problems: Vec<String>,
+}
+
+/// The group's public key before the attack and when all was over.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// What the group said when all was over.
@@ -41,7 +50,7 @@ pub(crate) struct End {
 impl Verdict {
     /// Weighs what clients saw and what the group says; `intruded` is the site that was made to
     /// misbehave.
-    pub(crate) fn reach(seen: Seen, end: End, intruded: &str, ran: Duration) -> Self {
+    pub(crate) fn reach(seen: Seen, end: End, intruded: &str, keys: Keys, ran: Duration) -> Self {
         let mut problems = Vec::new();
         let committed = seen.history.len();
         let (p50_ms, p99_ms) = latencies(&seen.history);
@@ -71,6 +80,8 @@ impl Verdict {
         let convicted = format!("convicted: {:?}, expected {expected:?}", end.compromised);
         require(end.compromised == expected, convicted);
         require(!end.evidence.is_empty(), "no evidence was kept".into());
+        let same = keys.before == keys.after;
+        require(same, "the group's public key has changed".into());
         Self {
             verdict: if problems.is_empty() { "ok" } else { "failed" },
             sites: end.sites,
@@ -81,6 +92,7 @@ impl Verdict {
             remaining_tolerance: end.remaining_tolerance,
             compromised: end.compromised,
             evidence: end.evidence,
+            group_key: keys.after,
             ops_per_second: round(committed as f64 / ran.as_secs_f64()),
             p50_ms,
             p99_ms,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use maftia_activity::kv;
+use maftia_activity::replication::StateMachine;
 use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
 use maftia_ordering::{
@@ -16,7 +17,7 @@ use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId, Time};
 use crate::{Boot, Message, Output, Record, Replica, Settings};
 
 pub(super) const SITES: usize = 4;
-const CONFIG: Digest = Digest([1; 32]);
+pub(super) const CONFIG: Digest = Digest([1; 32]);
 
 pub(super) fn site(index: u8) -> SiteId {
     SiteId::new(index).unwrap()
@@ -27,6 +28,23 @@ pub(super) fn key(of: SiteId) -> SigningKey {
 }
 
 pub(super) fn replica(me: u8, settings: Settings, boot: Boot) -> Replica {
+    boot_with(
+        me,
+        settings,
+        Box::new(kv::Store::default()),
+        boot,
+        Time::ZERO,
+    )
+    .0
+}
+
+pub(super) fn boot_with(
+    me: u8,
+    settings: Settings,
+    machine: Box<dyn StateMachine>,
+    boot: Boot,
+    now: Time,
+) -> (Replica, Step<Replica>) {
     let parameters = Parameters {
         config: CONFIG,
         epoch: Epoch(0),
@@ -40,9 +58,7 @@ pub(super) fn replica(me: u8, settings: Settings, boot: Boot) -> Replica {
         key: key(site(me)),
         keys: SiteId::all(SITES).map(|site| key(site).public()).collect(),
     };
-    let machine = Box::new(kv::Store::default());
-    let booted = Replica::boot(parameters, settings, identity, machine, boot, Time::ZERO);
-    booted.unwrap().0
+    Replica::boot(parameters, settings, identity, machine, boot, now).unwrap()
 }
 
 /// A block of round 1.

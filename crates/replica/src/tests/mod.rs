@@ -2,5 +2,6 @@ mod bounds;
 mod checkpoints;
 mod harness;
 mod hostile;
+mod keyed;
 mod state_transfer;
 mod vouching;
