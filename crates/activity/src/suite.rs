@@ -44,6 +44,11 @@ pub fn keys_operation(operation: &keys::Operation) -> Bytes {
     tagged(&operation.to_bytes())
 }
 
+/// The request to use a key as one of the group's operations.
+pub fn keys_request(request: &keys::sessions::Request) -> Bytes {
+    tagged(&request.to_bytes())
+}
+
 fn tagged(bytes: &[u8]) -> Bytes {
     let mut tagged = Vec::with_capacity(1 + bytes.len());
     tagged.push(KEYS);

@@ -24,6 +24,11 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The bytes that a percent-encoded text stands for. None if a `%` is not followed by two
 /// hexadecimal digits.
 pub(crate) fn percent_decode(text: &str) -> Option<Bytes> {

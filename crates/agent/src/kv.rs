@@ -20,7 +20,7 @@ use crate::txn::{self, Keys};
 
 const REVISION: HeaderName = HeaderName::from_static("maftia-revision");
 /// How long the caller waits for the outcome, in milliseconds.
-const TIMEOUT: HeaderName = HeaderName::from_static("maftia-timeout");
+pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("maftia-timeout");
 const MOD_REVISION: HeaderName = HeaderName::from_static("maftia-mod-revision");
 
 /// The longest transaction in JSON: the longest one with keys and values in base64, and its names.
@@ -195,7 +195,7 @@ async fn execute(
     }
 }
 
-fn patience(value: &HeaderValue) -> Result<Patience, ApiError> {
+pub(crate) fn patience(value: &HeaderValue) -> Result<Patience, ApiError> {
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     let wait = number.map(Duration::from_millis);
     let wait = wait.filter(|wait| !wait.is_zero() && *wait <= PATIENCE_MAX);
@@ -206,7 +206,7 @@ fn patience(value: &HeaderValue) -> Result<Patience, ApiError> {
     })
 }
 
-fn request_id(value: &HeaderValue) -> Result<RequestId, ApiError> {
+pub(crate) fn request_id(value: &HeaderValue) -> Result<RequestId, ApiError> {
     value.to_str().ok().and_then(parse_id).ok_or_else(|| {
         let message = "the `Maftia-Request-Id` header is not an id";
         ApiError::malformed(message, "send the one of the first answer, or none")
@@ -261,7 +261,11 @@ fn list_keys(query: &str) -> Result<Keys, ApiError> {
 }
 
 /// Reads a body no further than its limit, and not for long.
-async fn read(body: Body, headers: &HeaderMap, bytes_max: usize) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    bytes_max: usize,
+) -> Result<Bytes, ApiError> {
     let over = || ApiError::too_large(format!("the body may have at most {bytes_max} bytes"));
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -297,7 +301,7 @@ fn mark(mut response: Response, id: Option<RequestId>, told: &Told) -> Response 
 }
 
 /// f+1 sites agree on an answer to something else.
-fn unfit(id: Option<RequestId>) -> ApiError {
+pub(crate) fn unfit(id: Option<RequestId>) -> ApiError {
     let message = "the group's answer does not fit the request";
     let next = "see that agent and sites are of the same version";
     ApiError::new(StatusCode::BAD_GATEWAY, "unfit-answer", message, next).of_request(id)

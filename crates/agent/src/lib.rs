@@ -9,6 +9,15 @@
 //! | `DELETE /v1/kv/{key}` | `{"revision","deleted"}` |
 //! | `GET /v1/kv?prefix=&limit=&after=` | `{"revision","entries","more"}` |
 //! | `POST /v1/kv/txn` | `{"revision","succeeded","outcomes"}`, see [`txn`] |
+//! | `GET /v1/keys` | `{"keys"}`, the keys that the sites hold together |
+//! | `POST /v1/keys`, `{"name","scheme","users"}` | the key, once it can be used |
+//! | `GET /v1/keys/{name}` | the key |
+//! | `POST /v1/keys/{name}/sign?format=`, the message as body | `{"signature","scheme","public_key"}` |
+//! | `POST /v1/keys/{name}/decrypt`, `{"ciphertext","to"}` | `{"handed"}`: shares, sealed to the reader |
+//! | `POST /v1/keys/{name}/refresh` | the key, once it has other shares |
+//! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
+//! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
+//! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
 //! | `GET /v1/status` | the group, see [`status`] |
 //! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |
 //! | `GET /metrics` | Prometheus text |
@@ -17,20 +26,26 @@
 //! arbitrary bytes are part of it. In a query, `+` is a space, as forms have it. In JSON, keys and
 //! values are base64.
 //!
+//! Public keys, signatures and digests are hexadecimal in JSON; ciphertexts and shares are base64. A
+//! message that is an SSH signature's is signed with `?format=sshsig` and not otherwise
+//! ([`is_sshsig`](maftia_threshold::export::is_sshsig)). What takes a ceremony or a session waits for
+//! it: 504 `pending` says that it goes on, and the same request under the same id waits on. `?key=`
+//! names another beacon than `beacon`.
+//!
 //! | status | meaning |
 //! |---|---|
 //! | 400 | malformed; nothing happened |
 //! | 401 | the token is missing or wrong |
-//! | 403 | the `Host` header is not this agent's |
-//! | 404 | no such key |
-//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body |
+//! | 403 | the `Host` header is not this agent's, or the key is not this client's to use |
+//! | 404 | no such key, or round |
+//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the key's state or scheme does not allow it |
 //! | 410 | a request of this id was executed; its answer is no longer kept |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
 //! | 504 | unknown: it may have happened; ask again with the same id |
 //!
-//! Answers of `/v1/kv` carry `Maftia-Request-Id` if the request was given an id. A request that
+//! Answers carry `Maftia-Request-Id` if the request was given an id. A request that
 //! carries it back, with the same method, path and body, is executed at most once in all.
 //! `Maftia-Timeout`, in milliseconds up to an hour, says how long the caller waits for an outcome; the
 //! client's own deadline counts without it. At the end of that time there is an answer: 504 with the
@@ -44,12 +59,14 @@
 //! - Connections, heads, bodies, waiting requests and their times are bounded: who sends slowly, or
 //!   nothing, keeps nobody out ([`ConnectionLimits`]).
 
+mod beacon;
 mod config;
 mod connections;
 mod encoding;
 mod error;
 mod guard;
 mod health;
+mod keys;
 mod kv;
 mod metrics;
 mod reports;

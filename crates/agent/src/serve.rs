@@ -7,13 +7,16 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use maftia_client::keys::Keys;
 use maftia_client::kv::Store;
 use maftia_config::{ConfigError, load_token};
 use tokio::net::TcpListener;
 
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
-use crate::{AgentConfig, ApiError, ConnectionLimits, connections, health, kv, status};
+use crate::{
+    AgentConfig, ApiError, ConnectionLimits, beacon, connections, health, keys, kv, status,
+};
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
 /// few hundred MiB at the worst.
@@ -23,6 +26,7 @@ pub const REQUESTS_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
+    pub(crate) keys: Keys,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -77,6 +81,7 @@ impl Agent {
         let token = token.as_ref().map(|token| token.as_str());
         let guard = Guard::new(address, &config.names, token);
         let shared = Shared {
+            keys: Keys::new(config.client.clone()),
             store: Store::new(config.client),
             metrics: Arc::default(),
         };
@@ -110,6 +115,14 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         // A key may be called `txn`, too.
         .route("/v1/kv/txn", post(kv::txn).fallback(kv::key))
         .route("/v1/kv/{*key}", any(kv::key))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{name}", get(keys::show))
+        .route("/v1/keys/{name}/sign", post(keys::sign))
+        .route("/v1/keys/{name}/decrypt", post(keys::decrypt))
+        .route("/v1/keys/{name}/refresh", post(keys::refresh))
+        .route("/v1/keys/{name}/retire", post(keys::retire))
+        .route("/v1/ceremonies", get(keys::ceremonies))
+        .route("/v1/beacon/{round}", get(beacon::round))
         .route("/v1/status", get(status::status))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -126,13 +139,14 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
 
 async fn nowhere() -> ApiError {
     let message = "there is nothing at this path";
-    let next = "see `/v1/kv`, `/v1/status`, `/metrics`";
+    let next = "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/metrics`";
     ApiError::new(StatusCode::NOT_FOUND, "no-such-path", message, next)
 }
 
 async fn wrong_method() -> ApiError {
     let message = "this path does not take this method";
-    let next = "use GET, PUT or DELETE for keys and POST for `/v1/kv/txn`";
+    let next = "use GET, PUT or DELETE under `/v1/kv`, and POST for `/v1/kv/txn` and what is done \
+                with `/v1/keys`";
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong-method",

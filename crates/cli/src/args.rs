@@ -27,14 +27,20 @@ pub(crate) enum Command {
     },
     /// Make a site of a running `demo` or `dev` misbehave, or end it
     Attack(crate::attack::Attack),
+    /// Read and check public randomness that nobody can choose or foresee
+    Beacon(crate::beacon::Beacon),
     /// Measure throughput and latency of a group on a real disk
     Bench(crate::bench::args::Bench),
+    /// Show how keys are being made, and which sites that waits for
+    Ceremony(crate::ceremony::Ceremony),
     /// Run four sites here, temporarily; with --for, attack one and give a verdict
     Demo(crate::demo::args::Demo),
     /// Run a group here that keeps its state in a folder
     Dev(crate::dev::Dev),
     /// Write the configuration and keys of a new group
     Init(Init),
+    /// Make and use keys that no site holds
+    Key(crate::key::args::Key),
     /// Read and write the replicated key-value store
     Kv(crate::kv::args::Kv),
     /// Run a site of a group

@@ -197,7 +197,8 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()?.parse().ok()
     }
 
-    fn request_id(&self) -> Option<String> {
+    /// Under which the same request may be sent again.
+    pub(crate) fn request_id(&self) -> Option<String> {
         let id = self.headers.get(REQUEST_ID)?.to_str().ok()?;
         Some(id.to_owned())
     }

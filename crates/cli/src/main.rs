@@ -3,14 +3,18 @@
 mod agent;
 mod args;
 mod attack;
+mod beacon;
 mod bench;
+mod ceremony;
 mod demo;
 mod dev;
 mod failure;
+mod files;
 mod front;
 mod group_dir;
 mod http;
 mod init;
+mod key;
 mod kv;
 mod local;
 mod output;
@@ -38,10 +42,13 @@ fn run(typed: Typed) -> Result<(), Failure> {
             command: agent::AgentCommand::Run(run),
         } => agent::run(run),
         Command::Attack(typed) => attack::run(&typed),
+        Command::Beacon(typed) => beacon::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
+        Command::Ceremony(typed) => ceremony::run(&typed),
         Command::Demo(typed) => demo::run(&typed),
         Command::Dev(typed) => dev::run(&typed),
         Command::Init(init) => init::run(&init),
+        Command::Key(key) => key::run(&key),
         Command::Kv(kv) => kv::run(&kv),
         Command::Site {
             command: SiteCommand::Run(run),

@@ -164,7 +164,8 @@ fn row(site: &Site) -> [String; 5] {
     .map(|cell| cell.replace(char::is_control, "?"))
 }
 
-fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+/// Columns as wide as their widest cell.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

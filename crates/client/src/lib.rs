@@ -28,6 +28,7 @@
 
 mod client;
 mod driver;
+pub mod keys;
 pub mod kv;
 mod life;
 mod memory;

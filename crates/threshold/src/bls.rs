@@ -24,7 +24,9 @@ mod combine;
 mod tag;
 
 pub use combine::{CombineError, Combined, combine};
-pub use tag::{GROUP_NAME_BYTES_MAX, NotAGroupName, Purpose, Tag, quicknet_message};
+pub use tag::{
+    GROUP_NAME_BYTES_MAX, NotAGroupName, Purpose, Tag, quicknet_message, quicknet_randomness,
+};
 
 /// A key that checks signatures: an element of G2 that is not the identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

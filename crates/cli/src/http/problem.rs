@@ -121,6 +121,11 @@ impl Problem {
         self
     }
 
+    /// For programs.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether sending the same again soon can help.
     pub(super) fn is_transient(&self) -> bool {
         self.id != NO_SPACE

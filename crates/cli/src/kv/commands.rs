@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -11,11 +11,15 @@ use serde_json::{Map, Value, json};
 use super::api::{KEY_BYTES_MAX, Listing, PAGE_ENTRIES_MAX, VALUE_BYTES_MAX};
 use super::args;
 use super::show;
+use crate::files::{at, print, read, save};
 use crate::http::{Answer, Effect, Problem};
 use crate::output;
 
 /// The largest transaction read: JSON of the largest operation, with room for its spaces.
 const TXN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What to do with what is too large.
+const IMPORT: &str = "maftia kv import splits large files";
 
 pub(super) fn put(typed: &args::Put) -> Result<(), Problem> {
     let key = key(&typed.key)?;
@@ -89,21 +93,6 @@ pub(super) fn get(typed: &args::Get) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Writes a whole file or nothing.
-fn save(path: &Path, value: &[u8]) -> io::Result<()> {
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    // What is there may be a device, which must not be replaced by a file.
-    if path.exists() && !path.is_file() {
-        return File::options().write(true).open(path)?.write_all(value);
-    }
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(parent.unwrap_or(Path::new(".")))?;
-    file.write_all(value)?;
-    file.persist(path)?;
-    Ok(())
-}
-
 pub(super) fn list(typed: &args::List) -> Result<(), Problem> {
     let client = typed.common.connection.client()?;
     let mut after = typed.after.as_deref().map(|key| key.as_bytes().to_vec());
@@ -149,10 +138,15 @@ pub(super) fn list(typed: &args::List) -> Result<(), Problem> {
 
 pub(super) fn txn(typed: &args::Txn) -> Result<(), Problem> {
     let text = if typed.file == Path::new("-") {
-        read("standard input", io::stdin(), TXN_BYTES_MAX)?
+        read("standard input", io::stdin(), TXN_BYTES_MAX, IMPORT)?
     } else {
         let file = File::open(&typed.file).map_err(|error| at(&typed.file, &error))?;
-        read(&typed.file.display().to_string(), file, TXN_BYTES_MAX)?
+        read(
+            &typed.file.display().to_string(),
+            file,
+            TXN_BYTES_MAX,
+            IMPORT,
+        )?
     };
     let wrong = |what: String| Problem::usage(what).next("maftia kv txn --help shows one");
     let mut asked: Value = serde_json::from_slice(&text)
@@ -190,35 +184,13 @@ fn key(typed: &OsStr) -> Result<&[u8], Problem> {
 fn value(typed: &OsStr) -> Result<Vec<u8>, Problem> {
     let bytes = typed.as_bytes();
     let value = if bytes == b"-" {
-        read("standard input", io::stdin(), VALUE_BYTES_MAX)?
+        read("standard input", io::stdin(), VALUE_BYTES_MAX, IMPORT)?
     } else if let Some(path) = bytes.strip_prefix(b"@") {
         let path = Path::new(OsStr::from_bytes(path));
         let file = File::open(path).map_err(|error| at(path, &error))?;
-        read(&path.display().to_string(), file, VALUE_BYTES_MAX)?
+        read(&path.display().to_string(), file, VALUE_BYTES_MAX, IMPORT)?
     } else {
         bytes.to_vec()
     };
     Ok(value)
-}
-
-/// Reads what is not longer than a limit.
-fn read(name: &str, from: impl Read, bytes_max: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
-    from.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| Problem::failed("input", format!("{name}: {error}")))?;
-    if bytes.len() > bytes_max {
-        let text = format!("{name} has more than {bytes_max} bytes");
-        return Err(Problem::failed("too-large", text).next("maftia kv import splits large files"));
-    }
-    Ok(bytes)
-}
-
-fn at(path: &Path, error: &io::Error) -> Problem {
-    Problem::failed("file", format!("{}: {error}", path.display()))
-}
-
-fn print(value: &Value) -> Result<(), Problem> {
-    output::json(value).map_err(|failure| Problem::failed("json", failure.to_string()))
 }

@@ -3,7 +3,7 @@
 mod api;
 pub(crate) mod args;
 mod commands;
-mod percent;
+pub(crate) mod percent;
 mod show;
 mod tree;
 

@@ -17,6 +17,7 @@ mod exits;
 mod files;
 mod harness;
 mod intrusion;
+mod keys;
 mod load;
 mod loss;
 mod ports;

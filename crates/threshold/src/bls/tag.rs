@@ -15,6 +15,12 @@ pub fn quicknet_message(round: u64) -> [u8; 32] {
     Sha256::digest(round.to_be_bytes()).into()
 }
 
+/// The randomness of a round of drand's quicknet: SHA-256 of its signature.
+#[must_use]
+pub fn quicknet_randomness(signature: &[u8; 48]) -> [u8; 32] {
+    Sha256::digest(signature).into()
+}
+
 /// What a signature under a group's key is for. One key serves them all, because none of their
 /// signatures is another's: each hashes messages under its own tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,327 @@
+//! The keys that the sites hold together.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maftia_activity::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
+use maftia_activity::keys::sessions::{Answer as Used, Policy, Request, Users};
+use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
+use maftia_activity::keys::{KeySummary, NAME_BYTES_MAX, Operation, Reply, Scheme, State as Life};
+use maftia_client::RequestId;
+use maftia_codec::Wire;
+use maftia_config::GroupFile;
+use maftia_threshold::export::is_sshsig;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::ApiError;
+use crate::encoding::{Base64, hexadecimal, parameters};
+use crate::error::name as mark;
+use crate::kv::{read, unfit};
+use crate::serve::Shared;
+
+mod ask;
+mod refusal;
+mod show;
+
+pub(crate) use ask::Ask;
+pub(crate) use refusal::use_refused;
+
+/// The longest JSON of a new key: its name and those of its users.
+const CREATE_JSON_BYTES_MAX: usize = 16 * 1024;
+/// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
+const DECRYPT_JSON_BYTES_MAX: usize = CIPHERTEXT_BYTES_MAX / 3 * 4 + 4 * 1024;
+
+/// `POST /v1/keys`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    name: String,
+    scheme: SchemeName,
+    /// The clients that may use it. What the scheme says, if this is not given.
+    users: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SchemeName {
+    Beacon,
+    Bls,
+    Ed25519,
+    Seal,
+}
+
+/// `POST /v1/keys/{name}/decrypt`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decrypt {
+    ciphertext: Base64,
+    /// The reader's public key, 32 bytes.
+    to: Base64,
+}
+
+/// `GET /v1/keys`.
+pub(crate) async fn list(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let keys = Ask::new(&shared, &headers)?.list().await?;
+    let group = shared.store.client().group();
+    let keys: Vec<Value> = keys.iter().map(|key| show::key(group, key)).collect();
+    Ok(Json(json!({ "keys": keys })))
+}
+
+/// `GET /v1/keys/{name}`.
+pub(crate) async fn show(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let key = Ask::new(&shared, &headers)?.named(&name).await?;
+    Ok(Json(show::key(shared.store.client().group(), &key)))
+}
+
+/// `GET /v1/ceremonies`.
+pub(crate) async fn ceremonies(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let keys = ask.list().await?;
+    let Reply::Ceremonies(all) = ask.look(&Operation::Ceremonies).await? else {
+        return Err(unfit(None));
+    };
+    let group = shared.store.client().group();
+    let all = all.iter().map(|own| {
+        let key = keys.iter().find(|key| key.id == own.key);
+        show::ceremony(group, key.map_or("?", |key| &key.name), own)
+    });
+    Ok(Json(json!({ "ceremonies": all.collect::<Vec<_>>() })))
+}
+
+/// `POST /v1/keys`.
+pub(crate) async fn create(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let body = read(body, &headers, CREATE_JSON_BYTES_MAX).await?;
+    let asked: Create = from_json(&body, "send `{\"name\":...,\"scheme\":\"ed25519\"}`")?;
+    if asked.name.is_empty() || asked.name.len() > NAME_BYTES_MAX {
+        return Err(refusal::key_refused(maftia_activity::keys::Refusal::Name));
+    }
+    let group = shared.store.client().group();
+    let scheme = Scheme::from(asked.scheme);
+    let mut policy = Policy::of(scheme);
+    if let Some(users) = asked.users {
+        let keys = users.iter().map(|user| client_key(group, user));
+        policy.users = Users::Only(keys.collect::<Result<_, _>>()?);
+    }
+    let keys = &shared.keys;
+    let made = keys.create((asked.name, scheme), policy, ask.id(), ask.patience());
+    let (id, reply) = ask.settle(made.await?)?;
+    made_or_not(group, id, reply)
+}
+
+/// `POST /v1/keys/{name}/refresh`.
+pub(crate) async fn refresh(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let key = ask.usable(&name).await?;
+    let made = shared.keys.refresh(key.id, ask.id(), ask.patience());
+    let (id, reply) = ask.settle(made.await?)?;
+    made_or_not(shared.store.client().group(), id, reply)
+}
+
+/// `POST /v1/keys/{name}/retire`.
+pub(crate) async fn retire(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let key = ask.named(&name).await?;
+    let operation = Operation::Retire(key.id);
+    let told = shared.keys.execute(&operation, ask.id(), ask.patience());
+    let (id, reply) = ask.settle(told.await?)?;
+    match reply {
+        Reply::Retired(_) => Ok(done(id, json!({ "retired": key.name }))),
+        Reply::Refused(refusal) => Err(refusal::key_refused(refusal).of_request(id)),
+        _ => Err(unfit(id)),
+    }
+}
+
+/// `POST /v1/keys/{name}/sign`.
+pub(crate) async fn sign(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let message = read(body, &headers, MESSAGE_BYTES_MAX).await?;
+    check_purpose(&query.unwrap_or_default(), &message)?;
+    let key = ask.usable(&name).await?;
+    let used = shared.keys.sign(key.id, message, ask.id(), ask.patience());
+    let (id, used) = ask.settle(used.await?)?;
+    match used {
+        Used::Signature(signature) => Ok(done(
+            id,
+            json!({
+                "signature": hexadecimal(&signature),
+                "scheme": show::scheme(key.scheme),
+                "public_key": key.public_key.as_deref().map(hexadecimal),
+            }),
+        )),
+        used => Err(unused(&shared, id, used)),
+    }
+}
+
+/// `POST /v1/keys/{name}/decrypt`.
+pub(crate) async fn decrypt(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let body = read(body, &headers, DECRYPT_JSON_BYTES_MAX).await?;
+    let next = "send `{\"ciphertext\":...,\"to\":...}`, both in base64";
+    let asked: Decrypt = from_json(&body, next)?;
+    let to = <&[u8; 32]>::try_from(&asked.to.0[..]).ok();
+    let to = to.and_then(|to| Recipient::from_bytes(to).ok());
+    let to = to.ok_or_else(|| ApiError::malformed("`to` is no public key", next))?;
+    let key = ask.usable(&name).await?;
+    let request = Request::Decrypt {
+        key: key.id,
+        ciphertext: asked.ciphertext.0,
+        to,
+    };
+    let used = shared.keys.session_of(&request, ask.id(), ask.patience());
+    let (id, used) = ask.settle(used.await?)?;
+    match used {
+        Used::Shares(handed) => Ok(done(id, json!({ "handed": Base64(handed.to_bytes()) }))),
+        used => Err(unused(&shared, id, used)),
+    }
+}
+
+/// A client that knows what it signs says so: nobody gets an SSH signature by sending a file.
+fn check_purpose(query: &str, message: &[u8]) -> Result<(), ApiError> {
+    let next = "use `?format=raw` or `?format=sshsig`";
+    let mut as_ssh = false;
+    let pairs = parameters(query);
+    for (name, value) in pairs.ok_or_else(|| ApiError::malformed("not a query", next))? {
+        as_ssh = match (&name[..], &value[..]) {
+            (b"format", b"raw") => false,
+            (b"format", b"sshsig") => true,
+            _ => return Err(ApiError::malformed("an unknown parameter or format", next)),
+        };
+    }
+    match (as_ssh, is_sshsig(message)) {
+        (true, false) => Err(ApiError::malformed(
+            "the message is not that of an SSH signature",
+            "send what `PROTOCOL.sshsig` has signed, or use `?format=raw`",
+        )),
+        (false, true) => Err(ApiError::malformed(
+            "a plain signature of these bytes would be an SSH signature as well",
+            "use `?format=sshsig` if one is wanted",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a session gave that is not what was asked for.
+fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
+    let error = match used {
+        Used::Refused(refusal) => use_refused(refusal),
+        Used::Pending { awaited } => {
+            let names = show::sites(shared.store.client().group(), awaited);
+            ApiError::pending(&format!("sites are awaited: {}", names.join(", ")))
+        }
+        _ => unfit(id),
+    };
+    error.of_request(id)
+}
+
+fn made_or_not(
+    group: &GroupFile,
+    id: Option<RequestId>,
+    reply: Reply,
+) -> Result<Response, ApiError> {
+    match reply {
+        Reply::Key(key) if key.state == Life::Retired => Err(refusal::key_refused(
+            maftia_activity::keys::Refusal::Retired,
+        )),
+        Reply::Key(key) => Ok(done(id, show::key(group, &key))),
+        Reply::Ceremonies(all) => {
+            let awaited = all.iter().flat_map(|own| show::sites(group, own.awaited));
+            let awaited: Vec<String> = awaited.collect();
+            let what = format!("the ceremony goes on; awaited: {}", awaited.join(", "));
+            Err(ApiError::pending(&what))
+        }
+        Reply::Refused(refusal) => Err(refusal::key_refused(refusal)),
+        _ => Err(unfit(id)),
+    }
+    .map_err(|error| error.of_request(id))
+}
+
+fn client_key(group: &GroupFile, name: &str) -> Result<u32, ApiError> {
+    let mut clients = group.group().clients.iter();
+    let place = clients.position(|client| client.name == name);
+    let key = place.and_then(|place| u32::try_from(place).ok());
+    key.ok_or_else(|| {
+        let message = "a user is none of the group's clients";
+        ApiError::malformed(message, "name clients as the group file has them")
+    })
+}
+
+fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8], next: &'static str) -> Result<T, ApiError> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::malformed("the body is no JSON object", next));
+    }
+    serde_json::from_slice(body).map_err(|error| ApiError::malformed(error.to_string(), next))
+}
+
+fn done(id: Option<RequestId>, body: Value) -> Response {
+    let mut response = Json(body).into_response();
+    mark(&mut response, id);
+    response
+}
+
+/// The one to use of the keys of a name: those before it are retired.
+fn of_name(keys: Vec<KeySummary>, name: &str) -> Option<KeySummary> {
+    let mut keys = keys.into_iter().filter(|key| key.name == name);
+    let last = keys.next_back();
+    match last {
+        Some(key) if key.state == Life::Retired => {
+            keys.find(|key| key.state != Life::Retired).or(Some(key))
+        }
+        last => last,
+    }
+}
+
+impl From<SchemeName> for Scheme {
+    fn from(name: SchemeName) -> Self {
+        match name {
+            SchemeName::Beacon => Self::Beacon,
+            SchemeName::Bls => Self::Bls,
+            SchemeName::Ed25519 => Self::Ed25519,
+            SchemeName::Seal => Self::Seal,
+        }
+    }
+}
+
+impl ApiError {
+    /// It goes on, and time is up.
+    fn pending(what: &str) -> Self {
+        let next = "send it again with the same `Maftia-Request-Id` header to wait on";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "pending", what, next)
+    }
+}

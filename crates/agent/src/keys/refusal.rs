@@ -1,0 +1,118 @@
+//! What the keyed services refuse, as HTTP has it.
+
+use axum::http::StatusCode;
+use maftia_activity::keys;
+use maftia_activity::keys::sessions::Refusal;
+use maftia_client::keys::NoKeys;
+
+use crate::ApiError;
+
+const LIST: &str = "list the keys with `GET /v1/keys`";
+
+pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
+    let (status, id, next) = match refusal {
+        keys::Refusal::Busy => (
+            StatusCode::CONFLICT,
+            "ceremony",
+            "see `GET /v1/ceremonies`; ask again when it has ended",
+        ),
+        keys::Refusal::NameTaken => (
+            StatusCode::CONFLICT,
+            "name-taken",
+            "use that key, retire it, or take another name",
+        ),
+        keys::Refusal::NoSuchKey => (StatusCode::NOT_FOUND, "no-such-key", LIST),
+        keys::Refusal::Retired => (StatusCode::CONFLICT, "key-retired", LIST),
+        keys::Refusal::TooManyKeys => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-keys",
+            "retire keys that are not used any more",
+        ),
+        keys::Refusal::Unshareable => (
+            StatusCode::CONFLICT,
+            "unshareable",
+            "use a group with enough sites for its fault model",
+        ),
+        _ => (
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "correct the request; nothing happened",
+        ),
+    };
+    ApiError::new(status, id, refusal.to_string(), next)
+}
+
+pub(super) fn generating() -> ApiError {
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "key-generating",
+        "the key is being generated",
+        "see `GET /v1/ceremonies` for what it waits for, and ask again",
+    )
+}
+
+pub(crate) fn use_refused(refusal: Refusal) -> ApiError {
+    let (status, id, next) = match refusal {
+        Refusal::Key(refusal) => return key_refused(refusal),
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy", "send it again later"),
+        Refusal::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "wait for a minute",
+        ),
+        Refusal::Expired => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "expired",
+            "see `GET /v1/status`, then send it again without its id",
+        ),
+        Refusal::NoSuchKey => (StatusCode::NOT_FOUND, "no-such-key", LIST),
+        Refusal::NoSuchRound => (
+            StatusCode::NOT_FOUND,
+            "no-such-round",
+            "ask for `GET /v1/beacon/latest`; the latest 1024 rounds are kept",
+        ),
+        Refusal::NoSuchSession => (
+            StatusCode::GONE,
+            "answer-gone",
+            "send it again without its id",
+        ),
+        Refusal::NotPermitted => (
+            StatusCode::FORBIDDEN,
+            "not-permitted",
+            "ask through an agent whose client the key names as a user",
+        ),
+        Refusal::OtherScheme => (
+            StatusCode::CONFLICT,
+            "other-scheme",
+            "use a key of the scheme it takes; see `GET /v1/keys`",
+        ),
+        Refusal::KeyGone => (StatusCode::CONFLICT, "key-retired", LIST),
+        Refusal::Ciphertext => (
+            StatusCode::BAD_REQUEST,
+            "bad-ciphertext",
+            "encrypt with this key's public key, as `GET /v1/keys` has it",
+        ),
+        Refusal::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "correct the request; nothing happened",
+        ),
+        _ => (
+            StatusCode::CONFLICT,
+            "slot",
+            "use a key whose policy is not one message per slot",
+        ),
+    };
+    ApiError::new(status, id, refusal.to_string(), next)
+}
+
+impl From<NoKeys> for ApiError {
+    fn from(error: NoKeys) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "no-keys",
+            error.to_string(),
+            "see that agent and sites are of the same version",
+        )
+    }
+}

@@ -1,0 +1,225 @@
+//! What was typed after `maftia key`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::kv::args::{Common, Repeat};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Every group makes the keys `signing` (Ed25519), `group` (BLS) and `beacon` by \
+                  itself.\n\nExamples:\n  maftia key list\n  maftia key sign signing release.tar \
+                  -o release.sig\n  maftia key export signing --format pem"
+)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Have the sites make a key together, and wait until it can be used
+    Create(Create),
+    /// Have the sites help to decrypt a file; it is opened here
+    Decrypt(Decrypt),
+    /// Encrypt a file to a key of scheme seal, here
+    Encrypt(Encrypt),
+    /// Print a public key for other programs
+    Export(Export),
+    /// List the keys
+    List(List),
+    /// Exchange all shares of a key for others; the public key stays
+    Refresh(Named),
+    /// Never use a key again, and have its shares erased
+    Retire(Named),
+    /// Show a key
+    Show(Show),
+    /// Have the sites sign a file
+    Sign(Sign),
+    /// Check a signature here, under the key that the group reports
+    Verify(Verify),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Scheme {
+    /// Threshold BLS on BLS12-381
+    Bls,
+    /// Signatures that any Ed25519 verifier accepts
+    Ed25519,
+    /// Threshold decryption
+    Seal,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    /// The signature's bytes
+    Raw,
+    /// What `ssh-keygen -Y verify` reads
+    Sshsig,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum KeyFormat {
+    /// A line of `authorized_keys`
+    Openssh,
+    /// What OpenSSL reads
+    Pem,
+    /// The bytes; on a terminal, in hexadecimal
+    Raw,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A key of scheme seal decrypts for the clients that --user names, and for nobody \
+                  else.\n\nExamples:\n  maftia key create releases --scheme ed25519\n  maftia key \
+                  create vault --scheme seal --user agent"
+)]
+pub(crate) struct Create {
+    /// What to call it, 1 to 64 bytes
+    pub(crate) name: String,
+    /// What it is for
+    #[arg(long)]
+    pub(crate) scheme: Scheme,
+    /// A client that may use it, as the group file names it; may be repeated. Without, everyone
+    #[arg(long = "user", value_name = "CLIENT", required_if_eq("scheme", "seal"))]
+    pub(crate) users: Vec<String>,
+    #[command(flatten)]
+    pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  maftia key list")]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  maftia key show signing")]
+pub(crate) struct Show {
+    /// The key's name
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  maftia key refresh signing\n  maftia key retire old-releases")]
+pub(crate) struct Named {
+    /// The key's name
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A raw signature takes a file of at most 64 KiB; sshsig hashes longer ones \
+                  first. Without -o, the signature goes to standard output; a raw one on a \
+                  terminal in hexadecimal.\n\nExamples:\n  maftia key sign signing notes.txt -o \
+                  notes.sig\n  maftia key sign signing release.tar --format sshsig --namespace \
+                  file -o release.tar.sig"
+)]
+pub(crate) struct Sign {
+    /// The key's name
+    pub(crate) name: String,
+    /// The file; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// What the signature looks like
+    #[arg(long, default_value = "raw")]
+    pub(crate) format: SignatureFormat,
+    /// What an sshsig signature is for
+    #[arg(long, value_name = "NS", default_value = "file")]
+    pub(crate) namespace: String,
+    /// Write the signature to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 1 if the signature is not valid.\n\nExamples:\n  maftia key verify \
+                  signing notes.txt notes.sig\n  maftia key verify signing release.tar \
+                  release.tar.sig --format sshsig --namespace file"
+)]
+pub(crate) struct Verify {
+    /// The key's name
+    pub(crate) name: String,
+    /// The file; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// File of the signature; a raw one as bytes or in hexadecimal
+    pub(crate) signature: PathBuf,
+    /// What the signature looks like
+    #[arg(long, default_value = "raw")]
+    pub(crate) format: SignatureFormat,
+    /// What an sshsig signature is for
+    #[arg(long, value_name = "NS", default_value = "file")]
+    pub(crate) namespace: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Formats openssh and pem are for Ed25519 keys.\n\nExamples:\n  maftia key export \
+                  signing --format pem -o signing.pem\n  maftia key export signing --format \
+                  openssh >> allowed_keys"
+)]
+pub(crate) struct Export {
+    /// The key's name
+    pub(crate) name: String,
+    /// What it looks like
+    #[arg(long)]
+    pub(crate) format: KeyFormat,
+    /// Write it to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Only the public key is asked for; the file does not leave this \
+                  machine.\n\nExample:\n  maftia key encrypt vault secret.txt -o secret.sealed"
+)]
+pub(crate) struct Encrypt {
+    /// The key's name
+    pub(crate) name: String,
+    /// The file, at most 64 KiB; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// What it is for: public, and bound to the ciphertext
+    #[arg(long, default_value = "")]
+    pub(crate) label: String,
+    /// Write the ciphertext to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each decryption is in the group's audit list. No site, nor the agent, learns \
+                  the plaintext.\n\nExample:\n  maftia key decrypt vault secret.sealed -o secret.txt"
+)]
+pub(crate) struct Decrypt {
+    /// The key's name
+    pub(crate) name: String,
+    /// The ciphertext; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// Write the plaintext to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}

@@ -1,0 +1,111 @@
+//! Whether a signature is valid, decided here.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_zebra::{Signature, VerificationKey};
+use maftia_activity::keys::signing::client_tag;
+use maftia_threshold::bls;
+use maftia_threshold::export;
+
+use super::api::Reported;
+use crate::http::Problem;
+
+/// Checks a plain signature of the message under the key.
+pub(super) fn raw(key: &Reported, message: &[u8], signature: &[u8]) -> Result<bool, Problem> {
+    match key.scheme.as_str() {
+        "ed25519" => Ok(ed25519(&key.public_of("ed25519")?, message, signature)),
+        "bls" => {
+            let public = bls::PublicKey::from_bytes(&key.public()?)
+                .map_err(|error| Problem::failed("bad-answer", error.to_string()))?;
+            let tag = client_tag(key.group()?);
+            let signature = bls::Signature::from_bytes(signature);
+            Ok(signature.is_ok_and(|own| public.verify(&tag, message, &own).is_ok()))
+        }
+        other => {
+            let what = format!("a key of scheme {other} signs nothing for clients");
+            Err(Problem::failed("other-scheme", what))
+        }
+    }
+}
+
+/// Checks an SSH signature of the file's content.
+///
+/// Only the one form that `maftia key sign` writes is valid: what is around the signature itself is
+/// written anew and compared.
+pub(super) fn sshsig(
+    public: &[u8; 32],
+    namespace: &str,
+    content: &[u8],
+    armored: &str,
+) -> Result<bool, Problem> {
+    let message = export::sshsig_message(namespace, content).map_err(namespace_problem)?;
+    let Some(blob) = unarmored(armored) else {
+        return Ok(false);
+    };
+    let Some(signature) = blob.last_chunk::<64>() else {
+        return Ok(false);
+    };
+    let expected = export::sshsig(public, namespace, signature).map_err(namespace_problem)?;
+    let same = unarmored(&expected).as_ref() == Some(&blob);
+    Ok(same && ed25519(public, &message, signature))
+}
+
+pub(super) fn namespace_problem(error: export::ExportError) -> Problem {
+    Problem::usage(error.to_string()).next("give --namespace file, or another short word")
+}
+
+fn ed25519(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
+    let key = VerificationKey::try_from(*public);
+    let signature = <[u8; 64]>::try_from(signature).map(Signature::from);
+    matches!((key, signature), (Ok(key), Ok(own)) if key.verify(&own, message).is_ok())
+}
+
+fn unarmored(text: &str) -> Option<Vec<u8>> {
+    let body = text.trim().strip_prefix("-----BEGIN SSH SIGNATURE-----")?;
+    let body = body.strip_suffix("-----END SSH SIGNATURE-----")?;
+    let encoded: String = body.split_ascii_whitespace().collect();
+    STANDARD.decode(encoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_zebra::SigningKey;
+
+    use super::*;
+
+    const SPACE: &str = "file";
+
+    fn signed() -> ([u8; 32], String) {
+        let key = SigningKey::from([7; 32]);
+        let public = <[u8; 32]>::from(VerificationKey::from(&key));
+        let message = export::sshsig_message(SPACE, b"content").unwrap();
+        let signature = <[u8; 64]>::from(key.sign(&message));
+        (public, export::sshsig(&public, SPACE, &signature).unwrap())
+    }
+
+    #[test]
+    fn an_ssh_signature_is_valid_for_its_key_namespace_and_content_only() {
+        let (public, armored) = signed();
+        let valid = |public, space, content: &[u8], text: &str| {
+            sshsig(public, space, content, text).unwrap()
+        };
+        assert!(valid(&public, SPACE, b"content", &armored));
+        assert!(valid(
+            &public,
+            SPACE,
+            b"content",
+            &armored.replace('\n', "\r\n")
+        ));
+        assert!(!valid(&public, SPACE, b"contents", &armored));
+        assert!(!valid(&public, "git", b"content", &armored));
+        let other = <[u8; 32]>::from(VerificationKey::from(&SigningKey::from([8; 32])));
+        assert!(!valid(&other, SPACE, b"content", &armored));
+        assert!(!valid(&public, SPACE, b"content", ""));
+        assert!(!valid(
+            &public,
+            SPACE,
+            b"content",
+            &armored.replace("BEGIN", "BEGINS")
+        ));
+    }
+}

@@ -1,0 +1,126 @@
+//! Signing, and checking signatures.
+
+use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
+use maftia_threshold::export;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{Reported, key_path, saved, unasked, unhex};
+use super::args::{self, SignatureFormat};
+use super::check;
+use super::commands::out;
+use crate::files::{at, input, print, save};
+use crate::http::{Body, Client, Problem};
+use crate::output;
+
+/// The largest file signed as SSH does, which is read into memory to be hashed.
+const SSHSIG_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The largest file of a signature: an armored one has about 300 bytes.
+const SIGNATURE_BYTES_MAX: usize = 4 * 1024;
+
+#[derive(Deserialize)]
+struct Signed {
+    signature: String,
+}
+
+pub(super) fn sign(typed: &args::Sign) -> Result<(), Problem> {
+    let client = typed.common.connection.client()?;
+    let (signature, is_text, mut given) = match typed.format {
+        SignatureFormat::Raw => sign_raw(&client, typed)?,
+        SignatureFormat::Sshsig => sign_ssh(&client, typed)?,
+    };
+    if let Some(path) = &typed.output {
+        save(path, &signature).map_err(|error| at(path, &error))?;
+    }
+    if typed.common.json {
+        if let (Some(path), Some(fields)) = (&typed.output, given.as_object_mut()) {
+            let saved = saved(path, signature.len());
+            fields.extend(saved.as_object().cloned().unwrap_or_default());
+        }
+        return print(&given);
+    }
+    if typed.output.is_none() {
+        out(&signature, is_text);
+    }
+    Ok(())
+}
+
+fn sign_raw(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value), Problem> {
+    let next = "maftia key sign --format sshsig hashes a long file first";
+    let message = input(&typed.file, MESSAGE_BYTES_MAX, next)?;
+    if export::is_sshsig(&message) {
+        let what = "the file begins with SSHSIG: a plain signature of it would be an SSH signature";
+        return Err(
+            Problem::usage(what).next("maftia key sign --format sshsig, of the file itself")
+        );
+    }
+    let target = key_path(&typed.name, "/sign");
+    let id = typed.repeat.request_id.clone();
+    let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
+    let signed: Signed = answer.json()?;
+    let signature = unhex(&signed.signature).ok_or_else(unasked)?;
+    Ok((signature, false, answer.json()?))
+}
+
+fn sign_ssh(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value), Problem> {
+    let content = input(
+        &typed.file,
+        SSHSIG_FILE_BYTES_MAX,
+        "sign a digest of it instead",
+    )?;
+    let message =
+        export::sshsig_message(&typed.namespace, &content).map_err(check::namespace_problem)?;
+    let public = client.key(&typed.name)?.public_of("ed25519")?;
+    let target = key_path(&typed.name, "/sign?format=sshsig");
+    let id = typed.repeat.request_id.clone();
+    let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
+    let signed: Signed = answer.json()?;
+    let signature = unhex(&signed.signature).and_then(|own| <[u8; 64]>::try_from(own).ok());
+    let signature = signature.ok_or_else(unasked)?;
+    let armored =
+        export::sshsig(&public, &typed.namespace, &signature).map_err(check::namespace_problem)?;
+    let mut given: Value = answer.json()?;
+    if let Some(fields) = given.as_object_mut() {
+        fields.insert("namespace".into(), json!(typed.namespace));
+        fields.insert("text".into(), json!(armored));
+    }
+    Ok((armored.into_bytes(), true, given))
+}
+
+pub(super) fn verify(typed: &args::Verify) -> Result<(), Problem> {
+    let given = input(
+        &typed.signature,
+        SIGNATURE_BYTES_MAX,
+        "give a signature's file",
+    )?;
+    let next = "maftia key sign --format sshsig hashes a long file first";
+    let client = typed.common.connection.client()?;
+    let key: Reported = client.key(&typed.name)?;
+    let valid = match typed.format {
+        SignatureFormat::Raw => {
+            let message = input(&typed.file, MESSAGE_BYTES_MAX, next)?;
+            let text = std::str::from_utf8(&given).ok();
+            let from_hex = text.and_then(|text| unhex(text.trim()));
+            check::raw(&key, &message, &from_hex.unwrap_or(given))?
+        }
+        SignatureFormat::Sshsig => {
+            let content = input(&typed.file, SSHSIG_FILE_BYTES_MAX, next)?;
+            let armored = String::from_utf8_lossy(&given);
+            let public = key.public_of("ed25519")?;
+            check::sshsig(&public, &typed.namespace, &content, &armored)?
+        }
+    };
+    if !valid {
+        let what = "the signature is not valid for this file, key and format";
+        let next = "see that file, key, --format and --namespace are those of `maftia key sign`";
+        return Err(Problem::failed("bad-signature", what).next(next));
+    }
+    if typed.common.json {
+        return print(&json!({ "valid": true, "public_key": key.public_key }));
+    }
+    output::line(format!(
+        "valid under {}",
+        key.public_key.unwrap_or_default()
+    ));
+    Ok(())
+}
