@@ -22,6 +22,7 @@ mod keys;
 mod mutate;
 mod samples;
 mod services;
+mod suite;
 mod wire;
 
 pub use mutate::Mutator;
@@ -39,6 +40,8 @@ pub struct Target {
 }
 
 const PLAIN: u32 = 1000;
+/// Computes on curves.
+const OF_CURVES: u32 = 10;
 /// Writes files and syncs them.
 const ON_DISK: u32 = 10;
 
@@ -113,6 +116,13 @@ pub const TARGETS: &[Target] = &[
         samples::responses,
     ),
     target("kv_chunks", services::chunks, samples::chunks),
+    slow_target("keys_operation", suite::operation, suite::operation_seeds),
+    slow_target(
+        "keys_contribution",
+        suite::contribution,
+        suite::contribution_seeds,
+    ),
+    slow_target("suite_chunks", suite::chunks, suite::chunk_seeds),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),
     target(
@@ -181,6 +191,19 @@ const fn target(name: &'static str, run: fn(&[u8]) -> bool, seeds: fn() -> Vec<B
         run,
         seeds,
         runs: PLAIN,
+    }
+}
+
+const fn slow_target(
+    name: &'static str,
+    run: fn(&[u8]) -> bool,
+    seeds: fn() -> Vec<Bytes>,
+) -> Target {
+    Target {
+        name,
+        run,
+        seeds,
+        runs: OF_CURVES,
     }
 }
 
