@@ -325,3 +325,6 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "pending", what, next)
     }
 }
+
+#[cfg(test)]
+mod tests;

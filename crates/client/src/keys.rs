@@ -123,7 +123,7 @@ impl Keys {
         })
     }
 
-    /// Asks for a session's result until there is one, or a refusal: after a short pause that grows.
+    /// Asks for a session's result until there is one, or a refusal, with short pauses that grow.
     /// [`sessions::Answer::Pending`] says that time was up before, and whom it waits for.
     ///
     /// # Errors
@@ -174,6 +174,9 @@ impl Keys {
                     sessions::Answer::Begun { key, ceremony } => Reply::Begun { key, ceremony },
                     sessions::Answer::Refused(sessions::Refusal::Key(refusal)) => {
                         Reply::Refused(refusal)
+                    }
+                    sessions::Answer::Refused(sessions::Refusal::Malformed) => {
+                        Reply::Refused(keys::Refusal::Malformed)
                     }
                     _ => return Err(NoKeys),
                 },

@@ -9,8 +9,8 @@ use crate::kv::args::{Common, Repeat};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Every group makes the keys `signing` (Ed25519), `group` (BLS) and `beacon` by \
-                  itself.\n\nExamples:\n  maftia key list\n  maftia key sign signing release.tar \
-                  -o release.sig\n  maftia key export signing --format pem"
+                  itself.\n\nExamples:\n  maftia key list\n  maftia key sign signing notes.txt -o \
+                  notes.sig\n  maftia key export signing --format pem"
 )]
 pub(crate) struct Key {
     #[command(subcommand)]

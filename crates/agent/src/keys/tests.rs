@@ -1,0 +1,68 @@
+use axum::response::IntoResponse;
+use maftia_activity::keys::sessions::Refusal as Use;
+use maftia_activity::keys::{KeyId, KeySummary, Refusal, Scheme, State};
+
+use super::{check_purpose, of_name, refusal};
+
+fn key(id: u32, name: &str, state: State) -> KeySummary {
+    KeySummary {
+        id: KeyId(id),
+        name: name.to_owned(),
+        scheme: Scheme::Ed25519,
+        state,
+        version: None,
+        public_key: None,
+        transcript: None,
+        holders: 0,
+        exposed: 0,
+    }
+}
+
+#[test]
+fn a_name_means_the_key_in_use_and_a_retired_one_only_without_it() {
+    let old = || key(1, "a", State::Retired);
+    let id = |keys| of_name(keys, "a").map(|key: KeySummary| key.id.0);
+    assert_eq!(id(vec![]), None);
+    assert_eq!(id(vec![key(3, "b", State::Active)]), None);
+    assert_eq!(id(vec![old(), key(2, "a", State::Retired)]), Some(2));
+    for state in [State::Active, State::Generating] {
+        assert_eq!(id(vec![old(), key(2, "a", state)]), Some(2));
+        assert_eq!(id(vec![key(0, "a", state), old()]), Some(0));
+    }
+}
+
+#[test]
+fn an_ssh_signature_is_made_only_of_its_message_and_only_when_asked_for() {
+    let ssh = b"SSHSIG and the rest";
+    for plain in ["", "format=raw"] {
+        assert!(check_purpose(plain, b"a file").is_ok());
+        assert!(check_purpose(plain, b"SSHSI").is_ok());
+        assert!(check_purpose(plain, ssh).is_err());
+    }
+    assert!(check_purpose("format=sshsig", ssh).is_ok());
+    for (query, message) in [
+        ("format=sshsig", &b"a file"[..]),
+        ("format=pgp", b"a file"),
+        ("purpose=raw", b"a file"),
+        ("format=%g0", b"a file"),
+    ] {
+        assert!(check_purpose(query, message).is_err(), "{query}");
+    }
+}
+
+#[test]
+fn refusals_have_the_statuses_that_callers_know() {
+    let status = |refusal| refusal::key_refused(refusal).into_response().status();
+    assert_eq!(status(Refusal::NoSuchKey), 404);
+    assert_eq!(status(Refusal::Busy), 409);
+    assert_eq!(status(Refusal::Retired), 409);
+    assert_eq!(status(Refusal::TooManyKeys), 429);
+    assert_eq!(status(Refusal::Name), 400);
+    let of_use = |refusal| refusal::use_refused(refusal).into_response().status();
+    assert_eq!(of_use(Use::Busy), 429);
+    assert_eq!(of_use(Use::RateLimited), 429);
+    assert_eq!(of_use(Use::Expired), 503);
+    assert_eq!(of_use(Use::NotPermitted), 403);
+    assert_eq!(of_use(Use::OtherScheme), 409);
+    assert_eq!(of_use(Use::Key(Refusal::NoSuchKey)), 404);
+}
