@@ -163,6 +163,11 @@ impl Bodies {
             && reader.remaining() == 0
     }
 
+    /// The same in memory of its own.
+    pub(crate) fn copied(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Length in bytes, of the bodies and their lengths.
     pub const fn len(&self) -> usize {
         self.0.len()

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use maftia_types::{ClientId, Incarnation};
 
@@ -11,6 +11,8 @@ use crate::limits::QUEUED_BYTES_PER_KEY;
 pub(crate) struct Intake {
     sessions: BTreeMap<ClientId, Queue>,
     bytes: BTreeMap<u32, usize>,
+    /// Of lives that are over: since which commit, whose key, and how many bytes.
+    superseded: VecDeque<(u64, u32, usize)>,
 }
 
 /// Commits after which a batch that was queued and not executed may be queued again: what the
@@ -37,7 +39,8 @@ impl Intake {
     /// bytes from the client key's quota.
     pub(crate) fn admit(&mut self, id: &BatchId, body: bool, bytes: usize, commit: u64) -> bool {
         let used = self.bytes.get(&id.client.key).copied().unwrap_or(0);
-        if used + bytes > QUEUED_BYTES_PER_KEY {
+        let counted = self.counted(id);
+        if used.saturating_sub(counted) + bytes > QUEUED_BYTES_PER_KEY {
             return false;
         }
         let fresh = || Queue {
@@ -46,9 +49,11 @@ impl Intake {
         };
         let queue = self.sessions.entry(id.client).or_insert_with(fresh);
         if queue.incarnation < id.incarnation {
-            let freed: usize = queue.queued.values().map(|queued| queued.bytes).sum();
+            // What the former life has queued is in the draft or the log all the same: it counts
+            // until it is old.
+            let left: usize = queue.queued.values().map(|queued| queued.bytes).sum();
+            self.superseded.push_back((commit, id.client.key, left));
             *queue = fresh();
-            free(&mut self.bytes, id.client.key, freed);
         }
         let known = queue.queued.get(&id.span).copied();
         let replaced = known.map_or(0, |queued| queued.bytes);
@@ -66,6 +71,31 @@ impl Intake {
         let used = self.bytes.entry(id.client.key).or_default();
         *used = (*used + kept + bytes).saturating_sub(replaced);
         true
+    }
+
+    /// Bytes that count for this very batch.
+    fn counted(&self, id: &BatchId) -> usize {
+        let queue = self.sessions.get(&id.client);
+        let queue = queue.filter(|queue| queue.incarnation == id.incarnation);
+        let queued = queue.and_then(|queue| queue.queued.get(&id.span));
+        queued.map_or(0, |queued| queued.bytes)
+    }
+
+    /// Forgets what was queued up to that commit: the log has dropped it without naming it.
+    pub(crate) fn expire(&mut self, upto: u64) {
+        let bytes = &mut self.bytes;
+        self.sessions.retain(|client, queue| {
+            let old = queue
+                .queued
+                .extract_if(.., |_, queued| queued.since <= upto);
+            let freed: usize = old.map(|(_, queued)| queued.bytes).sum();
+            free(bytes, client.key, freed);
+            !queue.queued.is_empty()
+        });
+        while let Some((_, key, left)) = self.superseded.pop_front_if(|(since, ..)| *since <= upto)
+        {
+            free(bytes, key, left);
+        }
     }
 
     /// The request was executed, and with it all before it. Gives whether this site had its body.

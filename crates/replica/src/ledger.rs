@@ -143,9 +143,10 @@ impl Ledger {
                 let request = Authentic { id, digest, body };
                 self.sessions.admit(&self.limits, request, commit.time_ms);
             }
-        }
-        while let Some(request) = self.sessions.next_ready(vouch.id.client) {
-            self.execute(machine, commit, &request, applied);
+            // At once: only what a gap holds back is held.
+            while let Some(request) = self.sessions.next_ready(vouch.id.client) {
+                self.execute(machine, commit, &request, applied);
+            }
         }
     }
 

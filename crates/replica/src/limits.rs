@@ -12,8 +12,9 @@ pub struct Limits {
     pub vouch_commits: u64,
     /// Most open vouches for batches of one author for one client key.
     pub vouches_per_author: u32,
-    /// Most bytes of bodies that one author gave and that wait for vouches; a body beyond it is
-    /// dropped. Above what a correct author has under way at once.
+    /// Most bytes of bodies that one author gave for one client key and that wait for vouches; a
+    /// body beyond it is dropped. Above what a correct author queues for a key at once, and no key
+    /// can use up another's.
     pub body_bytes_per_author: usize,
     /// How many client keys the group has; requests in the name of others are ignored.
     pub client_keys: u32,
@@ -45,7 +46,7 @@ impl Default for Limits {
             hold_bytes: 4 * 1024 * 1024,
             vouch_commits: 4096,
             vouches_per_author: 16 * 1024,
-            body_bytes_per_author: 16 * 1024 * 1024,
+            body_bytes_per_author: 4 * 1024 * 1024,
             client_keys: u32::MAX,
             sessions_per_key: 256,
             session_ms: 3_600_000,

@@ -44,6 +44,9 @@ pub struct Replica {
     image_wanted: bool,
 }
 
+/// How often the intake is searched for what nobody will execute any more.
+const INTAKE_EXPIRY_COMMITS: u64 = 64;
+
 /// What the replica is built with besides the engine's parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -214,7 +217,9 @@ impl Protocol for Replica {
 
     fn next_timeout(&self) -> Option<Time> {
         let fetch = self.fetch.as_ref().map(Fetch::next_timeout);
-        let custodian = self.custodian.as_ref().and_then(Custodian::next_timeout);
+        // It does nothing while the state is not to be acted on.
+        let custodian = self.custodian.as_ref().filter(|_| !self.diverged);
+        let custodian = custodian.and_then(Custodian::next_timeout);
         [self.engine.next_timeout(), fetch, custodian]
             .into_iter()
             .flatten()
@@ -304,6 +309,10 @@ impl Replica {
         let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
         for id in &applied.expired {
             self.intake.forget(id);
+        }
+        if commit.index.is_multiple_of(INTAKE_EXPIRY_COMMITS) {
+            let age = self.settings.limits.vouch_commits;
+            self.intake.expire(commit.index.saturating_sub(age));
         }
         step.outputs
             .extend(applied.convicted.into_iter().map(Output::Convicted));

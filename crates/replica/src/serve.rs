@@ -58,7 +58,11 @@ impl Replica {
                 digests,
             } => {
                 let client = ClientId { key, session };
+                let mut last = Sequence(0);
                 for (span, digest) in digests {
+                    if span.first() <= std::mem::replace(&mut last, span.last()) {
+                        break;
+                    }
                     let id = BatchId {
                         client,
                         incarnation,

@@ -17,8 +17,10 @@ use crate::limits::Limits;
 pub(crate) struct Vouches {
     open: BTreeMap<BatchId, Open>,
     per_author: BTreeMap<(SiteId, u32), u32>,
-    /// Bytes of bodies that an author gave and that wait for vouches.
-    body_bytes: BTreeMap<SiteId, usize>,
+    /// Of all keys.
+    total: BTreeMap<SiteId, u32>,
+    /// Bytes of bodies that an author gave for a client key and that wait for vouches.
+    body_bytes: BTreeMap<(SiteId, u32), usize>,
 }
 
 #[derive(Debug)]
@@ -65,10 +67,12 @@ impl Vouches {
                 .per_author
                 .entry((vouch.author, vouch.id.client.key))
                 .or_default();
-            if *count >= limits.vouches_per_author {
+            let total = self.total.entry(vouch.author).or_default();
+            if *count >= limits.vouches_per_author || *total >= VOUCHES_TOTAL_PER_AUTHOR {
                 return None;
             }
             *count += 1;
+            *total += 1;
         }
         let fresh = || Open {
             since: commit,
@@ -92,14 +96,21 @@ impl Vouches {
             let twice = SiteId::all(SITES_MAX).find(|s| !candidate.authors.contains(*s))?;
             candidate.authors.insert(twice);
         }
-        let held = self.body_bytes.entry(vouch.author).or_default();
+        let authentic = candidate.authors.len() >= needed;
+        let place = (vouch.author, vouch.id.client.key);
+        let held = self.body_bytes.entry(place).or_default();
         if let (None, Some(body)) = (&candidate.body, vouch.body)
             && *held + body.len() <= limits.body_bytes_per_author
         {
             *held += body.len();
-            candidate.body = Some((vouch.author, body.clone()));
+            // A slice that waits would keep its whole payload alive, which nothing counts.
+            let kept = if authentic {
+                body.clone()
+            } else {
+                body.copied()
+            };
+            candidate.body = Some((vouch.author, kept));
         }
-        let authentic = candidate.authors.len() >= needed;
         let (_, body) = candidate.body.clone().filter(|_| authentic)?;
         self.forget(&vouch.id);
         Some(body)
@@ -119,12 +130,15 @@ impl Vouches {
             if let Some(count) = self.per_author.get_mut(&(author, id.client.key)) {
                 *count = count.saturating_sub(1);
             }
+            if let Some(total) = self.total.get_mut(&author) {
+                *total = total.saturating_sub(1);
+            }
         }
         for (author, body) in candidates
             .iter()
             .filter_map(|candidate| candidate.body.as_ref())
         {
-            if let Some(held) = self.body_bytes.get_mut(author) {
+            if let Some(held) = self.body_bytes.get_mut(&(*author, id.client.key)) {
                 *held = held.saturating_sub(body.len());
             }
         }
@@ -149,8 +163,12 @@ impl Vouches {
     }
 }
 
-/// More open vouches than this do not occur within the limits of any configuration.
-const OPEN_MAX: usize = 1 << 22;
+/// Most open vouches of one author for all client keys: what a checkpoint holds stays readable
+/// however many keys there are.
+const VOUCHES_TOTAL_PER_AUTHOR: u32 = 1 << 16;
+
+/// More batches than this are never open: each has an author's vouch.
+const OPEN_MAX: usize = SITES_MAX << 16;
 
 impl Wire for Vouches {
     fn encode(&self, writer: &mut Writer) {
@@ -175,9 +193,11 @@ impl Wire for Vouches {
                     .per_author
                     .entry((author, id.client.key))
                     .or_default() += 1;
+                *vouches.total.entry(author).or_default() += 1;
             }
             for (author, body) in candidates.iter().filter_map(|c| c.body.as_ref()) {
-                *vouches.body_bytes.entry(*author).or_default() += body.len();
+                let place = (*author, id.client.key);
+                *vouches.body_bytes.entry(place).or_default() += body.len();
             }
             vouches.open.insert(id, Open { since, candidates });
         }
@@ -201,7 +221,7 @@ impl Wire for Candidate {
             digest: reader.digest()?,
             authors: SiteSet::from_bits(reader.u64()?),
             body: match reader.bool()? {
-                true => Some((reader.site()?, Bodies::decode(reader)?)),
+                true => Some((reader.site()?, Bodies::decode(reader)?.copied())),
                 false => None,
             },
         })

@@ -147,7 +147,8 @@ impl Performer {
             key: client.key,
             session: u32::MAX,
         };
-        if self.sessions.range(first..=last).count() < SESSIONS_PER_KEY_MAX {
+        let known = self.sessions.contains_key(&client);
+        if known || self.sessions.range(first..=last).count() < SESSIONS_PER_KEY_MAX {
             self.sessions.insert(client, link);
         }
     }

@@ -49,6 +49,27 @@ impl<'a, G: Group> Ceremony<'a, G> {
         Self::new(scope, run, committee, Some(previous))
     }
 
+    /// A number that nobody can choose: it depends on every dealing that was taken.
+    pub(crate) fn slope<'d>(
+        &self,
+        dealings: impl ExactSizeIterator<Item = (Index, &'d Commitment<G>)>,
+    ) -> G::Scalar
+    where
+        G: 'd,
+    {
+        if self.committee.threshold() == 1 {
+            return G::Scalar::ZERO;
+        }
+        let mut transcript = Transcript::new("slope", &self.scope);
+        transcript.bytes("ceremony", &self.name);
+        transcript.list("dealings", dealings.len());
+        for (dealer, commitment) in dealings {
+            transcript.number("dealer", dealer.number().into());
+            transcript.bytes("commitment", &commitment.to_bytes());
+        }
+        transcript.challenge::<G>()
+    }
+
     fn new(
         scope: Scope,
         run: Digest,
@@ -138,7 +159,7 @@ impl<'a, G: Group> Ceremony<'a, G> {
 
     /// Opens what a dealer's proof says: that this dealer, in this ceremony, knows the secret of this
     /// commitment.
-    fn statement(&self, dealer: Index, commitment: &Commitment<G>) -> Transcript {
+    pub(crate) fn statement(&self, dealer: Index, commitment: &Commitment<G>) -> Transcript {
         let mut transcript = Transcript::new("dealer knows the secret dealt", &self.scope);
         transcript.bytes("ceremony", &self.name);
         transcript.number("dealer", dealer.number().into());

@@ -125,6 +125,14 @@ impl<G: Group> Commitment<G> {
         let places = 0..usize::from(committee.threshold());
         Self::new(places.map(coefficient).collect(), committee)
     }
+
+    /// The polynomial plus `slope`·x. A constant one has no place for it.
+    pub(crate) fn tilted(mut self, slope: G::Scalar) -> Self {
+        if let Some(linear) = self.coefficients.get_mut(1) {
+            *linear = *linear + G::generate(&slope);
+        }
+        self
+    }
 }
 
 fn element_bytes<G: Group>() -> usize {

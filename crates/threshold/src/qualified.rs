@@ -12,6 +12,8 @@ use crate::{Ceremony, Commitment, Field, Group, Index, Secret, Share, Sharing};
 pub struct Qualified<G: Group> {
     /// By dealer: the weight in the sum, and the dealing.
     dealings: BTreeMap<Index, (G::Scalar, VerifiedDealing<G>)>,
+    /// Of the public line through zero that is added: see [`Qualified::slope`].
+    slope: G::Scalar,
     sharing: Sharing<G>,
 }
 
@@ -38,7 +40,7 @@ pub enum QualifyError {
         /// How many dealings there were.
         found: usize,
     },
-    /// The dealings add up to zero, in their secrets or in another coefficient.
+    /// The dealings add up to zero, in their secrets, in another coefficient, or at a participant.
     #[error("the dealings cancel")]
     Zero,
 }
@@ -98,10 +100,23 @@ impl<G: Group> Ceremony<'_, G> {
             .map(|(weight, dealing)| (*weight, dealing.commitment()));
         let commitment = Commitment::weighted_sum(terms, self.committee);
         let commitment = commitment.map_err(|_| QualifyError::Zero)?;
+        let taken = dealings
+            .iter()
+            .map(|(dealer, (_, dealing))| (*dealer, dealing.commitment()));
+        let slope = self.slope(taken);
+        let commitment = commitment.tilted(slope);
+        let none = |index| commitment.at(index) == G::identity();
+        if self.committee.indices().any(none) {
+            return Err(QualifyError::Zero);
+        }
         let sharing = Sharing::new(self.committee, commitment);
         match self.previous {
             Some(previous) if previous.key() != sharing.key() => Err(QualifyError::KeyChanged),
-            _ => Ok(Qualified { dealings, sharing }),
+            _ => Ok(Qualified {
+                dealings,
+                slope,
+                sharing,
+            }),
         }
     }
 }
@@ -111,6 +126,16 @@ impl<G: Group> Qualified<G> {
     #[must_use]
     pub const fn sharing(&self) -> &Sharing<G> {
         &self.sharing
+    }
+
+    /// A participant's share is the sum of what was dealt to it, plus this times its index.
+    ///
+    /// Whoever deals last knows at some points what the others have dealt, and could aim its own
+    /// polynomial so that a participant's share becomes zero, which no signature scheme takes. The
+    /// line is public, moves neither the key nor what is known of it, and depends on all dealings.
+    #[must_use]
+    pub const fn slope(&self) -> &G::Scalar {
+        &self.slope
     }
 
     /// Whose dealings were combined.
@@ -131,7 +156,7 @@ impl<G: Group> Qualified<G> {
         if !self.sharing.committee().contains(own) {
             return Err(ShareError::NotAParticipant(own));
         }
-        let mut sum = Zeroizing::new(G::Scalar::ZERO);
+        let mut sum = Zeroizing::new(self.slope * G::Scalar::from_u64(own.number().into()));
         for (dealer, (weight, dealing)) in &self.dealings {
             let share = dealt.get(dealer).filter(|share| share.index() == own);
             let share = share.ok_or(ShareError::Missing(*dealer))?;

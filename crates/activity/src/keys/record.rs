@@ -85,6 +85,8 @@ pub struct Version {
     pub sharing: PublicSharing,
     /// The digest of the qualified dealings.
     pub transcript: Digest,
+    /// What is added to a share for each unit of its index: see `Qualified::slope`.
+    pub(crate) slope: [u8; 32],
     /// Who has said that its share is on its disk.
     pub holders: SiteSet,
     /// Members whose share of this version everybody can know, since too many dealers published
@@ -293,6 +295,7 @@ impl Version {
         wire::sites(w, &self.members);
         w.bytes(&self.sharing.to_bytes());
         w.digest(&self.transcript);
+        w.raw(&self.slope);
         w.u64(self.holders.bits());
         w.u64(self.exposed.bits());
         wire::culprits(w, &self.culprits);
@@ -311,6 +314,7 @@ impl Version {
                 sharing.map_err(|_| DecodeError::Invalid { field: "sharing" })?
             },
             transcript: r.digest()?,
+            slope: r.array()?,
             holders: SiteSet::from_bits(r.u64()?),
             exposed: SiteSet::from_bits(r.u64()?),
             culprits: wire::read_culprits(r)?,

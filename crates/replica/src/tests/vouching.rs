@@ -299,3 +299,24 @@ fn bodies_that_do_not_come_apart_execute_nothing() {
     ];
     assert_eq!(executor.deliver(&commit(2, &genuine)), [1]);
 }
+
+#[test]
+fn a_client_key_cannot_use_up_what_an_author_holds_for_another() {
+    let body = Bodies::new([&body("x")]).len();
+    let limits = Limits {
+        body_bytes_per_author: body,
+        ..Limits::default()
+    };
+    let mut executor = Executor::new(limits);
+    let flood: Vec<Item> = (1..=3)
+        .map(|sequence| with_body(request(sequence), "x"))
+        .collect();
+    executor.deliver(&commit(1, &[(0, flood)]));
+    let mut other = request(1);
+    other.client.key = 1;
+    let asked = [
+        (0, vec![with_body(other, "x")]),
+        (1, vec![vouch(other, "x")]),
+    ];
+    assert_eq!(executor.deliver(&commit(2, &asked)), [1]);
+}

@@ -363,3 +363,57 @@ proptest! {
         interpolates::<Ristretto255>(&indices, point, seed);
     }
 }
+
+/// The last dealer knows what the others dealt at its own index, and deals so that all of it adds up
+/// to nothing there.
+fn aimed<G: Group>() {
+    let committee = committee(3, 4);
+    let ceremony = Ceremony::<G>::key_generation(scope(1), Digest([9; 32]), committee);
+    let mut rng = rng(5);
+    let aim = index(3);
+    let mut dealings = Vec::new();
+    let mut dealt = BTreeMap::new();
+    let mut known = G::Scalar::ZERO;
+    for dealer in [index(1), index(2)] {
+        let (dealing, shares) = ceremony
+            .deal(&Share::random(dealer, &mut rng), &mut rng)
+            .unwrap();
+        dealings.push(ceremony.verify(dealer, dealing).unwrap());
+        let share = shares
+            .into_iter()
+            .find(|share| share.index() == aim)
+            .unwrap();
+        known = known + *share.expose();
+        dealt.insert(dealer, share);
+    }
+    // A line through its secret at zero and the opposite of what is known at its index; the
+    // quadratic term is anything, and is made up for.
+    let secret = Share::<G>::random(aim, &mut rng);
+    let point: G::Scalar = aim.point();
+    let quadratic = G::Scalar::from_u64(77);
+    let rest = -known - *secret.expose() - quadratic * point * point;
+    let linear = rest * point.inverse().unwrap();
+    let coefficients = [*secret.expose(), linear, quadratic];
+    let value = coefficients[0] + linear * point + quadratic * point * point;
+    assert!(value == -known, "it is aimed");
+    let public = coefficients.iter().map(G::generate).collect();
+    let commitment = Commitment::new(public, committee).unwrap();
+    let statement = || ceremony.statement(aim, &commitment);
+    let proof = Knowledge::prove(secret.secret(), statement, &mut rng);
+    let dealing = Dealing { commitment, proof };
+    dealings.push(ceremony.verify(aim, dealing).unwrap());
+    dealt.insert(aim, Share::from_bytes(aim, &value.to_bytes()).unwrap());
+
+    let qualified = ceremony.qualify(dealings).unwrap();
+    assert_ne!(qualified.sharing().public_share(aim), Some(G::identity()));
+    let share = qualified.share(aim, &dealt).unwrap();
+    assert!(*share.expose() != G::Scalar::ZERO);
+    qualified.sharing().check(&share).unwrap();
+}
+
+#[test]
+fn c04_no_dealer_can_make_a_share_of_the_sum_zero() {
+    aimed::<Bls12381G2>();
+    aimed::<Ed25519>();
+    aimed::<Ristretto255>();
+}

@@ -70,6 +70,8 @@ impl Ordered {
             current.dealings.clear();
         }
         self.ceremonies.retain(|_, own| own.key != key);
+        // At once: a checkpoint may follow before the next tick, and holds no more than it may.
+        self.sessions.forget_policy(key);
         // The public part stays, so that old signatures can be attributed, while there is room.
         let retired = self.keys.values().filter(|own| own.state == State::Retired);
         if retired.clone().count() > KEYS_MAX {
@@ -138,19 +140,27 @@ impl Ordered {
     /// Rule 4: enough dealings make the new sharing.
     fn qualify(&mut self, number: u64) {
         let run = self.run(number).expect("the caller found the ceremony");
-        let sharing = run.qualify();
+        let made = run.qualify();
         let intruded_max = self.setup.resilience.intruded_max();
         let own = self.ceremonies.get_mut(&number);
         let own = own.expect("the caller found the ceremony");
-        let Ok(sharing) = sharing else {
+        let Ok((sharing, slope)) = made else {
             // The dealings cancel, which no dealer can bring about without knowing the others'
             // secrets: nobody is to blame, and another dealer's dealing changes it.
             own.dealings.pop();
             return;
         };
+        // What an exposed dealer reshares has a constant term that is known: with the points that
+        // others must publish, all of its polynomial.
+        let exposed_before = |site| {
+            let before = self.keys.get(&own.key);
+            let before = before.and_then(|record| record.current.as_ref());
+            before.is_some_and(|version| version.exposed.contains(site))
+        };
         let exposed = own.members.iter().copied().filter(|member| {
-            let published =
-                |record: &&_| super::DealRecord::published_for(record, *member).is_some();
+            let published = |record: &&super::DealRecord| {
+                record.published_for(*member).is_some() || exposed_before(record.dealer)
+            };
             let known = own.dealings.iter().filter(published).count() + intruded_max;
             known >= own.dealings.len()
         });
@@ -161,6 +171,7 @@ impl Ordered {
             members: own.members.clone(),
             sharing,
             transcript: transcript(&own.run, &own.dealings),
+            slope,
             holders: SiteSet::EMPTY,
             exposed: exposed.collect(),
             culprits: BTreeMap::new(),

@@ -93,14 +93,15 @@ impl Run<'_> {
     }
 
     /// The sharing that the dealings make.
-    pub(super) fn qualify(self) -> Result<PublicSharing, QualifyError> {
+    pub(super) fn qualify(self) -> Result<(PublicSharing, [u8; 32]), QualifyError> {
         in_group!(self.ceremony.scheme, G => {
             let dealings = self.ceremony.dealings.iter().map(|record| {
                 let verified = self.verify::<G>(record.dealer, &record.dealing);
                 verified.expect("a dealing is recorded once it has been verified").1
             });
-            let sharing = self.dealers::<G>().qualify(dealings)?.sharing().clone();
-            Ok(G::public(sharing))
+            let qualified = self.dealers::<G>().qualify(dealings)?;
+            let slope = qualified.slope().to_bytes();
+            Ok((G::public(qualified.sharing().clone()), slope))
         })
     }
 
@@ -215,13 +216,15 @@ fn sum<G: KeyGroup>(
         0 => vec![G::Scalar::ONE; dealers.len()],
         _ => lagrange(G::Scalar::ZERO, &dealers),
     };
-    let mut sum = Zeroizing::new(G::Scalar::ZERO);
+    let own = version.index_of(member)?;
+    let slope = G::Scalar::from_bytes(&version.slope).ok()?;
+    let mut sum = Zeroizing::new(slope * G::Scalar::from_u64(own.number().into()));
     for (part, weight) in parts.values().zip(weights) {
         let part = Zeroizing::new(G::Scalar::from_bytes(part.as_ref()).ok()?);
         *sum = *sum + weight * *part;
     }
     let bytes = Zeroizing::new(sum.to_bytes());
-    let share = Share::from_bytes(version.index_of(member)?, bytes.as_ref()).ok()?;
+    let share = Share::from_bytes(own, bytes.as_ref()).ok()?;
     version.sharing_in::<G>()?.check(&share).ok()?;
     Some(bytes)
 }

@@ -45,8 +45,10 @@ impl Sessions {
     }
 
     fn nonces(&mut self, world: World<'_>, site: SiteId, commitments: &[NonceCommitment]) {
+        let mut news = false;
         for commitment in commitments {
             let intake = self.pool.add(world.setup.epoch, site, *commitment);
+            news |= matches!(intake, Intake::NewLife | Intake::Taken);
             if intake == Intake::NewLife {
                 for open in self.open.values_mut() {
                     if let Work::Frost(frost) = &mut open.work {
@@ -55,7 +57,10 @@ impl Sessions {
                 }
             }
         }
-        self.advance_all(world);
+        // What brings nothing must not cost a look at every session.
+        if news {
+            self.advance_all(world);
+        }
     }
 
     fn frost_share(

@@ -32,7 +32,10 @@ mod wire;
 
 pub use answer::{Answer, Refusal};
 pub use conduct::{EVIDENCE_MAX, Evidence, Offence, Standing};
-pub use policy::{BEACON_PERIOD_MS, POLICY_USERS_MAX, Policy, USES_MAX, USES_PER_MINUTE, Users};
+pub use policy::{
+    BEACON_PERIOD_MS, BEACON_PERIOD_MS_MIN, POLICY_USERS_MAX, Policy, USES_MAX, USES_PER_MINUTE,
+    USES_PER_MINUTE_CEILING, Users,
+};
 pub use request::Request;
 
 pub(super) use conduct::Conduct;

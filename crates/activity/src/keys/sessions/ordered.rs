@@ -46,6 +46,11 @@ pub(in crate::keys) struct World<'a> {
 }
 
 impl Sessions {
+    /// The key is used no more.
+    pub(in crate::keys) fn forget_policy(&mut self, key: KeyId) {
+        self.policies.remove(&key);
+    }
+
     /// A commit begins: what is due by time.
     pub(in crate::keys) fn tick(&mut self, world: World<'_>, now_ms: u64) {
         self.now_ms = self.now_ms.max(now_ms);

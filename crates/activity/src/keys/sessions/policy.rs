@@ -18,6 +18,12 @@ pub const USES_PER_MINUTE: u32 = 60;
 /// quicknet's.
 pub const BEACON_PERIOD_MS: u32 = 3_000;
 
+/// The shortest: each round costs every site a share, and the group a combination.
+pub const BEACON_PERIOD_MS_MIN: u32 = 1_000;
+
+/// The most uses in a minute that a policy may allow a client.
+pub const USES_PER_MINUTE_CEILING: u32 = 60_000;
+
 /// What a key may be used for, and by whom. Fixed when the key is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -137,8 +143,11 @@ impl Wire for Policy {
             uses_per_minute_max: reader.u32()?,
             period_ms: reader.u32()?,
         };
-        if policy.period_ms == 0 {
+        if policy.period_ms < BEACON_PERIOD_MS_MIN {
             return Err(DecodeError::Invalid { field: "period" });
+        }
+        if policy.uses_per_minute_max > USES_PER_MINUTE_CEILING {
+            return Err(DecodeError::Invalid { field: "uses" });
         }
         Ok(policy)
     }

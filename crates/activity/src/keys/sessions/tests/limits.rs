@@ -4,7 +4,7 @@ use maftia_types::ClientId;
 use super::world::{COMMIT_MS, Habit, World};
 use crate::keys::sessions::{
     Answer, FINISHED_MAX, FINISHED_MS_MAX, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request,
-    USES_MAX, Users,
+    USES_MAX, USES_PER_MINUTE_CEILING, Users,
 };
 use crate::keys::signing::MESSAGE_BYTES_MAX;
 use crate::keys::{KeyId, Scheme};
@@ -19,7 +19,7 @@ fn sign(key: u32) -> Request {
 
 fn unlimited(scheme: Scheme) -> Policy {
     Policy {
-        uses_per_minute_max: u32::MAX,
+        uses_per_minute_max: USES_PER_MINUTE_CEILING,
         ..Policy::of(scheme)
     }
 }
@@ -147,7 +147,7 @@ fn a_key_is_created_with_its_policy() {
         users: Users::Only([4, 5].into()),
         one_message_per_slot: true,
         uses_per_minute_max: 1,
-        period_ms: 7,
+        period_ms: 7_000,
     };
     let create = Request::Create {
         name: "release".into(),

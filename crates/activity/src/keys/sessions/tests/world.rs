@@ -154,6 +154,7 @@ impl World {
             members: setup.committee(),
             sharing: G::public(sharing),
             transcript: Digest::ZERO,
+            slope: [0; 32],
             holders: setup.committee().into_iter().collect(),
             exposed: SiteSet::EMPTY,
             culprits: BTreeMap::new(),

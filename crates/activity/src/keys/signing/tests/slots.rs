@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::verify_ed25519;
+use crate::keys::sessions::USES_PER_MINUTE_CEILING;
 use crate::keys::sessions::tests::world::World;
 use crate::keys::sessions::{Answer, OPEN_MAX, Policy, Refusal, Request};
 use crate::keys::signing::{REGISTERS_MAX, Slot};
@@ -25,7 +26,7 @@ fn world() -> World {
     let mut world = World::new(4, &[Scheme::Ed25519]);
     let policy = Policy {
         one_message_per_slot: true,
-        uses_per_minute_max: u32::MAX,
+        uses_per_minute_max: USES_PER_MINUTE_CEILING,
         ..Policy::of(Scheme::Ed25519)
     };
     world.set_policy(1, policy);
