@@ -1,6 +1,10 @@
 //! Two sites in one process, on one thread: how many messages and bytes per second one link
 //! carries in one direction. Both ends' work is in the figures.
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "it prints what it measured"
+)]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

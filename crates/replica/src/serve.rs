@@ -5,7 +5,7 @@ use maftia_ordering::DraftFull;
 use maftia_protocol::Step;
 use maftia_types::{ClientId, Digest, Incarnation, Sequence};
 
-use crate::batch::BatchId;
+use crate::batch::{BatchId, Span};
 use crate::client_link::{BATCH_MAX, ClientMessage, Fate, Reply, result_digest};
 use crate::item::Item;
 use crate::ledger::Executed;
@@ -24,6 +24,28 @@ struct Answers {
     bytes: usize,
 }
 
+/// What a message says of each batch, by name. One that does not lie beyond those before it is
+/// passed over: each number is answered once for a message, however often it is in it.
+fn named<T>(
+    (key, session, incarnation): (u32, u32, Incarnation),
+    batches: Vec<(Span, T)>,
+) -> impl Iterator<Item = (BatchId, T)> {
+    let client = ClientId { key, session };
+    let mut last = Sequence(0);
+    batches.into_iter().filter_map(move |(span, said)| {
+        if span.first() <= last {
+            return None;
+        }
+        last = span.last();
+        let id = BatchId {
+            client,
+            incarnation,
+            span,
+        };
+        Some((id, said))
+    })
+}
+
 impl Replica {
     /// A client's requests or vouches.
     pub(crate) fn on_client(&mut self, key: u32, message: ClientMessage, step: &mut Step<Self>) {
@@ -34,19 +56,8 @@ impl Replica {
                 incarnation,
                 batches,
             } => {
-                let client = ClientId { key, session };
-                let mut last = Sequence(0);
-                for (span, bodies) in batches {
-                    // A correct client names each request once and in order.
-                    if span.first() <= std::mem::replace(&mut last, span.last()) {
-                        break;
-                    }
-                    let id = BatchId {
-                        client,
-                        incarnation,
-                        span,
-                    };
-                    if bodies.are(span.count()) {
+                for (id, bodies) in named((key, session, incarnation), batches) {
+                    if bodies.are(id.span.count()) {
                         self.take_in(Item::Requests { id, bodies }, &id, &mut answers);
                     }
                 }
@@ -57,17 +68,7 @@ impl Replica {
                 incarnation,
                 digests,
             } => {
-                let client = ClientId { key, session };
-                let mut last = Sequence(0);
-                for (span, digest) in digests {
-                    if span.first() <= std::mem::replace(&mut last, span.last()) {
-                        break;
-                    }
-                    let id = BatchId {
-                        client,
-                        incarnation,
-                        span,
-                    };
+                for (id, digest) in named((key, session, incarnation), digests) {
                     self.take_in(Item::Vouch { id, digest }, &id, &mut answers);
                 }
                 (session, incarnation)
@@ -186,5 +187,25 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         Item::Requests { bodies, .. } => Some(id.digest(bodies)),
         Item::Vouch { digest, .. } => Some(*digest),
         Item::Evidence(_) | Item::Contribution(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_of_a_message_is_looked_at_once() {
+        let span = |first, count| Span::new(Sequence(first), count).unwrap();
+        let said = vec![
+            (span(0, 1), 'z'),
+            (span(4, 3), 'a'),
+            (span(4, 3), 'b'),
+            (span(6, 9), 'c'),
+            (span(1, 1), 'd'),
+            (span(7, 1), 'e'),
+        ];
+        let kept = named((0, 0, Incarnation(1)), said);
+        assert_eq!(kept.map(|(_, said)| said).collect::<String>(), "ae");
     }
 }

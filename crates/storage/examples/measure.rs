@@ -1,5 +1,5 @@
 //! Measures a log on a disk: `cargo run --release -p maftia-storage --example measure -- DIR`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "it prints what it measured")]
 
 use std::error::Error;
 use std::path::Path;

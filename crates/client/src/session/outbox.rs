@@ -21,7 +21,8 @@ const SUBMIT_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     bodies: BTreeMap<(SiteId, Incarnation), BTreeMap<Span, Bodies>>,
-    digests: BTreeMap<(u64, Incarnation), Vec<(Span, Digest)>>,
+    /// In order and each once, as sites want it: what else comes is passed over.
+    digests: BTreeMap<(u64, Incarnation), BTreeMap<Span, Digest>>,
 }
 
 impl Outbox {
@@ -33,7 +34,7 @@ impl Outbox {
     pub(super) fn digest(&mut self, to: SiteSet, life: Incarnation, span: Span, digest: Digest) {
         if !to.is_empty() {
             let digests = self.digests.entry((to.bits(), life)).or_default();
-            digests.push((span, digest));
+            digests.insert(span, digest);
         }
     }
 
@@ -49,7 +50,7 @@ impl Outbox {
                 message: ClientMessage::Vouch {
                     session,
                     incarnation,
-                    digests,
+                    digests: digests.into_iter().collect(),
                 },
             });
         }
