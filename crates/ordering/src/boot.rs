@@ -55,8 +55,10 @@ impl Engine {
     /// Rebuilds the state from what the disk held. The step re-delivers the commits above the
     /// snapshot; it carries no messages, and a record only if the log was lost.
     ///
+    /// A site that is not in the view follows: it accepts, delivers, and signs nothing.
+    ///
     /// # Panics
-    /// If `identity` does not fit the parameters.
+    /// If the keys do not fit the parameters.
     pub fn boot(
         parameters: Parameters,
         identity: Identity,
@@ -65,7 +67,6 @@ impl Engine {
     ) -> (Self, Step<Self>) {
         let sites = parameters.resilience.sites();
         assert!(identity.keys.len() == sites, "one key per site");
-        assert!(identity.me.index() < sites, "this site is in the view");
         let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
         let settled = boot.frontier.settled;
         let mut engine = Self {
@@ -77,7 +78,7 @@ impl Engine {
             suspended: Suspended::default(),
             peers: Peers::new(sites),
             draft: Draft::default(),
-            standing: Standing::Active,
+            standing: initial(identity.me, sites),
             equivocators: SiteSet::EMPTY,
             checkpoint_vote: None,
             last_own: Round(0),
@@ -92,18 +93,63 @@ impl Engine {
             keys: identity.keys,
             parameters,
         };
-        engine.served_from = engine.linearizer.frontier().leader_round;
-        let mut step = Step::none();
-        let blocks = engine.replay(boot.records);
-        if boot.lost {
-            engine.begin_recovery(&mut step);
+        let step = engine.start(now, boot.records, boot.lost);
+        (engine, step)
+    }
+
+    /// Ends the epoch and begins another one, in which this site is `me` among `keys`. What this site
+    /// had in blocks that nobody delivered goes into its next ones. The step is as that of
+    /// [`Engine::boot`].
+    ///
+    /// # Panics
+    /// If the keys do not fit the parameters.
+    pub fn turn(
+        &mut self,
+        parameters: Parameters,
+        (me, keys): (SiteId, Vec<PublicKey>),
+        boot: Boot,
+        now: Time,
+    ) -> Step<Self> {
+        let sites = parameters.resilience.sites();
+        assert!(keys.len() == sites, "one key per site");
+        for payload in self.undelivered() {
+            self.draft.put_back(payload);
         }
-        if let Err(alarm) = engine.restore(now, blocks, &mut step) {
-            engine.halted = true;
+        (self.me, self.keys, self.parameters) = (me, keys, parameters);
+        self.pacemaker = Pacemaker::new(self.parameters.pacing);
+        self.peers = Peers::new(sites);
+        self.sync = crate::synchroniser::Sync::default();
+        self.equivocators = SiteSet::EMPTY;
+        self.checkpoint_vote = None;
+        self.last_own = Round(0);
+        self.boot_nonce = boot.nonce;
+        self.standing = initial(me, sites);
+        self.root(boot.frontier);
+        self.start(now, boot.records, boot.lost)
+    }
+
+    /// The payloads of own blocks that were not delivered, oldest first.
+    fn undelivered(&self) -> Vec<Bytes> {
+        let own = |entry: &&crate::dag::Entry| {
+            entry.block.author() == self.me && !entry.delivered && !entry.block.is_empty()
+        };
+        let own = self.dag.from(self.dag.base()).filter(own);
+        own.filter_map(|entry| entry.payload.clone()).collect()
+    }
+
+    fn start(&mut self, now: Time, records: Vec<Record>, lost: bool) -> Step<Self> {
+        self.served_from = self.linearizer.frontier().leader_round;
+        let mut step = Step::none();
+        let blocks = self.replay(records);
+        if lost && self.standing != Standing::Observing {
+            self.begin_recovery(&mut step);
+        }
+        if let Err(alarm) = self.restore(now, blocks, &mut step) {
+            self.halted = true;
             step.outputs.push(Output::Alarm(alarm));
         }
-        engine.plan(now);
-        (engine, step)
+        self.plan(now);
+        step
     }
 
     /// What the records say of this site's standing; gives the blocks.
@@ -123,7 +169,12 @@ impl Engine {
                     recovering = false;
                 }
                 Record::Recovering => recovering = true,
+                // The replica has handed over those of one epoch only.
+                Record::Epoch(_) => {}
             }
+        }
+        if self.standing == Standing::Observing {
+            return blocks;
         }
         if recovering {
             self.last_own = floor.max(self.last_own);
@@ -186,6 +237,20 @@ impl Engine {
 
     /// Jumps to a checkpoint that f+1 sites agree on. What is not in it comes from peers.
     pub fn install(&mut self, now: Time, frontier: Frontier) {
+        self.root(frontier);
+        self.served_from = self.linearizer.frontier().leader_round;
+        if self.standing == Standing::Active {
+            self.standing = Standing::Returning {
+                floor: self.last_own,
+                lost: false,
+            };
+        }
+        self.plan(now);
+        self.arm(now);
+    }
+
+    /// Nothing but what a frontier says.
+    fn root(&mut self, frontier: Frontier) {
         let sites = self.parameters.resilience.sites();
         let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
         let settled = frontier.settled;
@@ -196,15 +261,6 @@ impl Engine {
         self.suspended = Suspended::default();
         self.unsettled_payloads = 0;
         self.own_unsettled = 0;
-        self.served_from = self.linearizer.frontier().leader_round;
-        if self.standing == Standing::Active {
-            self.standing = Standing::Returning {
-                floor: self.last_own,
-                lost: false,
-            };
-        }
-        self.plan(now);
-        self.arm(now);
     }
 
     /// The retained blocks that a start from `frontier` needs, as records: payloads only where that
@@ -237,7 +293,7 @@ impl Engine {
     fn floor(&self) -> Round {
         match self.standing {
             Standing::Returning { floor, .. } => floor.max(self.last_own),
-            Standing::Active | Standing::Recovering { .. } => self.last_own,
+            Standing::Active | Standing::Recovering { .. } | Standing::Observing => self.last_own,
         }
     }
 
@@ -267,7 +323,7 @@ impl Engine {
         let lost = match self.standing {
             Standing::Active => false,
             Standing::Returning { lost, .. } => lost,
-            Standing::Recovering { .. } => true,
+            Standing::Recovering { .. } | Standing::Observing => true,
         };
         if lost && !maftia_protocol::planted("amnesiac answers") {
             return;
@@ -317,6 +373,15 @@ impl Engine {
         if let Some(floor) = self.standing.try_finish(self.dag.tip(), needed) {
             step.records.push(Record::Floor(floor));
         }
+    }
+}
+
+/// A member takes part; who has no seat follows.
+const fn initial(me: SiteId, sites: usize) -> Standing {
+    if me.index() < sites {
+        Standing::Active
+    } else {
+        Standing::Observing
     }
 }
 

@@ -107,7 +107,17 @@ impl Protocol for Engine {
             return step;
         }
         match event {
-            Event::Message { from, .. } if from.index() >= self.keys.len() || from == self.me => {}
+            Event::Message { from, .. } if from == self.me || !self.peers.contains(from) => {}
+            // Who only follows has questions and nothing to say.
+            Event::Message { from, message } if from.index() >= self.keys.len() => match message {
+                Message::Fetch { blocks, payloads } => {
+                    self.on_fetch(now, from, &blocks, &payloads, &mut step);
+                }
+                Message::Knowledge(knowledge) => {
+                    self.on_knowledge(now, from, &knowledge, &mut step);
+                }
+                _ => {}
+            },
             Event::Message { from, message } => self.on_message(now, from, message, &mut step),
             Event::Timeout => self.on_timeout(now, &mut step),
         }
@@ -296,6 +306,11 @@ impl Engine {
     /// Bytes queued for this site's next blocks.
     pub fn draft_bytes(&self) -> usize {
         self.draft.len()
+    }
+
+    /// How many sites follow the log besides the members: their questions are answered.
+    pub fn set_learners(&mut self, learners: usize) {
+        self.peers.set_learners(learners);
     }
 
     /// Whether an alarm has stopped the engine.

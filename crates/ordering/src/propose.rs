@@ -106,7 +106,7 @@ impl Engine {
     fn next_round(&self) -> Option<Round> {
         let tip = self.dag.quorum_tip(self.parameters.resilience.quorum());
         let (lowest, away) = match self.standing {
-            Standing::Recovering { .. } => return None,
+            Standing::Recovering { .. } | Standing::Observing => return None,
             Standing::Returning { floor, .. } => (floor.max(self.last_own).next(), true),
             Standing::Active => {
                 let lag = self.parameters.returning_lag();

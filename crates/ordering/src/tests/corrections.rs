@@ -211,7 +211,7 @@ fn answer(engine: &mut Engine, from: usize, nonce: u64, highest: u64) -> Step<En
 fn floor(engine: &Engine) -> Option<Round> {
     match engine.standing() {
         Standing::Returning { floor, .. } => Some(*floor),
-        Standing::Active | Standing::Recovering { .. } => None,
+        Standing::Active | Standing::Recovering { .. } | Standing::Observing => None,
     }
 }
 
