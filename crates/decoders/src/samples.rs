@@ -59,7 +59,7 @@ pub(crate) fn replica_messages() -> Vec<Bytes> {
     let transfers = transfers.into_iter().map(maftia_replica::Message::Transfer);
     let ordering = ordering_values()
         .into_iter()
-        .map(maftia_replica::Message::Ordering);
+        .map(|message| maftia_replica::Message::Ordering(maftia_types::Epoch(1), message));
     transfers
         .chain(ordering)
         .map(|message| message.to_bytes())

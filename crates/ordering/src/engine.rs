@@ -313,6 +313,21 @@ impl Engine {
         self.peers.set_learners(learners);
     }
 
+    /// This site's id.
+    pub const fn me(&self) -> SiteId {
+        self.me
+    }
+
+    /// The key with which this site signs.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Whether this site is about as far as the others, as far as it knows.
+    pub fn is_abreast(&self) -> bool {
+        !self.is_behind()
+    }
+
     /// Whether an alarm has stopped the engine.
     pub const fn is_halted(&self) -> bool {
         self.halted

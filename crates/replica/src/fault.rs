@@ -5,6 +5,9 @@ pub enum Misbehaviour {
     /// A chunk or manifest that does not match the checkpoint f+1 sites agree on.
     #[error("a piece of state that does not match the agreed checkpoint")]
     ForeignChunk,
+    /// Of what is said about the next view.
+    #[error(transparent)]
+    Handover(maftia_membership::Misbehaviour),
     /// Something the ordering engine saw.
     #[error(transparent)]
     Ordering(#[from] maftia_ordering::Misbehaviour),

@@ -4,6 +4,7 @@ use maftia_ordering::Equivocation;
 use maftia_types::Digest;
 
 use crate::batch::{BatchId, Bodies};
+use crate::epochs::word::Word;
 use crate::limits::CONTRIBUTION_BYTES_MAX;
 
 /// One entry of a block's payload. A payload is a sequence of items back to back; what follows a
@@ -28,6 +29,8 @@ pub enum Item {
     Evidence(Box<Equivocation>),
     /// The author's own word to the keyed services.
     Contribution(Bytes),
+    /// A joiner's word, passed on.
+    Word(Box<Word>),
 }
 
 /// The items of a payload, up to the first malformed one.
@@ -63,6 +66,10 @@ impl Wire for Item {
                 writer.u8(3);
                 writer.bytes(bytes);
             }
+            Self::Word(word) => {
+                writer.u8(4);
+                word.encode(writer);
+            }
         }
     }
 
@@ -78,6 +85,7 @@ impl Wire for Item {
             },
             2 => Self::Evidence(Box::new(Equivocation::decode(reader)?)),
             3 => Self::Contribution(reader.bytes("contribution", CONTRIBUTION_BYTES_MAX)?),
+            4 => Self::Word(Box::new(Word::decode(reader)?)),
             _ => return Err(DecodeError::Invalid { field: "item" }),
         })
     }

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::{Asked, MEMBERSHIP, Membership};
 use maftia_ordering::{Commit, Equivocation};
 use maftia_protocol::planted;
 use maftia_types::{Digest, SITES_MAX, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
+use crate::epochs::word::WORDS_PER_BLOCK_MAX;
 use crate::item::{Item, items};
 use crate::limits::Limits;
 use crate::session::Kept;
@@ -25,11 +27,15 @@ const EXPIRY_COMMITS: u64 = 64;
 pub(crate) struct Ledger {
     limits: Limits,
     /// Vouchers a request needs.
-    needed: usize,
-    vouches: Vouches,
+    pub(crate) needed: usize,
+    pub(crate) vouches: Vouches,
     sessions: Sessions,
-    convicted: BTreeMap<SiteId, Equivocation>,
+    pub(crate) convicted: BTreeMap<SiteId, Equivocation>,
     position: u64,
+    /// Who the sites are; none in a group whose sites never change.
+    pub(crate) membership: Option<Membership>,
+    /// Whether the state machine makes ready for the next committee.
+    pub(crate) preparing: bool,
 }
 
 /// A request that a commit has executed or refused.
@@ -47,11 +53,15 @@ pub(crate) struct Applied {
     pub(crate) executed: Vec<Executed>,
     pub(crate) expired: Vec<BatchId>,
     pub(crate) convicted: Vec<SiteId>,
+    /// Whether this was the last commit of the epoch.
+    pub(crate) ends_epoch: bool,
 }
 
 impl Ledger {
-    pub(crate) fn new(limits: Limits, needed: usize) -> Self {
+    pub(crate) fn new(limits: Limits, needed: usize, membership: Option<Membership>) -> Self {
         Self {
+            membership,
+            preparing: false,
             limits,
             needed,
             vouches: Vouches::default(),
@@ -71,6 +81,7 @@ impl Ledger {
         let mut applied = Applied::default();
         machine.tick(commit.index, commit.time_ms);
         for (block, payload) in &commit.blocks {
+            let mut words = 0;
             for item in items(payload) {
                 let author = block.author();
                 match item {
@@ -104,6 +115,11 @@ impl Ledger {
                         };
                         machine.contribute(&context, &bytes);
                     }
+                    Item::Word(word) if words < WORDS_PER_BLOCK_MAX => {
+                        words += 1;
+                        self.hear(machine, commit, &word);
+                    }
+                    Item::Word(_) => {}
                 }
             }
         }
@@ -111,6 +127,7 @@ impl Ledger {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
         }
+        applied.ends_epoch = self.drive_change(machine, commit);
         applied
     }
 
@@ -176,7 +193,19 @@ impl Ledger {
             client: id.client,
         };
         let mut result = Vec::new();
-        machine.apply(&context, &request.body, &mut result);
+        match (&mut self.membership, request.body.split_first()) {
+            (Some(state), Some((&MEMBERSHIP, _))) => {
+                let convicted = |site: SiteId| self.convicted.contains_key(&site);
+                let asked = Asked {
+                    context: &context,
+                    power: true,
+                    convicted: &convicted,
+                    reserved: &|_| false,
+                };
+                result = state.apply(&asked, &request.body.slice(1..));
+            }
+            _ => machine.apply(&context, &request.body, &mut result),
+        }
         // Without room to grow, which no bound counts.
         let result = Bytes::from(result.into_boxed_slice());
         let kept = Kept {
@@ -232,14 +261,20 @@ impl Ledger {
         bytes: Bytes,
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut ledger = Self::new(limits, needed);
+        let mut ledger = Self::new(limits, needed, None);
         ledger.vouches = Vouches::decode(&mut reader)?;
         ledger.sessions = Sessions::decode(&mut reader)?;
         for _ in 0..reader.length("convicted", SITES_MAX)? {
-            let proof = Equivocation::decode(&mut reader)?;
-            ledger.convicted.insert(proof.culprit(), proof);
+            let site = reader.site()?;
+            ledger.convicted.insert(site, Equivocation::decode(&mut reader)?);
         }
         ledger.position = reader.u64()?;
+        if reader.bool()? {
+            let state = Membership::decode(&mut reader)?;
+            ledger.needed = state.view().resilience().one_correct();
+            ledger.membership = Some(state);
+        }
+        ledger.preparing = reader.bool()?;
         reader.end()?;
         Ok(ledger)
     }
@@ -250,10 +285,14 @@ impl Ledger {
         self.vouches.encode(&mut writer);
         self.sessions.encode(&mut writer);
         writer.length(self.convicted.len());
-        self.convicted
-            .values()
-            .for_each(|proof| proof.encode(&mut writer));
+        for (site, proof) in &self.convicted {
+            writer.site(*site);
+            proof.encode(&mut writer);
+        }
         writer.u64(self.position);
+        writer.bool(self.membership.is_some());
+        self.membership.iter().for_each(|state| state.encode(&mut writer));
+        writer.bool(self.preparing);
         writer.finish()
     }
 }

@@ -120,6 +120,7 @@ mod chain;
 mod checkpoint;
 mod client_link;
 mod custodian;
+mod epochs;
 mod fault;
 mod image;
 mod intake;
@@ -142,6 +143,9 @@ pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
 };
 pub use custodian::Vault;
+pub use epochs::Beginning;
+pub use epochs::passage::{CERTIFICATES_MAX, Passage};
+pub use epochs::word::{Saying, WORD_BYTES_MAX, Word};
 pub use fault::Misbehaviour;
 pub use image::{Image, Restored};
 pub use item::{Item, items};

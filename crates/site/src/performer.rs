@@ -202,10 +202,10 @@ impl Performer {
 fn class(message: &Message, length: usize) -> Class {
     use maftia_ordering::Message as Ordering;
     match message {
-        Message::Ordering(Ordering::Payload { .. }) => Class::Payload,
-        Message::Ordering(_) if length <= maftia_multipoint::CONTROL_BYTES_MAX => Class::Control,
+        Message::Ordering(_, Ordering::Payload { .. }) => Class::Payload,
+        Message::Ordering(..) if length <= maftia_multipoint::CONTROL_BYTES_MAX => Class::Control,
         Message::Transfer(Transfer::Query | Transfer::Offer { .. }) => Class::Control,
         Message::Pair(_) => Class::Payload,
-        Message::Ordering(_) | Message::Transfer(_) => Class::Bulk,
+        Message::Ordering(..) | Message::Transfer(_) => Class::Bulk,
     }
 }

@@ -241,7 +241,7 @@ impl Property<Replica> for Signed {
         match seen {
             Observation::Sent {
                 site,
-                message: Message::Ordering(maftia_ordering::Message::Block { block, .. }),
+                message: Message::Ordering(_, maftia_ordering::Message::Block { block, .. }),
                 target: Target::Others | Target::One(_) | Target::All,
             } if block.author() == *site => self.block(block),
             _ => Ok(()),

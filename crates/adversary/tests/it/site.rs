@@ -145,7 +145,7 @@ fn of_digest(digest: &Digest) -> u64 {
 
 fn of_message(message: &Message) -> u64 {
     match message {
-        Message::Ordering(maftia_ordering::Message::Block { block, payload }) => {
+        Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             of_digest(&block.digest()) ^ u64::from(payload.is_some())
         }
         other => fingerprint_of_bytes(&other.to_bytes()),
@@ -154,7 +154,7 @@ fn of_message(message: &Message) -> u64 {
 
 fn describe_message(message: &Message) -> String {
     match message {
-        Message::Ordering(maftia_ordering::Message::Block { block, payload }) => {
+        Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             let (own, len) = (block.reference(), payload.as_ref().map(|p| p.len()));
             let parents: String = block
                 .header()
@@ -168,7 +168,7 @@ fn describe_message(message: &Message) -> String {
                 own.author, own.round, own.digest
             )
         }
-        Message::Ordering(other) => format!("{other:?}"),
+        Message::Ordering(_, other) => format!("{other:?}"),
         Message::Transfer(other) => format!("{other:?}").chars().take(120).collect(),
         Message::Pair(bytes) => format!("pair, {} bytes", bytes.len()),
     }

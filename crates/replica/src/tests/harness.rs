@@ -82,10 +82,11 @@ pub(super) fn first_block(author: SiteId, payload: &Bytes, time_ms: u64) -> Mess
         checkpoint_vote: Some(vote),
         time_ms,
     };
-    Message::Ordering(maftia_ordering::Message::Block {
+    let block = maftia_ordering::Message::Block {
         block: Block::sign(header, &key(author)),
         payload: Some(payload.clone()).filter(|payload| !payload.is_empty()),
-    })
+    };
+    Message::Ordering(Epoch(0), block)
 }
 
 pub(super) struct Net {
