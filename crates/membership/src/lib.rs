@@ -2,6 +2,6 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`detector`] | local, revocable suspicion of sites that are late, and the convicted |
+//! | [`evidence`] | proofs in the log, and files that convince outsiders |
 
-pub mod detector;
+pub mod evidence;
