@@ -1,46 +1,11 @@
+use std::collections::BTreeMap;
+
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_crypto::{Domain, Signature, SigningKey};
-use maftia_types::{Digest, Epoch, SITES_MAX, SiteId, SiteSet};
+use maftia_crypto::Signature;
+use maftia_types::{Epoch, SITES_MAX, SiteId, SiteSet};
 
+use super::Handover;
 use crate::view::View;
-
-const HANDOVER: Domain = Domain::new("view handover");
-
-/// What the sites of an epoch say of the next one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Handover {
-    /// The last commit of the epoch before.
-    pub commit: u64,
-    /// The chain digest of the log up to and with that commit.
-    pub chain: Digest,
-    /// The view of the new epoch.
-    pub view: View,
-}
-
-/// What is signed of a [`Handover`]: "after this commit, with this history, this is the view".
-/// A correct site signs one for each epoch, when it has executed the last commit of the one before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Statement {
-    /// The group.
-    pub group: Digest,
-    /// The new epoch.
-    pub epoch: Epoch,
-    /// The last commit of the epoch before.
-    pub commit: u64,
-    /// The chain digest of the log up to and with that commit.
-    pub chain: Digest,
-    /// The digest of the new view.
-    pub view: Digest,
-}
-
-/// A statement with the signature of a site of the former view.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Vote {
-    /// What it says.
-    pub statement: Statement,
-    /// Over [`Statement::to_bytes`].
-    pub signature: Signature,
-}
 
 /// A handover with the signatures of a quorum of the former view: who knows that view learns the
 /// next one from it, and need trust nobody in particular.
@@ -81,47 +46,6 @@ pub enum CertificateError {
     },
 }
 
-impl Handover {
-    /// What is signed of it.
-    #[must_use]
-    pub fn statement(&self) -> Statement {
-        Statement {
-            group: *self.view.group(),
-            epoch: self.view.epoch(),
-            commit: self.commit,
-            chain: self.chain,
-            view: self.view.digest(),
-        }
-    }
-
-    /// What all blocks of the new epoch carry.
-    #[must_use]
-    pub fn config(&self) -> Digest {
-        self.view.config(&self.chain)
-    }
-
-    /// A site's word for it.
-    #[must_use]
-    pub fn sign(&self, key: &SigningKey) -> Vote {
-        let statement = self.statement();
-        let signature = key.sign(HANDOVER, &statement.to_bytes());
-        Vote {
-            statement,
-            signature,
-        }
-    }
-}
-
-impl Vote {
-    /// Whether the former view's site of this seat has signed it.
-    #[must_use]
-    pub fn is_by(&self, former: &View, seat: SiteId) -> bool {
-        let bytes = self.statement.to_bytes();
-        let key = former.member(seat).map(|member| member.key);
-        key.is_some_and(|key| key.verify(HANDOVER, &bytes, &self.signature).is_ok())
-    }
-}
-
 impl Certificate {
     /// Of a handover and the signatures on it, in whatever order; the last of each seat counts.
     #[must_use]
@@ -129,7 +53,7 @@ impl Certificate {
         handover: Handover,
         signatures: impl IntoIterator<Item = (SiteId, Signature)>,
     ) -> Self {
-        let by_seat: std::collections::BTreeMap<_, _> = signatures.into_iter().collect();
+        let by_seat: BTreeMap<_, _> = signatures.into_iter().collect();
         Self {
             handover,
             signatures: by_seat.into_iter().collect(),
@@ -167,65 +91,15 @@ impl Certificate {
         if found < needed {
             return Err(CertificateError::TooFew { found, needed });
         }
-        let bytes = self.handover.statement().to_bytes();
+        let statement = self.handover.statement();
         for (seat, signature) in &self.signatures {
             let Some(member) = former.member(*seat) else {
                 return Err(CertificateError::Stranger(*seat));
             };
-            let verdict = member.key.verify(HANDOVER, &bytes, signature);
+            let verdict = statement.verify(&member.key, signature);
             verdict.map_err(|_| CertificateError::BadSignature(*seat))?;
         }
         Ok(())
-    }
-}
-
-impl Wire for Handover {
-    fn encode(&self, w: &mut Writer) {
-        w.u64(self.commit);
-        w.digest(&self.chain);
-        self.view.encode(w);
-    }
-
-    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self {
-            commit: r.u64()?,
-            chain: r.digest()?,
-            view: View::decode(r)?,
-        })
-    }
-}
-
-impl Wire for Statement {
-    fn encode(&self, w: &mut Writer) {
-        w.digest(&self.group);
-        w.epoch(self.epoch);
-        w.u64(self.commit);
-        w.digest(&self.chain);
-        w.digest(&self.view);
-    }
-
-    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self {
-            group: r.digest()?,
-            epoch: r.epoch()?,
-            commit: r.u64()?,
-            chain: r.digest()?,
-            view: r.digest()?,
-        })
-    }
-}
-
-impl Wire for Vote {
-    fn encode(&self, w: &mut Writer) {
-        self.statement.encode(w);
-        self.signature.encode(w);
-    }
-
-    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
-        Ok(Self {
-            statement: Statement::decode(r)?,
-            signature: Signature::decode(r)?,
-        })
     }
 }
 

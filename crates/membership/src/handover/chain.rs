@@ -1,6 +1,6 @@
 use maftia_types::Epoch;
 
-use crate::handover::{Certificate, CertificateError};
+use super::{Certificate, CertificateError};
 use crate::view::View;
 
 /// Why certificates do not lead from one view to another.

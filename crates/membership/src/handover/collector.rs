@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use maftia_types::{SiteId, SiteSet};
 
-use crate::handover::{Certificate, Handover, Vote};
+use super::{Certificate, Handover, Vote};
 use crate::view::View;
 
 /// Gathers what the sites of one view say of the next, until a quorum says the same. Votes may come
