@@ -98,7 +98,10 @@ pub(crate) fn in_the_name_of(
     header.payload_len = 0;
     let block = maftia_ordering::Block::sign(header, scene.key);
     let payload = None;
-    Some(Message::Ordering(*epoch, Ordering::Block { block, payload }))
+    Some(Message::Ordering(
+        *epoch,
+        Ordering::Block { block, payload },
+    ))
 }
 
 /// Another round, base, checkpoint, chunk or recovery answer. Blocks are left alone.

@@ -266,7 +266,9 @@ impl Ledger {
         ledger.sessions = Sessions::decode(&mut reader)?;
         for _ in 0..reader.length("convicted", SITES_MAX)? {
             let site = reader.site()?;
-            ledger.convicted.insert(site, Equivocation::decode(&mut reader)?);
+            ledger
+                .convicted
+                .insert(site, Equivocation::decode(&mut reader)?);
         }
         ledger.position = reader.u64()?;
         if reader.bool()? {
@@ -291,7 +293,9 @@ impl Ledger {
         }
         writer.u64(self.position);
         writer.bool(self.membership.is_some());
-        self.membership.iter().for_each(|state| state.encode(&mut writer));
+        self.membership
+            .iter()
+            .for_each(|state| state.encode(&mut writer));
         writer.bool(self.preparing);
         writer.finish()
     }

@@ -73,11 +73,16 @@ impl Replica {
         let Some(epochs) = &self.epochs else { return };
         let later = epochs.chain.iter().filter(|own| epoch_of(own) > epoch);
         let chain: Vec<Certificate> = later.take(CERTIFICATES_MAX).cloned().collect();
-        if chain.first().is_some_and(|first| epoch_of(first) == epoch.next()) {
+        if chain
+            .first()
+            .is_some_and(|first| epoch_of(first) == epoch.next())
+        {
             let message = Message::Passage(Passage::Chain(chain));
             return step.send(Target::One(to), message);
         }
-        let Some(handing) = &epochs.handing else { return };
+        let Some(handing) = &epochs.handing else {
+            return;
+        };
         let vote = handing.collector.vote(handing.seat);
         if let Some(vote) = vote.filter(|vote| vote.statement.epoch == epoch.next()) {
             let (seat, vote) = (handing.seat, *vote);
@@ -101,7 +106,9 @@ impl Replica {
     /// Certificates that lead to the view of this site. Whoever left need not be known any more.
     fn certified(&mut self, certificates: Vec<Certificate>, step: &mut Step<Self>) {
         let gone = self.is_leaver();
-        let Some(epochs) = &mut self.epochs else { return };
+        let Some(epochs) = &mut self.epochs else {
+            return;
+        };
         epochs.chain.extend(certificates);
         while epochs.chain.len() > CHAIN_MAX {
             epochs.chain.pop_front();
@@ -119,7 +126,11 @@ impl Replica {
 
     fn on_chain(&mut self, now: Time, chain: Vec<Certificate>, step: &mut Step<Self>) {
         let own = self.ledger.membership().and_then(|state| state.handover());
-        let Some(epochs) = self.epochs.as_mut().filter(|epochs| epochs.ask_at.is_some()) else {
+        let Some(epochs) = self
+            .epochs
+            .as_mut()
+            .filter(|epochs| epochs.ask_at.is_some())
+        else {
             return;
         };
         let here = epochs.view.epoch();
@@ -132,7 +143,10 @@ impl Replica {
             }
             return;
         }
-        let later: Vec<Certificate> = chain.into_iter().filter(|own| epoch_of(own) > here).collect();
+        let later: Vec<Certificate> = chain
+            .into_iter()
+            .filter(|own| epoch_of(own) > here)
+            .collect();
         if let Ok(view) = follow(&epochs.view, &later)
             && view.epoch() > here
         {
@@ -171,7 +185,9 @@ impl Replica {
     /// A member has spoken of a later epoch.
     pub(crate) fn heard_later(&mut self, now: Time, from: SiteId) {
         let needed = self.one_correct();
-        let Some(epochs) = &mut self.epochs else { return };
+        let Some(epochs) = &mut self.epochs else {
+            return;
+        };
         let member = from.index() < epochs.view.members().len();
         if member && epochs.later.insert(from) && epochs.later.len() == needed {
             epochs.ask_soon(now + PATIENCE);
@@ -180,12 +196,16 @@ impl Replica {
 
     /// Asks for certificates from that time on.
     pub(crate) fn ask_soon(&mut self, at: Time) {
-        self.epochs.iter_mut().for_each(|epochs| epochs.ask_soon(at));
+        self.epochs
+            .iter_mut()
+            .for_each(|epochs| epochs.ask_soon(at));
     }
 
     /// Asks for what this site lacks of the views, when it is time.
     pub(crate) fn ask_due(&mut self, now: Time, step: &mut Step<Self>) {
-        let Some(epochs) = &mut self.epochs else { return };
+        let Some(epochs) = &mut self.epochs else {
+            return;
+        };
         if epochs.ask_at.is_none_or(|at| at > now) {
             return;
         }
@@ -216,7 +236,9 @@ fn epoch_of(certificate: &Certificate) -> Epoch {
 pub(crate) fn kept(chain: Vec<Certificate>) -> VecDeque<Certificate> {
     let mut kept: VecDeque<Certificate> = VecDeque::new();
     for certificate in chain {
-        let leads = kept.back().is_none_or(|last| epoch_of(last).next() == epoch_of(&certificate));
+        let leads = kept
+            .back()
+            .is_none_or(|last| epoch_of(last).next() == epoch_of(&certificate));
         if !leads {
             kept.clear();
         }

@@ -41,7 +41,10 @@ impl Replica {
         self.joining()?;
         let state = self.membership()?;
         let heard = state.pending()?.ready.contains(self.me());
-        self.epochs.as_ref().filter(|_| !heard).map(|epochs| epochs.ready_at)
+        self.epochs
+            .as_ref()
+            .filter(|_| !heard)
+            .map(|epochs| epochs.ready_at)
     }
 
     /// A contribution of this site's half of the keyed services, which makes no blocks.
@@ -66,7 +69,11 @@ impl Replica {
     pub(crate) fn on_word(&mut self, now: Time, from: SiteId, word: &Word) {
         let config = self.engine.parameters().config;
         let known = self.ledger.is_joiners(word, &config);
-        let Some(epochs) = self.epochs.as_mut().filter(|_| known && word.joiner == from) else {
+        let Some(epochs) = self
+            .epochs
+            .as_mut()
+            .filter(|_| known && word.joiner == from)
+        else {
             return;
         };
         if epochs.words >= WORDS_PER_COMMIT_MAX {

@@ -41,7 +41,10 @@ impl Ledger {
         }
         match &word.saying {
             Saying::Ready => {
-                let news = self.membership.as_mut().map(|state| state.ready(word.joiner));
+                let news = self
+                    .membership
+                    .as_mut()
+                    .map(|state| state.ready(word.joiner));
                 debug_assert!(news.is_some(), "a joiner joins something");
             }
             Saying::Contribution(bytes) => {

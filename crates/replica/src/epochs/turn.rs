@@ -20,9 +20,13 @@ impl Replica {
     pub(crate) fn turn(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
         let (me, members) = (self.me(), self.keys.len());
         let next = self.ledger.end_epoch(self.machine.as_mut(), commit);
-        let Some(epochs) = &mut self.epochs else { return };
+        let Some(epochs) = &mut self.epochs else {
+            return;
+        };
         let former = std::mem::replace(&mut epochs.view, next.view.clone());
-        let gone = former.sites().filter(|(seat, _)| next.seat(*seat).is_none());
+        let gone = former
+            .sites()
+            .filter(|(seat, _)| next.seat(*seat).is_none());
         epochs.leavers = gone.map(|(_, member)| member.clone()).collect();
         epochs.told = None;
         let frontier = Frontier {
@@ -94,7 +98,9 @@ impl Replica {
     /// The id in the universe of the present epoch of who has that key; beyond it for a stranger.
     pub(crate) fn place(&self, key: &PublicKey) -> SiteId {
         let universe = self.universe();
-        let found = universe.iter().position(|member: &Member| member.key == *key);
+        let found = universe
+            .iter()
+            .position(|member: &Member| member.key == *key);
         site_at(found.unwrap_or(SITES_MAX))
     }
 
@@ -107,7 +113,9 @@ impl Replica {
     /// Whether this site had a seat in the epoch before and has none now.
     pub(crate) fn is_leaver(&self) -> bool {
         let key = self.engine.key().public();
-        let Some(epochs) = &self.epochs else { return false };
+        let Some(epochs) = &self.epochs else {
+            return false;
+        };
         epochs.leavers.iter().any(|leaver| leaver.key == key)
     }
 
@@ -192,5 +200,6 @@ pub(crate) fn place_in(
 /// The site at a place; the last one there can be, which no group has, for a place beyond.
 fn site_at(place: usize) -> SiteId {
     let mut all = SiteId::all(SITES_MAX);
-    all.nth(place.min(SITES_MAX - 1)).expect("a group may have one site at least")
+    all.nth(place.min(SITES_MAX - 1))
+        .expect("a group may have one site at least")
 }
