@@ -7,7 +7,7 @@ pub enum Misbehaviour {
     ForeignChunk,
     /// Of what is said about the next view.
     #[error(transparent)]
-    Handover(maftia_membership::Misbehaviour),
+    Handover(maftia_membership::handover::Misbehaviour),
     /// Something the ordering engine saw.
     #[error(transparent)]
     Ordering(#[from] maftia_ordering::Misbehaviour),

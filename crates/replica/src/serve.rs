@@ -186,7 +186,7 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         _ if id.span.count() != 1 => None,
         Item::Requests { bodies, .. } => Some(id.digest(bodies)),
         Item::Vouch { digest, .. } => Some(*digest),
-        Item::Evidence(_) | Item::Contribution(_) => None,
+        Item::Evidence(_) | Item::Contribution(_) | Item::Word(_) => None,
     }
 }
 

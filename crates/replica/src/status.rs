@@ -40,6 +40,8 @@ pub enum Activity {
     Recovering,
     /// It is fetching a checkpoint: chunks here, chunks in all.
     Fetching(usize, usize),
+    /// No member yet, or no more: it follows the log.
+    Joining,
     /// Its state was found to differ.
     Diverged,
     /// An alarm has stopped it.
@@ -82,8 +84,12 @@ fn activity(replica: &Replica) -> Activity {
         let (here, all) = Fetch::progress(fetch);
         return Activity::Fetching(here, all);
     }
+    if replica.is_hollow() {
+        return Activity::Fetching(0, 0);
+    }
     match (replica.diverged, replica.engine.standing()) {
         (true, _) => Activity::Diverged,
+        (false, Standing::Observing) => Activity::Joining,
         (false, Standing::Recovering { .. }) => Activity::Recovering,
         (false, Standing::Active | Standing::Returning { .. }) => Activity::Serving,
     }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use maftia_membership::{Certificate, Collector, View, follow};
+use maftia_membership::handover::Collector;
+use maftia_membership::{Certificate, View, follow};
 use maftia_protocol::{Step, Target};
 use maftia_types::{Epoch, SiteId, SiteSet, Time};
 

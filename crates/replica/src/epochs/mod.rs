@@ -35,7 +35,8 @@
 
 use std::collections::VecDeque;
 
-use maftia_membership::{Certificate, Member, Membership, Policy, View};
+use maftia_membership::membership::Policy;
+use maftia_membership::{Certificate, Member, Membership, View};
 use maftia_types::{Duration, Epoch, SiteId, SiteSet, Time};
 
 use crate::ledger::Ledger;
@@ -122,11 +123,6 @@ impl Epochs {
             told: None,
             left: false,
         }
-    }
-
-    /// When there is something to ask or to say although nothing came.
-    pub(crate) fn next_timeout(&self) -> Option<Time> {
-        self.ask_at
     }
 }
 

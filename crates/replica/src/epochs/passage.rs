@@ -1,5 +1,6 @@
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_membership::{Certificate, Vote};
+use maftia_membership::Certificate;
+use maftia_membership::handover::Vote;
 use maftia_types::{Epoch, SiteId};
 
 use super::word::Word;

@@ -160,12 +160,6 @@ pub(crate) fn by_epoch(records: Vec<Logged>, start: Epoch) -> BTreeMap<Epoch, Ve
     all
 }
 
-/// The present view's f + 1, or what the group began with.
-pub(crate) fn needed_of(ledger: &Ledger, otherwise: usize) -> usize {
-    let state = ledger.membership();
-    state.map_or(otherwise, |state| state.view().resilience().one_correct())
-}
-
 /// The parameters and the identity with which a site starts: those of its state's view.
 pub(crate) fn place_in(
     ledger: &Ledger,

@@ -1,5 +1,6 @@
 mod bounds;
 mod checkpoints;
+mod epochs;
 mod harness;
 mod hostile;
 mod keyed;

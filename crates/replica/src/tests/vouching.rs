@@ -93,7 +93,7 @@ pub(super) struct Executor {
 impl Executor {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            ledger: Ledger::new(limits, NEEDED),
+            ledger: Ledger::new(limits, NEEDED, None),
             store: kv::Store::default(),
             keys: (0..4).map(|i| SigningKey::mock(i).public()).collect(),
         }

@@ -1,0 +1,4 @@
+//! Changes of the view in whole replicas.
+
+mod change;
+mod world;
