@@ -17,6 +17,8 @@ pub mod membership;
 
 mod change;
 mod member;
+#[cfg(test)]
+mod samples;
 mod view;
 mod wire;
 

@@ -235,3 +235,6 @@ fn broken(error: ResilienceError, n: usize, f: usize, c: usize) -> ChangeError {
     };
     ChangeError::WouldBreakBound { n, f, c, needed }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use maftia_types::{SiteId, SiteSet};
+use maftia_types::{Fault, SiteId, SiteSet};
 
 use super::{Certificate, Handover, Vote};
 use crate::view::View;
@@ -77,16 +77,15 @@ impl Collector {
         enough.then(|| Certificate::new(handover.clone(), signatures))
     }
 
-    /// Who has voted for something else than what this site has executed itself: to be blamed for
-    /// [`Misbehaviour::WrongVote`].
-    #[must_use]
-    pub fn dissenters(&self, handover: &Handover) -> SiteSet {
+    /// Who has voted for something else than what this site has executed itself.
+    pub fn faults(&self, handover: &Handover) -> impl Iterator<Item = Fault<Misbehaviour>> {
         let statement = handover.statement();
-        let other = self
-            .votes
-            .iter()
-            .filter(|(_, vote)| vote.statement != statement);
-        other.map(|(seat, _)| *seat).collect()
+        let votes = self.votes.iter();
+        let other = votes.filter(move |(_, vote)| vote.statement != statement);
+        other.map(|(seat, _)| Fault {
+            culprit: *seat,
+            misbehaviour: Misbehaviour::WrongVote,
+        })
     }
 
     /// Whose votes are here.

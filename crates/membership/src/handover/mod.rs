@@ -148,3 +148,6 @@ impl Wire for Vote {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

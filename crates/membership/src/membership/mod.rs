@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
+use maftia_types::{Digest, Epoch, SITES_MAX, SiteId, SiteSet};
 
 use crate::change::Next;
 use crate::handover::Handover;
@@ -178,7 +178,7 @@ impl Membership {
     /// What the sites of the epoch before say of the present one; none in the first.
     #[must_use]
     pub fn handover(&self) -> Option<Handover> {
-        (self.origin != Origin::default()).then(|| Handover {
+        (self.view.epoch() != Epoch(0)).then(|| Handover {
             commit: self.origin.commit,
             chain: self.origin.chain,
             view: self.view.clone(),
@@ -236,3 +236,6 @@ impl Membership {
         self.history.iter()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@ use core::num::NonZeroU8;
 use std::collections::{BTreeMap, VecDeque};
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::SiteSet;
+use maftia_types::{Epoch, SiteSet};
 
 use super::operation::{Phase, State, Underway};
 use super::proposal::{Cause, Entry, Outcome, Pending, Policy, Proposal};
@@ -174,6 +174,9 @@ impl Wire for Membership {
         let policy = Policy::decode(r)?;
         let view = View::decode(r)?;
         let origin = Origin::decode(r)?;
+        if view.epoch() == Epoch(0) && origin != Origin::default() {
+            return Err(INVALID);
+        }
         let (next_proposal, void_below) = (r.u64()?, r.u64()?);
         let proposals: BTreeMap<u64, Proposal> = read_numbered(r)?.into_iter().collect();
         let fits = |proposal: &Proposal| view.change(&proposal.change).is_ok();

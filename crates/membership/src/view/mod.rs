@@ -221,3 +221,6 @@ impl Wire for View {
 }
 
 const INVALID: DecodeError = DecodeError::Invalid { field: "view" };
+
+#[cfg(test)]
+mod tests;
