@@ -21,10 +21,12 @@
 
 pub mod beacon;
 pub mod ceremony;
+mod epoch;
 mod operation;
 mod ordered;
 mod record;
 pub mod sealing;
+mod seats;
 pub mod sessions;
 mod setup;
 pub mod signing;

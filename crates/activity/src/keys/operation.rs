@@ -85,6 +85,9 @@ pub enum Refusal {
     /// A ceremony of that key is under way.
     #[error("a ceremony of that key is under way")]
     Busy,
+    /// The group's members are changing. Ask again when they have changed.
+    #[error("the group's members are changing; ask again when they have changed")]
+    Changing,
     /// The bytes are no operation.
     #[error("the bytes are no operation")]
     Malformed,
@@ -232,6 +235,7 @@ impl Wire for Refusal {
             Self::Retired => 6,
             Self::TooManyKeys => 7,
             Self::Unshareable => 8,
+            Self::Changing => 9,
         });
     }
 
@@ -245,6 +249,7 @@ impl Wire for Refusal {
             6 => Self::Retired,
             7 => Self::TooManyKeys,
             8 => Self::Unshareable,
+            9 => Self::Changing,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

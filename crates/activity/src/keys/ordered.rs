@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::epoch::Next;
 use super::record::wire::NAME;
 use super::sessions::{self, Sessions};
 use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
@@ -24,6 +25,8 @@ pub const GENESIS_KEYS: &[(&str, Scheme)] = &[
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ordered {
     pub(super) setup: Setup,
+    /// Whom the keys are being shared for, while an end of the epoch is prepared.
+    pub(super) next: Option<Next>,
     pub(super) keys: BTreeMap<KeyId, KeyRecord>,
     /// Under way, by number.
     pub(super) ceremonies: BTreeMap<u64, Ceremony>,
@@ -47,6 +50,7 @@ impl Ordered {
         );
         let mut ordered = Self {
             setup,
+            next: None,
             keys: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
             next_key: 1,
@@ -159,6 +163,7 @@ fn summary(record: &KeyRecord) -> KeySummary {
 impl Wire for Ordered {
     fn encode(&self, w: &mut Writer) {
         self.setup.encode(w);
+        w.option(self.next.as_ref());
         w.u32(self.next_key);
         w.u64(self.next_ceremony);
         w.length(self.keys.len());
@@ -170,6 +175,10 @@ impl Wire for Ordered {
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         let setup = Setup::decode(r)?;
+        let next: Option<Next> = r.option()?;
+        if !super::epoch::is_complete(&setup, next.as_ref()) {
+            return Err(DecodeError::Invalid { field: "members" });
+        }
         let (next_key, next_ceremony) = (r.u32()?, r.u64()?);
         let keys: Vec<KeyRecord> = r.list("keys", 2 * KEYS_MAX)?;
         let ceremonies: Vec<Ceremony> = r.list("ceremonies", KEYS_MAX)?;
@@ -181,6 +190,7 @@ impl Wire for Ordered {
         }
         Ok(Self {
             setup,
+            next,
             keys: keys.into_iter().map(|own| (own.id, own)).collect(),
             ceremonies: ceremonies
                 .into_iter()

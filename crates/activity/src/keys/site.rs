@@ -20,6 +20,7 @@ pub struct Site {
     pub(super) vault: Vault,
     pub(super) part: Part,
     pub(super) sessions: sessions::Part,
+    retired: bool,
 }
 
 impl fmt::Debug for Site {
@@ -30,7 +31,8 @@ impl fmt::Debug for Site {
 
 impl Site {
     /// The site half of site `me`, which signs with `key`, from what its vault held last; none if it
-    /// never had one. The seed is secret and fresh at every start.
+    /// never had one. The seed is secret and fresh at every start. A site that will join is numbered
+    /// as in [`NextCommittee`](crate::replication::NextCommittee).
     ///
     /// # Errors
     /// [`VaultError`]: the bytes are not this site's vault. Beginning with an empty one would lose
@@ -43,8 +45,8 @@ impl Site {
         seed: [u8; 32],
     ) -> Result<Self, VaultError> {
         let vault = match vault {
-            Some(bytes) => Vault::open(group, me, bytes)?,
-            None => Vault::empty(group, me),
+            Some(bytes) => Vault::open(group, key.public(), bytes)?,
+            None => Vault::empty(group, key.public()),
         };
         Ok(Self {
             me,
@@ -53,14 +55,17 @@ impl Site {
             vault,
             part: Part::default(),
             sessions: sessions::Part::default(),
+            retired: false,
         })
     }
 
     /// Does what the ordered state asks of this site. To be called after every commit, and when
     /// [`Site::next_timeout`] has passed.
     pub fn observe(&mut self, now: Time, ordered: &Ordered, out: &mut Effects) {
-        self.observe_ceremonies(now, ordered, out);
-        self.observe_sessions(now, ordered, out);
+        if self.is_known_to(ordered) {
+            self.observe_ceremonies(now, ordered, out);
+            self.observe_sessions(now, ordered, out);
+        }
     }
 
     /// Takes a message from another site.
@@ -72,7 +77,27 @@ impl Site {
         ordered: &Ordered,
         out: &mut Effects,
     ) {
-        self.hear_ceremonies(now, from, message, ordered, out);
+        if self.is_known_to(ordered) {
+            self.hear_ceremonies(now, from, message, ordered, out);
+        }
+    }
+
+    /// A new epoch has begun, in which this site has that seat. To be called after
+    /// [`StateMachine::enter`](crate::replication::StateMachine::enter). What is in the vault stays;
+    /// nonces of the former epoch are gone.
+    pub fn renumber(&mut self, me: SiteId) {
+        self.me = me;
+        self.part = Part::default();
+        self.sessions = sessions::Part::default();
+    }
+
+    /// A new epoch has begun, in which this site has no seat: wipes all its secrets, here and on its
+    /// disk. It does nothing from then on.
+    pub fn retire(&mut self, out: &mut Effects) {
+        self.renumber(self.me);
+        self.vault.wipe();
+        self.retired = true;
+        out.vault = Some(self.vault.to_bytes());
     }
 
     /// When [`Site::observe`] is due although nothing was committed.
@@ -92,5 +117,12 @@ impl Site {
         let share = Share::from_bytes(index, share.as_ref()).ok()?;
         let sharing = version.sharing_in::<G>()?;
         sharing.check(&share).is_ok().then_some(share)
+    }
+
+    /// Whether the ordered state calls this site by the number it goes by here. Between the end of an
+    /// epoch and [`Site::renumber`] it does not, nor before it knows one who joins; acting as another
+    /// one would name shares and nonces that are not this site's.
+    fn is_known_to(&self, ordered: &Ordered) -> bool {
+        !self.retired && ordered.setup().key_of(self.me) == Some(&self.key.public())
     }
 }

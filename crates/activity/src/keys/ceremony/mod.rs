@@ -68,9 +68,9 @@ use std::collections::BTreeMap;
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher};
-use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
+use maftia_types::{Digest, Epoch, SITES_MAX, SiteId, SiteSet};
 
-use super::record::wire;
+use super::record::{index_of, site_at, wire};
 use super::{KeyId, KeyRecord, Scheme, Setup, Version};
 use crate::replication::Context;
 
@@ -120,8 +120,22 @@ pub struct Ceremony {
 /// What began a ceremony: makes every run different.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
+    /// A commit at which the group turned to another committee.
+    Commit {
+        commit: u64,
+        commit_time_ms: u64,
+    },
     Genesis,
     Request(Context),
+}
+
+/// Whom a ceremony gives shares to.
+pub(super) struct Target {
+    /// In which they will be used.
+    pub(super) epoch: Epoch,
+    /// In the numbering of the present epoch.
+    pub(super) members: Vec<SiteId>,
+    pub(super) threshold: u8,
 }
 
 /// How far a ceremony is, for people.
@@ -150,20 +164,24 @@ pub struct Status {
 }
 
 impl Ceremony {
-    fn begin(setup: &Setup, origin: Origin, number: u64, record: &KeyRecord) -> Self {
-        let members = setup.committee();
+    fn begin(
+        setup: &Setup,
+        target: Target,
+        origin: Origin,
+        (number, record): (u64, &KeyRecord),
+    ) -> Self {
         let mut ceremony = Self {
             number,
             key: record.id,
             scheme: record.scheme,
             version: 0,
             run: Digest::ZERO,
-            threshold: setup.threshold(),
-            dealers: members.clone(),
-            members,
+            threshold: target.threshold,
+            dealers: target.members.clone(),
+            members: target.members,
             culprits: BTreeMap::new(),
             made: None,
-            dealings_needed: setup.threshold(),
+            dealings_needed: target.threshold,
             dealings: Vec::new(),
         };
         if let Some(current) = &record.current {
@@ -171,7 +189,7 @@ impl Ceremony {
             ceremony.dealers.clone_from(&current.members);
             ceremony.dealings_needed = current.threshold();
         }
-        ceremony.run = ceremony.name(setup, origin, record);
+        ceremony.run = ceremony.name(setup, target.epoch, origin, record);
         ceremony
     }
 
@@ -180,7 +198,8 @@ impl Ceremony {
     pub fn status(&self) -> Status {
         let made = self.made.as_ref();
         let dealings = made.map_or(&self.dealings, |made| &made.dealings);
-        let dealt: SiteSet = dealings.iter().map(|record| record.dealer).collect();
+        let dealer = |record: &DealRecord| site_at(&self.dealers, record.dealer);
+        let dealt: SiteSet = dealings.iter().filter_map(dealer).collect();
         let holders = made.map_or(SiteSet::EMPTY, |made| made.holders);
         let awaited = match made {
             None => {
@@ -216,11 +235,19 @@ impl Ceremony {
     }
 
     fn has_dealt(&self, site: SiteId) -> bool {
-        self.dealings.iter().any(|record| record.dealer == site)
+        let place = index_of(&self.dealers, site);
+        let mut dealings = self.dealings.iter();
+        dealings.any(|record| Some(record.dealer) == place)
+    }
+
+    /// Whether the new sharing is made, and as many members as use it together hold their shares.
+    pub(super) fn is_held(&self) -> bool {
+        let held = |made: &Version| made.holders.len() >= usize::from(self.threshold);
+        self.made.as_ref().is_some_and(held)
     }
 
     /// Everything that makes this run what it is.
-    fn name(&self, setup: &Setup, origin: Origin, record: &KeyRecord) -> Digest {
+    fn name(&self, setup: &Setup, epoch: Epoch, origin: Origin, record: &KeyRecord) -> Digest {
         const RUN: Domain = Domain::new("ceremony run");
         let mut w = Writer::new();
         w.digest(&setup.group);
@@ -233,21 +260,56 @@ impl Ceremony {
         w.u8(self.threshold);
         wire::sites(&mut w, &self.dealers);
         wire::sites(&mut w, &self.members);
-        match origin {
-            Origin::Genesis => w.bool(false),
-            Origin::Request(context) => {
-                w.bool(true);
-                w.u64(context.position);
-                w.u64(context.commit_time_ms);
-                w.client(context.client);
-            }
+        w.epoch(epoch);
+        for member in &self.members {
+            let key = setup.key_of(*member);
+            key.iter().for_each(|key| w.raw(key.as_bytes()));
         }
+        origin.encode(&mut w);
         w.bool(record.current.is_some());
         if let Some(current) = &record.current {
             w.digest(&current.run);
         }
         let mut hasher = Hasher::new(RUN);
         hasher.update(w.as_slice()).finish()
+    }
+}
+
+impl Wire for Origin {
+    fn encode(&self, w: &mut Writer) {
+        match self {
+            Self::Genesis => w.u8(0),
+            Self::Request(context) => {
+                w.u8(1);
+                w.u64(context.position);
+                w.u64(context.commit_time_ms);
+                w.client(context.client);
+            }
+            Self::Commit {
+                commit,
+                commit_time_ms,
+            } => {
+                w.u8(2);
+                w.u64(*commit);
+                w.u64(*commit_time_ms);
+            }
+        }
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match r.u8()? {
+            0 => Self::Genesis,
+            1 => Self::Request(Context {
+                position: r.u64()?,
+                commit_time_ms: r.u64()?,
+                client: r.client()?,
+            }),
+            2 => Self::Commit {
+                commit: r.u64()?,
+                commit_time_ms: r.u64()?,
+            },
+            _ => return Err(DecodeError::Invalid { field: "origin" }),
+        })
     }
 }
 

@@ -88,10 +88,11 @@ impl Intruder {
         }
     }
 
-    /// Replaces what a correct site would do.
+    /// Replaces what a correct site would do. It goes by one number in the log and by another in the
+    /// ordered state.
     pub(super) fn tamper(
         &mut self,
-        me: SiteId,
+        (author, me): (SiteId, SiteId),
         site: &Site,
         ordered: &Ordered,
         log: &[(SiteId, Bytes)],
@@ -127,7 +128,7 @@ impl Intruder {
             if self.done.contains(&number) {
                 continue;
             }
-            if let Some(body) = self.misdeal(me, site, run, log) {
+            if let Some(body) = self.misdeal((author, me), site, run, log) {
                 self.done.insert(number);
                 let ceremony = number;
                 out.contributions
@@ -175,7 +176,7 @@ impl Intruder {
     /// The body of its DEAL, once it has what it takes.
     fn misdeal(
         &self,
-        me: SiteId,
+        (author, me): (SiteId, SiteId),
         site: &Site,
         run: Run<'_>,
         log: &[(SiteId, Bytes)],
@@ -194,14 +195,14 @@ impl Intruder {
                 bytes[length - 32] ^= 1;
                 deal.dealing = bytes.into();
             }
-            Kind::OthersAcks => deal.acks = others_deal(me, run.ceremony.number, log)?.1.acks,
-            Kind::OthersDeal => return Some(others_deal(me, run.ceremony.number, log)?.0),
+            Kind::OthersAcks => deal.acks = others_deal(author, run.ceremony.number, log)?.1.acks,
+            Kind::OthersDeal => return Some(others_deal(author, run.ceremony.number, log)?.0),
             Kind::OtherSecret => {
                 run.previous?;
                 deal.dealing = other_secret(me, run)?;
             }
             Kind::Replay => {
-                let before = log.iter().filter(|(author, _)| *author == me);
+                let before = log.iter().filter(|(own, _)| *own == author);
                 let body = before
                     .filter_map(|(_, word)| deal_of(word))
                     .find_map(|(number, body)| (number != run.ceremony.number).then_some(body));

@@ -4,74 +4,84 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maftia_threshold::{Ed25519, Field, Group, Index, lagrange};
-use maftia_types::SiteId;
 
-use super::super::DealRecord;
 use super::hostile::{Intruder, Kind};
 use super::world::World;
-use crate::keys::record::index_of;
 use crate::keys::vault::Vault;
 use crate::keys::{KeyId, Operation, Scheme, Version};
 
 type Scalar = <Ed25519 as Group>::Scalar;
 
 /// A linear form in all coefficients ever drawn.
-type Form = BTreeMap<(u32, SiteId, u64), Scalar>;
+type Form = BTreeMap<(u32, Index, u64), Scalar>;
 
 const KEY: &[(&str, Scheme)] = &[("signing", Scheme::Ed25519)];
 
-/// All sharings that a key has had, each with its qualified dealings.
-struct History(Vec<Version>);
+/// All sharings that a key has had, each with its qualified dealings, and which actors its members
+/// were.
+struct History(Vec<(Version, Vec<usize>)>);
 
 impl History {
     fn of(world: &World) -> Self {
         let mut versions = BTreeMap::new();
         for state in &world.states {
             for made in state.ceremonies().filter_map(|own| own.made.as_ref()) {
-                versions.insert(made.number, made.clone());
+                let members = made.members.iter();
+                let members = members.map(|own| world.actor_of(state, *own).unwrap());
+                versions.insert(made.number, (made.clone(), members.collect()));
             }
         }
         Self(versions.into_values().collect())
     }
 
+    /// The place of an actor in a sharing.
+    fn place(&self, version: u32, who: usize) -> Option<Index> {
+        let (_, members) = self.0.get(version as usize)?;
+        let at = members.iter().position(|own| *own == who)?;
+        Index::new(u8::try_from(at + 1).unwrap()).ok()
+    }
+
+    /// The dealers' places: in a new key's own sharing, else in the one before.
+    fn dealer_place(&self, version: u32, who: usize) -> Option<Index> {
+        self.place(version.saturating_sub(1), who)
+    }
+
     /// What a dealer dealt to that member.
-    fn dealt(&self, version: u32, dealer: &DealRecord, member: SiteId) -> Form {
-        let own = &self.0[version as usize];
-        let place: Scalar = index_of(&own.members, member).unwrap().point();
+    fn dealt(&self, version: u32, dealer: Index, member: Index) -> Form {
+        let (own, _) = &self.0[version as usize];
+        let place: Scalar = member.point();
         let mut power = Scalar::ONE;
         let mut form = match version {
-            0 => Form::from([((0, dealer.dealer, 0), Scalar::ONE)]),
-            _ => self.share(version - 1, dealer.dealer),
+            0 => Form::from([((0, dealer, 0), Scalar::ONE)]),
+            _ => self.share(version - 1, dealer),
         };
         for degree in 1..u64::from(own.threshold()) {
             power *= place;
-            form.insert((version, dealer.dealer, degree), power);
+            form.insert((version, dealer, degree), power);
         }
         form
     }
 
     /// A member's share of a sharing.
-    fn share(&self, version: u32, member: SiteId) -> Form {
+    fn share(&self, version: u32, member: Index) -> Form {
         self.combine(version, |dealer| self.dealt(version, dealer, member))
     }
 
     /// The key.
     fn secret(&self) -> Form {
-        let constant = |dealer: &DealRecord| Form::from([((0, dealer.dealer, 0), Scalar::ONE)]);
+        let constant = |dealer: Index| Form::from([((0, dealer, 0), Scalar::ONE)]);
         self.combine(0, constant)
     }
 
-    fn combine(&self, version: u32, part: impl Fn(&DealRecord) -> Form) -> Form {
-        let dealings = &self.0[version as usize].dealings;
-        let place = |dealer: &DealRecord| Index::new(dealer.place).unwrap();
-        let places: BTreeSet<Index> = dealings.iter().map(place).collect();
+    fn combine(&self, version: u32, part: impl Fn(Index) -> Form) -> Form {
+        let (own, _) = &self.0[version as usize];
+        let places: BTreeSet<Index> = own.dealings.iter().map(|own| own.dealer).collect();
         let weights = lagrange::<Scalar>(Scalar::ZERO, &places);
-        let weights: BTreeMap<_, _> = places.into_iter().zip(weights).collect();
         let mut sum = Form::new();
-        for dealer in dealings {
+        for (dealer, weight) in places.into_iter().zip(weights) {
             let weight = match version {
                 0 => Scalar::ONE,
-                _ => weights[&place(dealer)],
+                _ => weight,
             };
             for (variable, factor) in part(dealer) {
                 *sum.entry(variable).or_insert(Scalar::ZERO) += weight * factor;
@@ -80,27 +90,35 @@ impl History {
         sum
     }
 
-    /// What sites know that have these vaults, and the whole log.
-    fn known(&self, vaults: &[Vault], intruders: &[SiteId]) -> Vec<Form> {
+    /// What those know who have what these actors' vaults ever held, and the whole log.
+    fn known(&self, vaults: &[(usize, Vault)], intruders: &[usize]) -> Vec<Form> {
         let mut known = Vec::new();
-        for (number, version) in (0..).zip(&self.0) {
-            for dealer in &version.dealings {
-                let public = dealer.published.iter().map(|(member, _)| *member);
-                known.extend(public.map(|member| self.dealt(number, dealer, member)));
-                if intruders.contains(&dealer.dealer) {
-                    let members = version.members.iter();
-                    known.extend(members.map(|member| self.dealt(number, dealer, *member)));
+        for (number, (version, members)) in (0..).zip(&self.0) {
+            for record in &version.dealings {
+                let dealer = record.dealer;
+                let public = record.published.keys();
+                known.extend(public.map(|member| self.dealt(number, dealer, *member)));
+                let dealers = intruders.iter();
+                let mut dealers = dealers.filter_map(|who| self.dealer_place(number, *who));
+                if dealers.any(|own| own == dealer) {
+                    let members = members.iter().filter_map(|who| self.place(number, *who));
+                    known.extend(members.map(|member| self.dealt(number, dealer, member)));
                 }
-                for vault in vaults {
+                for (who, vault) in vaults {
                     let works = vault.works.get(&version.ceremony);
-                    if works.is_some_and(|work| work.dealt.contains_key(&dealer.dealer)) {
-                        known.push(self.dealt(number, dealer, vault.me));
+                    let place = self.place(number, *who);
+                    if let Some(place) = place
+                        && works.is_some_and(|work| work.dealt.contains_key(&dealer))
+                    {
+                        known.push(self.dealt(number, dealer, place));
                     }
                 }
             }
-            for vault in vaults {
-                if vault.held.contains_key(&(KeyId(1), number)) {
-                    known.push(self.share(number, vault.me));
+            for (who, vault) in vaults {
+                if let Some(place) = self.place(number, *who)
+                    && vault.held.contains_key(&(KeyId(1), number))
+                {
+                    known.push(self.share(number, place));
                 }
             }
         }
@@ -139,12 +157,14 @@ fn determines(known: Vec<Form>, target: Form) -> bool {
 }
 
 /// Every content that these sites' vaults ever had.
-fn vaults(world: &World, sites: &[usize]) -> Vec<Vault> {
+fn vaults(world: &World, actors: &[usize]) -> Vec<(usize, Vault)> {
     let mut opened = Vec::new();
-    for who in sites {
-        let own = super::world::site(*who);
-        let contents = world.actors[*who].vaults.iter();
-        opened.extend(contents.map(|bytes| Vault::open(world.setup.group, own, bytes).unwrap()));
+    for who in actors {
+        let owner = super::world::signing_key(super::world::site(*who)).public();
+        for bytes in &world.actors[*who].vaults {
+            let vault = Vault::open(world.setup.group, owner, bytes).unwrap();
+            opened.push((*who, vault));
+        }
     }
     opened
 }
@@ -170,8 +190,7 @@ fn c11_what_f_sites_ever_saw_does_not_determine_the_key() {
         let f = world.setup.resilience.intruded_max();
         for first in 0..n {
             let sites: Vec<usize> = (first..first + f).map(|own| own % n).collect();
-            let intruders: Vec<_> = sites.iter().map(|own| super::world::site(*own)).collect();
-            let known = history.known(&vaults(&world, &sites), &intruders);
+            let known = history.known(&vaults(&world, &sites), &sites);
             assert!(!determines(known, history.secret()), "{sites:?} of {n}");
         }
     }
@@ -188,7 +207,7 @@ fn c11_shares_stolen_from_others_before_and_after_refreshes_do_not_add_up() {
     let stolen = |versions: [u32; 3]| {
         let sites = versions.iter().zip(0..);
         sites
-            .map(|(version, own)| history.share(*version, super::world::site(own)))
+            .map(|(version, who)| history.share(*version, history.place(*version, who).unwrap()))
             .collect()
     };
     assert!(!determines(stolen([0, 1, 2]), history.secret()));

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::SigningKey;
-use maftia_types::{ClientId, Digest, Duration, Epoch, FaultModel, Resilience, SiteId, Time};
+use maftia_types::{
+    ClientId, Digest, Duration, Epoch, FaultModel, Resilience, SITES_MAX, SiteId, Time,
+};
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -16,7 +18,7 @@ use super::hostile::Intruder;
 use crate::keys::{
     KeyGroup, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site, State, in_group,
 };
-use crate::replication::{Context, Effects, SiteContext};
+use crate::replication::{Context, Effects, NextCommittee, PrepareError, SiteContext};
 
 const GROUP: Digest = Digest([0x67; 32]);
 
@@ -43,9 +45,12 @@ pub(super) fn setup(n: usize) -> Setup {
     }
 }
 
-/// One site: what runs, and what its disk holds.
+/// One site: what runs, and what its disk holds. It goes by its place among the actors, which no
+/// change of the group's members alters; its key says which site of a state it is.
 pub(super) struct Actor {
     pub(super) site: Site,
+    /// Its number, as it was told last; none before it joins and after it has left.
+    pub(super) me: Option<SiteId>,
     pub(super) vault: Option<Vec<u8>>,
     /// Every content that the vault ever had.
     pub(super) vaults: Vec<Vec<u8>>,
@@ -63,9 +68,11 @@ pub(super) struct World {
     pub(super) setup: Setup,
     /// The ordered state after each entry of the log.
     pub(super) states: Vec<Arc<Ordered>>,
+    /// By actors.
     pub(super) log: Vec<(SiteId, Bytes)>,
     pub(super) actors: Vec<Actor>,
-    network: Vec<(SiteId, SiteId, Bytes)>,
+    /// From one actor to another.
+    network: Vec<(usize, usize, Bytes)>,
     now: Time,
     rng: ChaCha20Rng,
     /// Of a hundred messages.
@@ -74,22 +81,15 @@ pub(super) struct World {
     crashing: u32,
     /// How many effects were begun, power cuts between their parts included.
     pub(super) effects: usize,
+    /// Whether an epoch ends as soon as it may.
+    pub(super) entering: bool,
 }
 
 impl World {
     pub(super) fn new(n: usize, genesis: &[(&str, Scheme)], seed: u64) -> Self {
         let setup = setup(n);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let actors = SiteId::all(n).map(|own| Actor {
-            site: start(own, None, &mut rng),
-            vault: None,
-            vaults: Vec::new(),
-            seen: 0,
-            pending: Vec::new(),
-            intruder: None,
-            fuse: None,
-            down: false,
-        });
+        let actors = (0..n).map(|who| Actor::new(who, Some(site(who)), 0, &mut rng));
         let actors = actors.collect();
         Self {
             states: vec![Arc::new(Ordered::new(setup.clone(), genesis))],
@@ -102,6 +102,7 @@ impl World {
             lost: 0,
             crashing: 0,
             effects: 0,
+            entering: true,
         }
     }
 
@@ -156,7 +157,7 @@ impl World {
     /// All sites see the whole log.
     pub(super) fn see_all(&mut self) {
         for who in 0..self.actors.len() {
-            self.actors[who].seen = self.states.len() - 1;
+            self.see(who, self.states.len() - 1);
             self.observe(who);
         }
     }
@@ -165,8 +166,23 @@ impl World {
         self.actors.len() - self.setup.resilience.intruded_max()
     }
 
-    pub(super) fn is_correct(&self, own: SiteId) -> bool {
-        self.actors[own.index()].intruder.is_none()
+    /// Whether a site of that state is correct.
+    pub(super) fn is_correct(&self, state: &Ordered, own: SiteId) -> bool {
+        let actor = self.actor_of(state, own);
+        actor.is_some_and(|who| self.actors[who].intruder.is_none())
+    }
+
+    /// Which actor a site of that state is.
+    pub(super) fn actor_of(&self, state: &Ordered, own: SiteId) -> Option<usize> {
+        let key = state.setup().key_of(own)?;
+        (0..self.actors.len()).find(|who| signing_key(site(*who)).public() == *key)
+    }
+
+    /// Which site of the group, or of those that join, an actor is in a state.
+    pub(super) fn seat_in(state: &Ordered, who: usize) -> Option<SiteId> {
+        let key = signing_key(site(who)).public();
+        let at = state.setup().sites.iter().position(|own| *own == key)?;
+        Some(site(at))
     }
 
     pub(super) fn ordered(&self) -> &Ordered {
@@ -182,7 +198,7 @@ impl World {
         let mut next = self.ordered().clone();
         let mut reply = Vec::new();
         next.apply(&context, &operation.to_bytes(), &mut reply);
-        self.states.push(Arc::new(next));
+        self.push(next);
         Reply::from_bytes(reply.into()).unwrap()
     }
 
@@ -197,7 +213,7 @@ impl World {
             0..5 if !self.network.is_empty() => self.deliver(),
             5..7 if !self.actors[who].pending.is_empty() => self.order(who),
             7..9 if unseen => {
-                self.actors[who].seen += 1;
+                self.see(who, self.actors[who].seen + 1);
                 self.observe(who);
             }
             9 if self.rng.random_range(0..10_000) < self.crashing => self.crash(who),
@@ -237,7 +253,7 @@ impl World {
     /// The intruders see the whole log and have all they say ordered, before anybody else.
     pub(super) fn rush(&mut self) {
         for who in self.correct_count()..self.actors.len() {
-            self.actors[who].seen = self.states.len() - 1;
+            self.see(who, self.states.len() - 1);
             self.observe(who);
             while !self.actors[who].pending.is_empty() {
                 self.order(who);
@@ -254,10 +270,15 @@ impl World {
     /// next block may have left.
     pub(super) fn crash(&mut self, who: usize) {
         let actor = &mut self.actors[who];
-        actor.site = start(site(who), actor.vault.as_deref(), &mut self.rng);
         actor.pending.retain(|_| self.rng.random_bool(0.5));
         actor.fuse = None;
-        actor.seen = self.rng.random_range(0..=actor.seen);
+        // A log that is read again is of the present epoch: the one before ends with a checkpoint.
+        let epoch = |state: &Ordered| state.setup().epoch;
+        let present = epoch(&self.states[actor.seen]);
+        let first = self.states.iter().position(|own| epoch(own) == present);
+        actor.seen = self.rng.random_range(first.unwrap()..=actor.seen);
+        actor.me = Self::seat_in(&self.states[actor.seen], who);
+        actor.site = start(who, actor.me, actor.vault.as_deref(), &mut self.rng);
         self.observe(who);
     }
 
@@ -275,8 +296,9 @@ impl World {
                 .keys()
                 .filter_map(|record| record.active())
                 .all(|version| {
+                    let correct = |own: &SiteId| self.is_correct(self.ordered(), *own);
                     let mut members = version.members.iter();
-                    members.all(|own| version.holders.contains(*own) || !self.is_correct(*own))
+                    members.all(|own| version.holders.contains(*own) || !correct(own))
                 })
     }
 
@@ -304,14 +326,18 @@ impl World {
         let at = self.rng.random_range(0..self.network.len());
         let (from, to, message) = self.network.swap_remove(at);
         let fate = self.rng.random_range(0..100);
-        if fate < self.lost || self.actors[to.index()].down {
+        if fate < self.lost || self.actors[to].down {
             return;
         }
         if fate == 99 {
             self.network.push((from, to, message.clone()));
         }
-        let actor = &mut self.actors[to.index()];
+        let actor = &mut self.actors[to];
         let ordered = self.states[actor.seen].clone();
+        // A link is to a site that its state knows.
+        let Some(from) = Self::seat_in(&ordered, from) else {
+            return;
+        };
         let mut out = Effects::default();
         if let Some(intruder) = &mut actor.intruder {
             intruder.hear(from, &message);
@@ -319,7 +345,24 @@ impl World {
         actor
             .site
             .hear(self.now, from, &message, &ordered, &mut out);
-        self.perform(to.index(), out);
+        self.perform(to, out);
+    }
+
+    /// The actor has seen the log so far: it may have another number there, or none any more.
+    fn see(&mut self, who: usize, seen: usize) {
+        let actor = &mut self.actors[who];
+        actor.seen = seen;
+        let me = Self::seat_in(&self.states[seen], who);
+        if me == actor.me {
+            return;
+        }
+        actor.me = me;
+        let mut out = Effects::default();
+        match me {
+            Some(me) => actor.site.renumber(me),
+            None => actor.site.retire(&mut out),
+        }
+        self.perform(who, out);
     }
 
     pub(super) fn observe(&mut self, who: usize) {
@@ -338,7 +381,9 @@ impl World {
         let actor = &mut self.actors[who];
         if let Some(intruder) = &mut actor.intruder {
             let ordered = self.states[actor.seen].clone();
-            intruder.tamper(site(who), &actor.site, &ordered, &self.log, &mut out);
+            if let Some(me) = actor.me {
+                intruder.tamper((site(who), me), &actor.site, &ordered, &self.log, &mut out);
+            }
         }
         let mut powered = |actor: &mut Actor| {
             self.effects += 1;
@@ -355,8 +400,12 @@ impl World {
             alive = powered(actor);
         }
         if alive {
+            let ordered = self.states[actor.seen].clone();
             for (to, message) in out.messages {
-                self.network.push((site(who), to, message));
+                let to = ordered.setup().key_of(to).expect("a link to that site");
+                let is_it = |own: &usize| signing_key(site(*own)).public() == *to;
+                let to = (0..SITES_MAX).find(is_it).unwrap();
+                self.network.push((who, to, message));
             }
             if !out.contributions.is_empty() {
                 alive = powered(actor);
@@ -375,16 +424,32 @@ impl World {
         self.append(site(who), contribution);
     }
 
+    /// The word of an actor is ordered; of an outsider, if there is no such actor. One who has left
+    /// has no say.
     pub(super) fn append(&mut self, own: SiteId, contribution: Bytes) {
+        let seat = match own.index() < self.actors.len() {
+            true => Self::seat_in(self.ordered(), own.index()),
+            false => Some(own),
+        };
+        let Some(seat) = seat else {
+            return;
+        };
         let context = SiteContext {
-            site: own,
+            site: seat,
             commit: self.states.len() as u64,
             commit_time_ms: self.now.as_millis(),
         };
         let mut next = self.ordered().clone();
         next.contribute(&context, &contribution);
-        self.states.push(Arc::new(next));
+        self.push(next);
         self.log.push((own, contribution));
+    }
+
+    fn push(&mut self, mut next: Ordered) {
+        if self.entering && next.is_prepared() {
+            next.enter();
+        }
+        self.states.push(Arc::new(next));
     }
 
     /// The DEALs that a site has put into the log for that ceremony.
@@ -398,10 +463,73 @@ impl World {
     }
 }
 
-fn start(own: SiteId, vault: Option<&[u8]>, rng: &mut ChaCha20Rng) -> Site {
+/// What the group's members do to their own number.
+impl World {
+    /// Begins to prepare an epoch in which those actors are the members, by seat. New ones are added.
+    pub(super) fn prepare(&mut self, members: &[usize]) -> Result<(), PrepareError> {
+        let present = self.ordered().setup().clone();
+        let seated = present.resilience.sites();
+        let mut joiners = Vec::new();
+        let mut numbers = Vec::new();
+        for who in members {
+            let seat = Self::seat_in(self.ordered(), *who).filter(|own| own.index() < seated);
+            numbers.push(seat.unwrap_or_else(|| {
+                joiners.push(signing_key(site(*who)).public());
+                site(seated + joiners.len() - 1)
+            }));
+        }
+        let resilience = Resilience::largest(FaultModel::Arbitrary, members.len()).unwrap();
+        let next = NextCommittee {
+            epoch: present.epoch.next(),
+            resilience,
+            joiners,
+            members: numbers,
+        };
+        let mut state = self.ordered().clone();
+        state.prepare(&next, self.states.len() as u64, self.now.as_millis())?;
+        self.push(state);
+        while members.iter().any(|who| *who >= self.actors.len()) {
+            let seen = self.states.len() - 1;
+            let who = self.actors.len();
+            let me = Self::seat_in(self.ordered(), who);
+            self.actors.push(Actor::new(who, me, seen, &mut self.rng));
+        }
+        Ok(())
+    }
+
+    pub(super) fn abandon(&mut self) {
+        let mut state = self.ordered().clone();
+        state.abandon();
+        self.push(state);
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.ordered().setup().epoch.0
+    }
+}
+
+impl Actor {
+    fn new(who: usize, me: Option<SiteId>, seen: usize, rng: &mut ChaCha20Rng) -> Self {
+        Self {
+            site: start(who, me, None, rng),
+            me,
+            vault: None,
+            vaults: Vec::new(),
+            seen,
+            pending: Vec::new(),
+            intruder: None,
+            fuse: None,
+            down: false,
+        }
+    }
+}
+
+fn start(who: usize, me: Option<SiteId>, vault: Option<&[u8]>, rng: &mut ChaCha20Rng) -> Site {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
-    Site::new(own, GROUP, signing_key(own), vault, seed).unwrap()
+    // A site without a number is known to no state under any.
+    let me = me.unwrap_or(site(SITES_MAX - 1));
+    Site::new(me, GROUP, signing_key(site(who)), vault, seed).unwrap()
 }
 
 /// What must hold once everything is finished.
@@ -420,8 +548,10 @@ impl World {
 
     fn check_key<G: KeyGroup>(&self, key: KeyId) {
         let record = self.ordered().key(key).unwrap();
-        let correct = self.actors.iter().filter(|actor| actor.intruder.is_none());
-        let shares: Vec<_> = correct
+        let correct = |actor: &&Actor| actor.intruder.is_none();
+        let seated = self.actors.iter().filter(|actor| actor.me.is_some());
+        let shares: Vec<_> = seated
+            .filter(correct)
             .map(|actor| {
                 actor
                     .site
@@ -431,10 +561,11 @@ impl World {
             .collect();
         assert_threshold(record.active().unwrap(), &shares);
         // Nothing is left of what came before.
-        for actor in self.actors.iter().filter(|actor| actor.intruder.is_none()) {
+        for actor in self.actors.iter().filter(correct) {
             let held = actor.site.vault.held.keys().filter(|(own, _)| *own == key);
             let versions: Vec<_> = held.map(|(_, version)| *version).collect();
-            assert_eq!(versions, [record.active().unwrap().number]);
+            let expected = actor.me.map(|_| record.active().unwrap().number);
+            assert_eq!(versions, Vec::from_iter(expected));
             assert!(actor.site.vault.works.is_empty());
         }
     }
@@ -447,14 +578,18 @@ impl World {
                 .keys()
                 .filter_map(|own| Some(&own.current.as_ref()?.culprits));
             for culprit in underway.chain(made).flat_map(BTreeMap::keys) {
-                assert!(!self.is_correct(*culprit), "{culprit} is correct");
+                assert!(!self.is_correct(state, *culprit), "{culprit} is correct");
             }
         }
     }
 
     /// No correct dealer ever publishes two sets of shares in one ceremony.
     fn check_publications(&self) {
-        for own in SiteId::all(self.actors.len()).filter(|own| self.is_correct(*own)) {
+        for (who, actor) in self.actors.iter().enumerate() {
+            let own = site(who);
+            if actor.intruder.is_some() {
+                continue;
+            }
             for number in 1..self.ordered().next_ceremony {
                 let deals = self.deals(own, number);
                 assert!(

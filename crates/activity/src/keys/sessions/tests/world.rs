@@ -77,9 +77,11 @@ impl World {
         };
         world.ordered.tick(0, world.now_ms);
         for index in 0..n {
-            world
-                .disks
-                .push(Vault::empty(GROUP, site(index)).to_bytes().to_vec());
+            world.disks.push(
+                Vault::empty(GROUP, keys[usize::from(index)].public())
+                    .to_bytes()
+                    .to_vec(),
+            );
             let first = world.life(index);
             world.sites.push(first);
         }
@@ -165,7 +167,12 @@ impl World {
             let vault = &mut self.sites[place].vault;
             vault.held.retain(|(own, _), _| *own != key);
             let share = share.to_bytes();
-            vault.held.insert((key, number), Held { run, share });
+            let held = Held {
+                ceremony: 0,
+                run,
+                share,
+            };
+            vault.held.insert((key, number), held);
             self.disks[place] = vault.to_bytes().to_vec();
         }
         let record = KeyRecord {
