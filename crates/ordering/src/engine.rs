@@ -313,6 +313,19 @@ impl Engine {
         self.peers.set_learners(learners);
     }
 
+    /// Gives a site that only follows another id.
+    ///
+    /// # Panics
+    /// If it is, or would be, a member.
+    pub fn follow_as(&mut self, me: SiteId) {
+        let members = self.keys.len();
+        assert!(
+            self.me.index() >= members && me.index() >= members,
+            "a member has its seat"
+        );
+        self.me = me;
+    }
+
     /// This site's id.
     pub const fn me(&self) -> SiteId {
         self.me

@@ -95,7 +95,7 @@ impl Wire for Setup {
         let mut sites = Vec::new();
         for _ in 0..r.length("sites", SITES_MAX)? {
             let invalid = DecodeError::Invalid { field: "site key" };
-            sites.push(PublicKey::new(r.array()?).map_err(|_| invalid)?);
+            sites.push(PublicKey::decode(r)?);
         }
         Ok(Self {
             group,

@@ -37,6 +37,12 @@ impl Collector {
         Self { former, votes }
     }
 
+    /// The view whose sites vote.
+    #[must_use]
+    pub const fn former(&self) -> &View {
+        &self.former
+    }
+
     /// Takes a vote that came from the site of this seat in the former view; true if it is news.
     /// A vote of another epoch or group is late or early, which is nobody's fault: it is passed over.
     ///

@@ -115,6 +115,14 @@ impl Membership {
         Some(aborted)
     }
 
+    /// The change under way cannot be made: the next committee could not share the group's keys.
+    pub fn give_up(&mut self, commit: u64, time_ms: u64) {
+        if let Some(pending) = self.pending.take() {
+            let outcome = Outcome::Aborted(Cause::NotPrepared);
+            self.remember(pending, commit, time_ms, outcome);
+        }
+    }
+
     /// The epoch ends with this commit and the log's chain digest after it: the pending change is
     /// the view, proposals made for the former view are void.
     ///

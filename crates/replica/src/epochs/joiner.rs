@@ -27,13 +27,15 @@ impl Replica {
         let (Some(_), Some(at)) = (self.joining(), self.ready_due()) else {
             return;
         };
-        if at > now || self.fetch.is_some() || !self.engine.is_abreast() {
+        if at > now {
             return;
         }
         if let Some(epochs) = &mut self.epochs {
             epochs.ready_at = now + READY_AGAIN;
         }
-        self.say(Saying::Ready, step);
+        if self.fetch.is_none() && self.engine.is_abreast() {
+            self.say(Saying::Ready, step);
+        }
     }
 
     /// When this site, as a joiner, has to say READY; never once it was heard.

@@ -133,6 +133,12 @@ impl Replica {
             epochs.leavers.clear();
         }
         self.engine.set_learners(state.joiners().len());
+        if self.engine.me().index() >= self.keys.len() {
+            // The state may be from before this site was one of the joiners.
+            let me = self.place(&self.engine.key().public());
+            self.engine.follow_as(me);
+            self.renumber_custodian(me, step);
+        }
         step.outputs.push(Output::Sites);
     }
 }

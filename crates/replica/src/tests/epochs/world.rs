@@ -308,9 +308,27 @@ impl World {
         let states: Vec<_> = self
             .machines
             .iter()
-            .map(|own| own.replica.status())
+            .map(|own| {
+                let epochs = own.replica.epochs.as_ref();
+                let status = own.replica.status();
+                format!(
+                    "{:?} epoch {} left {} of {} hollow {:?} ask {:?} {:?} at {} ready {:?} now {:?} pend {:?} hist {:?}\n",
+                    own.replica.me(),
+                    own.epoch(),
+                    own.has_left(),
+                    own.replica.universe().len(),
+                    epochs.map(|e| e.hollow),
+                    epochs.map(|e| e.ask_at),
+                    status.activity,
+                    status.commit,
+                    own.replica.ready_due(),
+                    self.now,
+                    own.replica.membership().and_then(|m| m.pending()).map(|p| p.ready),
+                    own.replica.membership().map(|m| m.history().cloned().collect::<Vec<_>>()),
+                )
+            })
             .collect();
-        panic!("never {what}: {states:#?}");
+        panic!("never {what}: {}", states.concat());
     }
 
     /// Asks all machines for something, and forgets about it.
