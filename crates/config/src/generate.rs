@@ -65,6 +65,8 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         kind: plan.kind,
         model: resilience.model(),
         f: resilience.intruded_max(),
+        epoch: 0,
+        id: None,
         sites: sites
             .iter()
             .zip(plan.sites)
@@ -74,8 +76,10 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
                 key: named.key.public(),
                 address,
                 http,
+                joined: false,
             })
             .collect(),
+        joining: Vec::new(),
         clients: clients
             .iter()
             .map(|named| ClientEntry {

@@ -2,8 +2,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use maftia_crypto::{Domain, Hasher, PublicKey};
+use maftia_membership::{Member, View, ViewError};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
-use maftia_types::{Digest, FaultModel, Resilience, ResilienceError, SiteId};
+use maftia_types::{Digest, Epoch, FaultModel, Resilience, ResilienceError, SiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -32,9 +33,22 @@ pub struct Group {
     pub model: FaultModel,
     /// How many sites may be intruded.
     pub f: usize,
+    /// How many times its view has changed: 0 in the file that a group begins with.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
+    /// The group's digest, in the file of a later epoch: it stays that of the first.
+    #[serde(
+        default,
+        with = "crate::spelling::digest",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub id: Option<Digest>,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
+    /// Sites that are joining it, in the order of the change that is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joining: Vec<SiteEntry>,
     /// The clients that may use it. A client's number is its place in this list.
     #[serde(rename = "client", default)]
     pub clients: Vec<ClientEntry>,
@@ -66,6 +80,9 @@ pub struct SiteEntry {
     /// Where its HTTP interface listens, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<SocketAddr>,
+    /// Whether it joined later: its addresses are then what the group agreed on, part of the view.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
 }
 
 /// A client.
@@ -77,6 +94,14 @@ pub struct ClientEntry {
     /// Its public key.
     #[serde(with = "crate::spelling::key")]
     pub key: PublicKey,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_zero(epoch: &u64) -> bool {
+    *epoch == 0
 }
 
 /// Why a description is no group.
@@ -98,6 +123,12 @@ pub enum GroupError {
     /// A key stands twice.
     #[error("`{0}` and `{1}` have the same key: every site and client has a key of its own")]
     DuplicateKey(String, String),
+    /// A later view without the group's digest, or a first one with another.
+    #[error("`id` stands in the file of a later epoch, and only there: it is the group's digest")]
+    Id,
+    /// The description of the sites is no view.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// An address stands twice.
     #[error("`{0}` and `{1}` have the same address")]
     DuplicateAddress(String, String),
@@ -109,6 +140,7 @@ pub struct GroupFile {
     group: Group,
     resilience: Resilience,
     directory: Directory,
+    view: View,
 }
 
 impl GroupFile {
@@ -123,8 +155,18 @@ impl GroupFile {
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
         check_names(&group)?;
         check_addresses(&group)?;
+        if group.id.is_some() != (group.epoch > 0) {
+            return Err(GroupError::Id);
+        }
         let directory = directory(&group)?;
+        let members = group
+            .sites
+            .iter()
+            .map(|site| site.member(site.joined))
+            .collect();
+        let view = View::new(*directory.group(), Epoch(group.epoch), resilience, members)?;
         Ok(Self {
+            view,
             group,
             resilience,
             directory,
@@ -166,6 +208,28 @@ impl GroupFile {
         &self.directory
     }
 
+    /// Who is in the group, in the epoch of the file.
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Who is joining, by the file.
+    pub fn joiners(&self) -> Vec<Member> {
+        self.group
+            .joining
+            .iter()
+            .map(|site| site.member(true))
+            .collect()
+    }
+
+    /// The id of the site that has that key, or will have: members, then those who join.
+    pub fn place(&self, key: &PublicKey) -> Option<SiteId> {
+        match self.peer(key) {
+            Some(Peer::Site(site)) => Some(site),
+            Some(Peer::Client(_)) | None => None,
+        }
+    }
+
     /// n, f and every threshold.
     pub const fn resilience(&self) -> Resilience {
         self.resilience
@@ -198,6 +262,18 @@ impl GroupFile {
     }
 }
 
+impl SiteEntry {
+    /// As the view has it; with its addresses if they are agreed.
+    fn member(&self, agreed: bool) -> Member {
+        Member {
+            name: self.name.clone(),
+            key: self.key,
+            address: agreed.then_some(self.address),
+            http: self.http.filter(|_| agreed),
+        }
+    }
+}
+
 impl Group {
     /// The digest of what must be equal at all sites and clients: name, kind, model, f, and in
     /// order the names and keys of sites and clients.
@@ -206,6 +282,9 @@ impl Group {
     /// different places, without becoming another group. The constants of the protocols are left
     /// out too: they are those of the program's version.
     pub fn digest(&self) -> Digest {
+        if let Some(id) = self.id {
+            return id;
+        }
         let mut hasher = Hasher::new(GROUP);
         let text = |hasher: &mut Hasher, text: &str| {
             hasher.number(text.len() as u64).update(text.as_bytes());
@@ -240,7 +319,8 @@ impl Kind {
 }
 
 fn names(group: &Group) -> impl Iterator<Item = &str> {
-    let sites = group.sites.iter().map(|site| site.name.as_str());
+    let sites = group.sites.iter().chain(&group.joining);
+    let sites = sites.map(|site| site.name.as_str());
     sites.chain(group.clients.iter().map(|client| client.name.as_str()))
 }
 
@@ -251,7 +331,10 @@ fn check_names(group: &Group) -> Result<(), GroupError> {
             return Err(GroupError::Name(name.to_owned()));
         }
     }
-    match names(group).find(|name| !seen.insert(*name)) {
+    // A site may come back under the name of the one it replaces.
+    let names = group.sites.iter().map(|site| site.name.as_str());
+    let mut names = names.chain(group.clients.iter().map(|client| client.name.as_str()));
+    match names.find(|name| !seen.insert(*name)) {
         Some(twice) => Err(GroupError::DuplicateName(twice.to_owned())),
         None => Ok(()),
     }
@@ -259,7 +342,7 @@ fn check_names(group: &Group) -> Result<(), GroupError> {
 
 fn check_addresses(group: &Group) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeMap::new();
-    for site in &group.sites {
+    for site in group.sites.iter().chain(&group.joining) {
         for address in [Some(site.address), site.http].into_iter().flatten() {
             if let Some(first) = seen.insert(address, site.name.clone()) {
                 return Err(GroupError::DuplicateAddress(first, site.name.clone()));
@@ -270,7 +353,8 @@ fn check_addresses(group: &Group) -> Result<(), GroupError> {
 }
 
 fn directory(group: &Group) -> Result<Directory, GroupError> {
-    let sites = group.sites.iter().map(|site| (site.key, site.address));
+    let sites = group.sites.iter().chain(&group.joining);
+    let sites = sites.map(|site| (site.key, site.address));
     let clients = group.clients.iter().map(|client| client.key);
     let built = Directory::new(group.digest(), sites.collect(), clients.collect());
     built.map_err(|error| match error {
@@ -283,7 +367,10 @@ fn directory(group: &Group) -> Result<Directory, GroupError> {
 
 fn name_of(group: &Group, peer: Peer) -> String {
     let name = match peer {
-        Peer::Site(site) => group.sites.get(site.index()).map(|site| &site.name),
+        Peer::Site(site) => {
+            let mut all = group.sites.iter().chain(&group.joining);
+            all.nth(site.index()).map(|site| &site.name)
+        }
         Peer::Client(index) => usize::try_from(index)
             .ok()
             .and_then(|index| group.clients.get(index))

@@ -35,3 +35,25 @@ pub(crate) mod model {
             .ok_or_else(|| D::Error::custom("the model is \"arbitrary\", \"hybrid\" or \"crash\""))
     }
 }
+
+pub(crate) mod digest {
+    use maftia_types::Digest;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(id: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => to.collect_str(id),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Digest>, D::Error> {
+        let text = String::deserialize(from)?;
+        let id = Digest::from_hex(&text);
+        id.map(Some)
+            .ok_or_else(|| D::Error::custom("the id is 64 hexadecimal digits"))
+    }
+}
