@@ -1,6 +1,8 @@
 //! What a group's file says of its epoch.
 
+use maftia_crypto::PublicKey;
 use maftia_membership::{Member, View};
+use maftia_multipoint::Peer;
 use maftia_types::{Digest, Epoch, Resilience, SiteId};
 
 use crate::group::{Group, GroupError, GroupFile, SiteEntry};
@@ -29,6 +31,14 @@ impl GroupFile {
     /// The joining sites as the group has agreed on them.
     pub fn joiners(&self) -> Vec<Member> {
         self.joining().map(|(_, site)| agreed(site)).collect()
+    }
+
+    /// The id of the site that has that key, or will have: members, then those who join.
+    pub fn place(&self, key: &PublicKey) -> Option<SiteId> {
+        match self.peer(key) {
+            Some(Peer::Site(site)) => Some(site),
+            Some(Peer::Client(_)) | None => None,
+        }
     }
 
     /// This file in a later epoch: with the sites of another view of the same group, and those that

@@ -179,7 +179,9 @@ impl Replica {
         if self.machine.restore(&fetched.app).is_err() {
             return self.start_fetch(now);
         }
+        let reserved = std::mem::take(&mut self.ledger.reserved);
         self.ledger = ledger;
+        self.ledger.reserved = reserved;
         self.chain.clear();
         self.intake = Intake::default();
         self.diverged = false;

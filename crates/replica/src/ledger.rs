@@ -5,7 +5,7 @@ use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_membership::membership::Asked;
-use maftia_membership::{MEMBERSHIP, Membership};
+use maftia_membership::{MEMBERSHIP, Member, Membership};
 use maftia_ordering::{Commit, Equivocation};
 use maftia_protocol::planted;
 use maftia_types::{Digest, SITES_MAX, SiteId};
@@ -37,6 +37,8 @@ pub(crate) struct Ledger {
     pub(crate) membership: Option<Membership>,
     /// Whether the state machine makes ready for the next committee.
     pub(crate) preparing: bool,
+    /// Keys that no site may have. Of the group's file, not of the state.
+    pub(crate) reserved: Vec<PublicKey>,
 }
 
 /// A request that a commit has executed or refused.
@@ -63,6 +65,7 @@ impl Ledger {
         Self {
             membership,
             preparing: false,
+            reserved: Vec::new(),
             limits,
             needed,
             vouches: Vouches::default(),
@@ -197,11 +200,12 @@ impl Ledger {
         match (&mut self.membership, request.body.split_first()) {
             (Some(state), Some((&MEMBERSHIP, _))) => {
                 let convicted = |site: SiteId| self.convicted.contains_key(&site);
+                let reserved = |member: &Member| self.reserved.contains(&member.key);
                 let asked = Asked {
                     context: &context,
                     power: true,
                     convicted: &convicted,
-                    reserved: &|_| false,
+                    reserved: &reserved,
                 };
                 result = state.apply(&asked, &request.body.slice(1..));
             }

@@ -278,7 +278,7 @@ impl Replica {
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
         let beginning = boot.beginning;
-        let (frontier, ledger, window) = match boot.image {
+        let (frontier, mut ledger, window) = match boot.image {
             None => {
                 let state = beginning.as_ref();
                 let state = state.map(|own| Membership::new(own.view.clone(), own.policy));
@@ -295,6 +295,9 @@ impl Replica {
                 (image.frontier, ledger, image.window)
             }
         };
+        if let Some(beginning) = &beginning {
+            ledger.reserved.clone_from(&beginning.clients);
+        }
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let mut replay = by_epoch(boot.records, parameters.epoch);
         let mut records = window;

@@ -14,15 +14,19 @@ use maftia_crypto::SigningKey;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
-use maftia_replica::{ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage};
+use maftia_replica::{
+    Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
+};
 use maftia_types::{ClientId, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
+use crate::chain::ChainFile;
 use crate::control::Control;
 use crate::error::SiteError;
 use crate::intruder::Intruder;
 use crate::metrics::Metrics;
 use crate::performer::Performer;
+use crate::sites::Sites;
 use crate::status::{SiteStatus, Watch};
 use crate::store::{Sorted, Store, sort};
 use crate::vault::VaultFile;
@@ -34,16 +38,18 @@ const BATCH_EVENTS: usize = 512;
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events up to this many count as a quiet moment, in which the loop syncs by itself.
 const QUIET_EVENTS: usize = 16;
+/// How long a site that has left the group still answers the others.
+const LEAVING: Duration = Duration::from_secs(3);
 /// How often suspicion is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A running site.
 pub(crate) struct Daemon {
-    me: SiteId,
-    names: Vec<String>,
+    sites: Sites,
     replica: Replica,
     store: Store,
     vault: VaultFile,
+    chain: ChainFile,
     performer: Performer,
     network: Network,
     clock: Clock,
@@ -53,6 +59,8 @@ pub(crate) struct Daemon {
     durable: Arc<Notify>,
     saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
     fatal: Option<SiteError>,
+    /// When this site, which has left the group, stops.
+    leaves_at: Option<Instant>,
     intruder: Option<Intruder>,
 }
 
@@ -93,7 +101,9 @@ pub(crate) struct Parts {
     pub(crate) parameters: Parameters,
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
-    pub(crate) names: Vec<String>,
+    pub(crate) sites: Sites,
+    /// Who the sites are if the disk does not know better.
+    pub(crate) beginning: Beginning,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) network: Network,
     /// Present only under `demo` and `dev`.
@@ -130,8 +140,13 @@ impl Daemon {
         boot.nonce = rand::random();
         let vault = VaultFile::new(&parts.data_dir);
         boot.site_half = Some(site_half(&parts, &vault)?);
+        let chain = ChainFile::new(&parts.data_dir);
+        boot.beginning = Some(Beginning {
+            chain: chain.read(),
+            ..parts.beginning.clone()
+        });
         let clock = Clock::start();
-        let (me, sites) = (parts.identity.me, parts.names.len());
+        let me = parts.identity.me;
         let machine: Box<dyn StateMachine> = Box::new(suite(&parts));
         let (replica, step) = Replica::boot(
             parts.parameters,
@@ -142,22 +157,24 @@ impl Daemon {
             clock.now(),
         )?;
         let mut daemon = Self {
-            me,
-            names: parts.names,
+            sites: parts.sites,
             replica,
             store,
             vault,
-            performer: Performer::new(me, sites, parts.network.clone()),
+            chain,
+            performer: Performer::new(me, 0, parts.network.clone()),
             network: parts.network,
             clock,
             links: SiteSet::EMPTY,
-            watch: Watch::new(sites, Instant::now()),
+            watch: Watch::new(0, Instant::now()),
             metrics: Metrics::default(),
             durable,
             saved: mpsc::channel(1),
             fatal: None,
+            leaves_at: None,
             intruder: parts.intruder,
         };
+        daemon.change_sites();
         daemon.perform(step)?;
         Ok(daemon)
     }
@@ -196,6 +213,9 @@ impl Daemon {
                 _ = watch.tick() => {
                     self.watch.observe(&self.replica, Instant::now());
                     self.store.commit(false)?;
+                    if self.leaves_at.is_some_and(|at| at <= Instant::now()) {
+                        return self.stop().await;
+                    }
                 }
                 () = timeout => {}
             }
@@ -233,6 +253,7 @@ impl Daemon {
                 ..
             } => {
                 self.links.insert(site);
+                self.sites.met(site);
                 let Ok(step) = self.replica.command(now, Command::PeerUp(site));
                 self.perform(step)
             }
@@ -248,6 +269,7 @@ impl Daemon {
                 Ok(())
             }
             NetworkEvent::Message(message) => match message.peer {
+                Peer::Site(from) if !self.sites.is_heard(from) => Ok(()),
                 Peer::Site(from) => self.on_site(now, from, message.bytes),
                 Peer::Client(key) => self.on_client(now, key, message.link, message.bytes),
             },
@@ -334,7 +356,11 @@ impl Daemon {
             log: records,
             image,
             vault,
+            chain,
         } = sort(step.records);
+        if let Some(chain) = chain {
+            self.chain.replace(&chain);
+        }
         if let Some(vault) = vault {
             // Nothing of this or a later step leaves before.
             self.vault.replace(vault.expose())?;
@@ -347,6 +373,14 @@ impl Daemon {
             self.store.append(record)?;
         }
         let end = self.store.end();
+        // Messages of this step go by the ids that the others have from now on.
+        if step
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Sites))
+        {
+            self.change_sites();
+        }
         for out in step.messages {
             self.performer
                 .message(out.target, out.release, &out.message, end);
@@ -401,7 +435,40 @@ impl Daemon {
             }
             Output::Installed { index } => tracing::info!(index, "state fetched and installed"),
             Output::LostTail => tracing::warn!("the log has lost its tail; asking the others"),
+            Output::Left(epoch) => {
+                tracing::warn!(%epoch, "this site has no seat in the group any more; it stops");
+                self.leaves_at = Some(Instant::now() + LEAVING);
+            }
+            // Seen to before the messages.
+            Output::Sites => {}
             Output::Stable { index } => tracing::debug!(index, "checkpoint is stable"),
+        }
+    }
+
+    /// The others, or their ids, are not those they were.
+    fn change_sites(&mut self) {
+        let moved = self.sites.change(self.replica.universe());
+        let (me, known) = (self.replica.me(), self.sites.len());
+        let members = self
+            .replica
+            .view()
+            .map_or(known, |view| view.members().len());
+        // A new site at the end changes nobody's number.
+        if moved.iter().any(|site| site.index() < members) {
+            self.performer.renumber(me, known);
+        } else {
+            self.performer.resize(me, known);
+        }
+        moved.iter().for_each(|site| self.links.remove(site));
+        self.network.replace_directory(self.sites.directory());
+        self.watch = Watch::new(known, Instant::now());
+        let resilience = self.replica.engine().parameters().resilience;
+        if let Some(intruder) = &mut self.intruder {
+            intruder.renumber(me, resilience);
+        }
+        let view = self.replica.view();
+        if let Some(view) = view {
+            tracing::info!(epoch = %view.epoch(), sites = members, %me, "who the sites are");
         }
     }
 
@@ -443,11 +510,11 @@ impl Daemon {
     fn status(&self) -> SiteStatus {
         SiteStatus {
             syncs: self.store.syncs(),
-            ..SiteStatus::of(&self.replica, &self.names, self.me, self.links, &self.watch)
+            ..SiteStatus::of(&self.replica, &self.sites, self.links, &self.watch)
         }
     }
 
     fn name(&self, site: SiteId) -> &str {
-        self.names.get(site.index()).map_or("?", String::as_str)
+        self.sites.name(site)
     }
 }

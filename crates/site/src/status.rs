@@ -10,6 +10,8 @@ use maftia_replica::{Activity, Replica};
 use maftia_types::{Round, SiteId, SiteSet};
 use serde::Serialize;
 
+use crate::sites::Sites;
+
 /// A site without a new block for this long, while the tip moves, is called silent.
 const SILENT_AFTER: Duration = Duration::from_secs(3);
 
@@ -20,6 +22,10 @@ pub struct SiteStatus {
     pub site: String,
     /// `serving`, `recovering`, `fetching H/N`, `diverged` or `halted`.
     pub state: String,
+    /// How many changes of the view there have been.
+    pub epoch: u64,
+    /// Links to others that it takes to be of use: a quorum less one.
+    pub links_needed: usize,
     /// Requests executed.
     pub position: u64,
     /// Last commit.
@@ -173,16 +179,11 @@ fn evidence(proof: &Equivocation, name: impl Fn(&SiteId) -> String) -> EvidenceS
 }
 
 impl SiteStatus {
-    pub(crate) fn of(
-        replica: &Replica,
-        names: &[String],
-        me: SiteId,
-        links: SiteSet,
-        watch: &Watch,
-    ) -> Self {
+    pub(crate) fn of(replica: &Replica, sites: &Sites, links: SiteSet, watch: &Watch) -> Self {
         let status = replica.status();
-        let name = |site: &SiteId| names.get(site.index()).cloned().unwrap_or_default();
-        let peers = SiteId::all(names.len())
+        let me = replica.me();
+        let name = |site: &SiteId| sites.name(*site).to_owned();
+        let peers = SiteId::all(sites.len())
             .filter(|site| *site != me)
             .map(|site| PeerStatus {
                 name: name(&site),
@@ -200,9 +201,12 @@ impl SiteStatus {
                 Activity::Serving => "serving".into(),
                 Activity::Recovering => "recovering".into(),
                 Activity::Fetching(here, all) => format!("fetching {here}/{all}"),
+                Activity::Joining => "joining".into(),
                 Activity::Diverged => "diverged".into(),
                 Activity::Halted => "halted".into(),
             },
+            epoch: replica.engine().parameters().epoch.0,
+            links_needed: replica.engine().parameters().resilience.quorum() - 1,
             position: status.position,
             commit: status.commit,
             commit_digest: status.commit_digest.to_string(),

@@ -94,7 +94,6 @@ impl Wire for Setup {
         let resilience = read_resilience(r)?;
         let mut sites = Vec::new();
         for _ in 0..r.length("sites", SITES_MAX)? {
-            let invalid = DecodeError::Invalid { field: "site key" };
             sites.push(PublicKey::decode(r)?);
         }
         Ok(Self {

@@ -306,7 +306,7 @@ impl Property<Replica> for Sanity {
                 Output::Convicted(_) => book.sometimes.convictions += 1,
                 Output::Installed { .. } => book.sometimes.transfers += 1,
                 Output::Stable { .. } => book.sometimes.checkpoints += 1,
-                Output::Replies { .. } => {}
+                Output::Replies { .. } | Output::Sites | Output::Left(_) => {}
             },
             Observation::Faulted { site, fault } if !self.corrupted.contains(fault.culprit) => {
                 let text = format!("{site} blames {}: {}", fault.culprit, fault.misbehaviour);

@@ -163,6 +163,7 @@ impl Replica {
         certificates: Vec<Certificate>,
         step: &mut Step<Self>,
     ) {
+        step.messages.clear();
         let seated = view.seat_of(&self.engine.key().public()).is_some();
         self.keys = view.keys();
         self.checkpoints.clear();

@@ -35,6 +35,7 @@
 
 use std::collections::VecDeque;
 
+use maftia_crypto::PublicKey;
 use maftia_membership::membership::Policy;
 use maftia_membership::{Certificate, Member, Membership, View};
 use maftia_types::{Duration, Epoch, SiteId, SiteSet, Time};
@@ -65,6 +66,8 @@ pub struct Beginning {
     pub joiners: Vec<Member>,
     /// Who must agree to a change.
     pub policy: Policy,
+    /// The clients' keys: no site may have one of them.
+    pub clients: Vec<PublicKey>,
     /// The certificates that this site has kept.
     pub chain: Vec<Certificate>,
 }

@@ -19,6 +19,8 @@ impl Replica {
     /// The commit just executed was the last of its epoch.
     pub(crate) fn turn(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
         let (me, members) = (self.me(), self.keys.len());
+        // They are for other ids; among them may be shares that are nobody else's business.
+        step.messages.clear();
         let next = self.ledger.end_epoch(self.machine.as_mut(), commit);
         let Some(epochs) = &mut self.epochs else {
             return;

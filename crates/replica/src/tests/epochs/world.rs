@@ -80,6 +80,7 @@ impl World {
             view: founded_by(n),
             joiners: Vec::new(),
             policy: Policy::default(),
+            clients: Vec::new(),
             chain: Vec::new(),
         };
         (0..n).for_each(|_| world.add(beginning.clone()));
@@ -109,6 +110,7 @@ impl World {
             view: state.view().clone(),
             joiners,
             policy: Policy::default(),
+            clients: Vec::new(),
             chain: Vec::new(),
         };
         self.add(beginning);
