@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
-use maftia_types::{Digest, Incarnation, Sequence};
+use maftia_membership::Certificate;
+use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
+use crate::epochs::passage::CERTIFICATES_MAX;
 use crate::limits::RESULT_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
@@ -39,6 +41,11 @@ pub enum ClientMessage {
         /// Chosen by the client.
         nonce: u64,
     },
+    /// "I know the group's sites up to this epoch: what came after it?"
+    Views {
+        /// The epoch.
+        epoch: Epoch,
+    },
 }
 
 /// From a site to a client.
@@ -60,6 +67,10 @@ pub enum SiteMessage {
         /// The text.
         json: Bytes,
     },
+    /// The certificates that lead on from the epoch asked about, in order: at most
+    /// [`CERTIFICATES_MAX`], the rest when asked again. None if there is no later epoch, or if it is
+    /// so long past that nobody keeps them. Nothing is believed of a site: each is verified.
+    Views(Vec<Certificate>),
 }
 
 /// The fate of one request. Equal at all correct sites but for the form of the result.
@@ -181,6 +192,10 @@ impl Wire for ClientMessage {
                 writer.u8(2);
                 writer.u64(*nonce);
             }
+            Self::Views { epoch } => {
+                writer.u8(3);
+                writer.epoch(*epoch);
+            }
         }
     }
 
@@ -198,6 +213,9 @@ impl Wire for ClientMessage {
             },
             2 => Self::Status {
                 nonce: reader.u64()?,
+            },
+            3 => Self::Views {
+                epoch: reader.epoch()?,
             },
             _ => {
                 return Err(DecodeError::Invalid {
@@ -229,6 +247,10 @@ impl Wire for SiteMessage {
                 writer.u64(*nonce);
                 writer.bytes(json);
             }
+            Self::Views(chain) => {
+                writer.u8(2);
+                writer.list(chain);
+            }
         }
     }
 
@@ -243,6 +265,7 @@ impl Wire for SiteMessage {
                 nonce: reader.u64()?,
                 json: reader.bytes("status", STATUS_BYTES_MAX)?,
             },
+            2 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

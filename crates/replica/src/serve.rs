@@ -73,7 +73,8 @@ impl Replica {
                 }
                 (session, incarnation)
             }
-            ClientMessage::Status { .. } => return,
+            // Answered by whoever has the link: with what it knows, and Replica::views_after.
+            ClientMessage::Status { .. } | ClientMessage::Views { .. } => return,
         };
         push_replies(
             ClientId { key, session },
