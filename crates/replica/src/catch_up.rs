@@ -168,6 +168,7 @@ impl Replica {
             return;
         };
         self.ledger = ledger;
+        self.watch_convicted();
         self.chain.clear();
         self.intake = Intake::default();
         self.diverged = false;

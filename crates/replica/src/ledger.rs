@@ -1,15 +1,14 @@
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_crypto::PublicKey;
-use maftia_ordering::{Commit, Equivocation};
+use maftia_membership::evidence::Report;
+use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SITES_MAX, SiteId};
+use maftia_types::{Digest, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
+use crate::conduct::{Conduct, Members};
 use crate::item::{Item, items};
 use crate::limits::Limits;
 use crate::session::Kept;
@@ -28,7 +27,7 @@ pub(crate) struct Ledger {
     needed: usize,
     vouches: Vouches,
     sessions: Sessions,
-    convicted: BTreeMap<SiteId, Equivocation>,
+    conduct: Conduct,
     position: u64,
 }
 
@@ -56,7 +55,7 @@ impl Ledger {
             needed,
             vouches: Vouches::default(),
             sessions: Sessions::default(),
-            convicted: BTreeMap::new(),
+            conduct: Conduct::default(),
             position: 0,
         }
     }
@@ -65,7 +64,7 @@ impl Ledger {
     pub(crate) fn apply(
         &mut self,
         machine: &mut dyn StateMachine,
-        keys: &[PublicKey],
+        members: Members<'_>,
         commit: &Commit,
     ) -> Applied {
         let mut applied = Applied::default();
@@ -95,7 +94,19 @@ impl Ledger {
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
-                    Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                    Item::Evidence(proof) => {
+                        let report = Report {
+                            commit: commit.index,
+                            time_ms: commit.time_ms,
+                            reporter: author,
+                        };
+                        let convicted = self.conduct.convict(members, proof, report);
+                        applied.convicted.extend(convicted);
+                    }
+                    Item::Accuse { site, reason } => {
+                        self.conduct.accuse(commit.index, author, site, reason);
+                    }
+                    Item::Retract { site } => self.conduct.retract(author, site),
                     Item::Contribution(bytes) => {
                         let context = SiteContext {
                             site: author,
@@ -107,6 +118,7 @@ impl Ledger {
                 }
             }
         }
+        self.conduct.settle(members, commit.index);
         if commit.index.is_multiple_of(EXPIRY_COMMITS) {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
@@ -193,26 +205,14 @@ impl Ledger {
         });
     }
 
-    /// Evidence convicts whom it names, once, if it holds.
-    fn convict(&mut self, keys: &[PublicKey], proof: Equivocation, applied: &mut Applied) {
-        let culprit = proof.culprit();
-        let Some(key) = keys.get(culprit.index()) else {
-            return;
-        };
-        if !self.convicted.contains_key(&culprit) && proof.verify(key).is_ok() {
-            self.convicted.insert(culprit, proof);
-            applied.convicted.push(culprit);
-        }
-    }
-
     /// What is known of a request.
     pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
         self.sessions.expected(&self.limits, id, digest)
     }
 
-    /// The convicted sites with the proofs.
-    pub(crate) const fn convicted(&self) -> &BTreeMap<SiteId, Equivocation> {
-        &self.convicted
+    /// What the log says against sites.
+    pub(crate) const fn conduct(&self) -> &Conduct {
+        &self.conduct
     }
 
     /// How many requests have been executed.
@@ -235,10 +235,7 @@ impl Ledger {
         let mut ledger = Self::new(limits, needed);
         ledger.vouches = Vouches::decode(&mut reader)?;
         ledger.sessions = Sessions::decode(&mut reader)?;
-        for _ in 0..reader.length("convicted", SITES_MAX)? {
-            let proof = Equivocation::decode(&mut reader)?;
-            ledger.convicted.insert(proof.culprit(), proof);
-        }
+        ledger.conduct = Conduct::decode(&mut reader)?;
         ledger.position = reader.u64()?;
         reader.end()?;
         Ok(ledger)
@@ -249,10 +246,7 @@ impl Ledger {
         let mut writer = Writer::new();
         self.vouches.encode(&mut writer);
         self.sessions.encode(&mut writer);
-        writer.length(self.convicted.len());
-        self.convicted
-            .values()
-            .for_each(|proof| proof.encode(&mut writer));
+        self.conduct.encode(&mut writer);
         writer.u64(self.position);
         writer.finish()
     }

@@ -5,8 +5,10 @@ use bytes::Bytes;
 use maftia_activity::replication::StateMachine;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::detector::Change;
+use maftia_membership::evidence::Proof;
 use maftia_ordering::{
-    Boot as EngineBoot, Commit, Engine, Equivocation, Frontier, Identity, Parameters, Standing,
+    Boot as EngineBoot, Commit, Engine, Frontier, Identity, Parameters, Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
@@ -14,6 +16,7 @@ use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
+use crate::conduct::Members;
 use crate::custodian::{Custodian, Vault};
 use crate::fault::Misbehaviour;
 use crate::image::{Image, Restored};
@@ -23,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::transfer::Fetch;
+use crate::watch::{Watch, weight};
 
 /// One site's whole behaviour. See the crate's documentation.
 pub struct Replica {
@@ -33,13 +37,16 @@ pub struct Replica {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) settings: Settings,
+    pub(crate) me: SiteId,
     pub(crate) keys: Vec<PublicKey>,
     /// Whether this site's state was found to differ from what f+1 others have.
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
     pub(crate) custodian: Option<Custodian>,
     /// Proofs that are not in an own block yet: at most one for each site.
-    evidence: Vec<Equivocation>,
+    evidence: Vec<Proof>,
+    /// None while the log is replayed: what it shows is over.
+    pub(crate) watch: Option<Watch>,
     logged_bytes: usize,
     image_wanted: bool,
 }
@@ -101,6 +108,13 @@ pub enum Command {
     },
     /// The link to a site has come up.
     PeerUp(SiteId),
+    /// A site has sent something that is no message at all.
+    Malformed {
+        /// Which site.
+        site: SiteId,
+        /// How much of it.
+        bytes: usize,
+    },
 }
 
 /// What the replica gives to the driver.
@@ -140,6 +154,8 @@ pub enum Output {
         /// The checkpoint's commit.
         index: u64,
     },
+    /// This site has begun or ceased to suspect another. Its own word only.
+    Suspicion(Change),
 }
 
 /// What must be durable.
@@ -176,6 +192,11 @@ impl Protocol for Replica {
                     .command(now, maftia_ordering::Command::PeerUp(peer))?;
                 self.lift(now, below, &mut step);
             }
+            Command::Malformed { site, bytes } => {
+                if let Some(watch) = &mut self.watch {
+                    watch.heard(now, site, bytes as u64, true);
+                }
+            }
         }
         self.finish(&mut step);
         Ok(step)
@@ -183,6 +204,10 @@ impl Protocol for Replica {
 
     fn handle(&mut self, now: Time, event: Event<Message>) -> Step<Self> {
         let mut step = Step::none();
+        let sender = match &event {
+            Event::Message { from, message } => Some((*from, weight(message))),
+            Event::Timeout => None,
+        };
         match event {
             Event::Message {
                 from,
@@ -210,7 +235,14 @@ impl Protocol for Replica {
                 self.custodian_due(now, &mut step);
             }
         }
+        if let Some((from, bytes)) = sender
+            && let Some(watch) = &mut self.watch
+        {
+            let invalid = step.faults.iter().any(|fault| fault.culprit == from);
+            watch.heard(now, from, bytes, invalid);
+        }
         self.submit_evidence(now);
+        self.look(now, &mut step);
         self.finish(&mut step);
         step
     }
@@ -240,7 +272,7 @@ impl Replica {
         boot: Boot,
         now: Time,
     ) -> Result<(Self, Step<Self>), BootError> {
-        let keys = identity.keys.clone();
+        let (me, keys) = (identity.me, identity.keys.clone());
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
         let (frontier, ledger, mut records) = match boot.image {
@@ -275,16 +307,20 @@ impl Replica {
             checkpoints,
             fetch: None,
             settings,
+            me,
             keys,
             diverged: false,
             chain: Chain::default(),
             custodian: None,
             evidence: Vec::new(),
+            watch: None,
             logged_bytes: 0,
             image_wanted: false,
         };
         let mut step = Step::none();
         replica.lift(now, below, &mut step);
+        replica.watch = Some(Watch::new(now, me, &replica.engine));
+        replica.watch_convicted();
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
@@ -299,14 +335,19 @@ impl Replica {
                 maftia_ordering::Output::Alarm(alarm) => step.outputs.push(Output::Alarm(alarm)),
                 maftia_ordering::Output::Behind => self.start_fetch(now),
                 maftia_ordering::Output::Commit(commit) => self.on_commit(now, &commit, step),
-                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(*proof),
+                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }
     }
 
     fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
-        let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
+        let members = Members {
+            keys: &self.keys,
+            resilience: self.engine.parameters().resilience,
+        };
+        let applied = self.ledger.apply(self.machine.as_mut(), members, commit);
+        self.watch_commit(now, commit, &applied.convicted);
         for id in &applied.expired {
             self.intake.forget(id);
         }
@@ -398,7 +439,7 @@ impl Replica {
     fn submit_evidence(&mut self, now: Time) {
         while let Some(proof) = self.evidence.pop() {
             let mut writer = Writer::new();
-            Item::Evidence(Box::new(proof.clone())).encode(&mut writer);
+            Item::Evidence(proof.clone()).encode(&mut writer);
             if self.engine.submit(writer.as_slice()).is_err() {
                 self.evidence.push(proof);
                 return;
