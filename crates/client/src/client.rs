@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::driver::{Command, Driver};
+use crate::inquiry::Inquiry;
 use crate::session::{Timing, WINDOW};
 use crate::shared::Shared;
 use crate::{Answer, Outcome, Rejection};
@@ -215,15 +216,19 @@ impl Client {
     /// How each site sees the group, as JSON text: one site's word each. `None` from sites that
     /// cannot be reached or do not answer within a second.
     pub async fn status(&self) -> Vec<(SiteId, Option<Bytes>)> {
-        let (reply, answer) = oneshot::channel();
         let sites = SiteId::all(self.0.group.resilience().sites());
-        let sent = self.0.commands.send(Command::Status { reply }).await;
-        let answers = match sent {
-            Ok(()) => answer.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
+        let answers = self.inquire(Inquiry::Status).await;
         let answers = answers.into_iter().chain(std::iter::repeat(None));
         sites.zip(answers).collect()
+    }
+
+    /// Asks all sites; the answers are in their order. None at all if the client has stopped.
+    pub(crate) async fn inquire(&self, what: Inquiry) -> Vec<Option<Bytes>> {
+        let (reply, answer) = oneshot::channel();
+        match self.0.commands.send(Command::Ask { what, reply }).await {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// How long a request waits for its outcome.

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use crate::inquiry::Inquiry;
 use crate::life::{clock, next_life};
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
@@ -20,9 +21,9 @@ use crate::{Answer, Outcome, Rejection};
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for the sites' status under way at once.
+/// Questions to all sites under way at once.
 const QUESTIONS_MAX: usize = 64;
-/// How long sites have to say how they see the group.
+/// How long sites have to answer them.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
@@ -40,7 +41,9 @@ pub(crate) enum Command {
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
-    Status {
+    /// Asks every site the same; the number is put in.
+    Ask {
+        what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
     Stop {
@@ -218,17 +221,23 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => {
-                if let Some(question) = self.questions.get_mut(&nonce)
-                    && question.waiting.contains(site)
-                    && let Some(answer) = question.answers.get_mut(site.index())
-                {
-                    *answer = Some(json);
-                    question.waiting.remove(site);
-                    self.answer_questions(|_| {});
-                }
+            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, json),
+            // No exhibit is empty.
+            Ok(SiteMessage::Evidence { nonce, exhibit }) => {
+                self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
             Err(error) => debug!(%site, %error, "malformed message"),
+        }
+    }
+
+    fn on_answer(&mut self, site: SiteId, nonce: u64, said: Bytes) {
+        if let Some(asked) = self.questions.get_mut(&nonce)
+            && asked.waiting.contains(site)
+            && let Some(answer) = asked.answers.get_mut(site.index())
+        {
+            *answer = Some(said);
+            asked.waiting.remove(site);
+            self.answer_questions(|_| {});
         }
     }
 
@@ -250,7 +259,7 @@ impl Driver {
                 permit,
                 reply,
             } => self.again(now, &id, body, permit, reply),
-            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Ask { what, reply } => self.ask(now, what, reply),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -330,7 +339,7 @@ impl Driver {
         entry.waiters.push(reply);
     }
 
-    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
+    fn ask(&mut self, now: Time, what: Inquiry, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
         self.nonce += 1;
         if self.questions.len() >= QUESTIONS_MAX {
             // The oldest has had the longest time for its answers.
@@ -340,7 +349,7 @@ impl Driver {
                 .for_each(|(_, question)| question.answer());
         }
         let nonce = self.nonce;
-        let message = ClientMessage::Status { nonce }.to_bytes();
+        let message = what.numbered(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
         for site in self.up.iter() {
             if self
@@ -414,7 +423,9 @@ impl Driver {
         for Outgoing { to, message } in self.outgoing.drain(..) {
             let class = match message {
                 ClientMessage::Submit { .. } => Class::Payload,
-                ClientMessage::Vouch { .. } | ClientMessage::Status { .. } => Class::Control,
+                ClientMessage::Vouch { .. }
+                | ClientMessage::Evidence { .. }
+                | ClientMessage::Status { .. } => Class::Control,
             };
             let bytes = message.to_bytes();
             for site in to.iter() {

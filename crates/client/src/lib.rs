@@ -28,6 +28,8 @@
 
 mod client;
 mod driver;
+pub mod evidence;
+mod inquiry;
 pub mod keys;
 pub mod kv;
 mod life;

@@ -182,6 +182,7 @@ impl Replica {
         let reserved = std::mem::take(&mut self.ledger.reserved);
         self.ledger = ledger;
         self.ledger.reserved = reserved;
+        self.watch_convicted();
         self.chain.clear();
         self.intake = Intake::default();
         self.diverged = false;

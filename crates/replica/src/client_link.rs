@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
+use maftia_membership::evidence::EXHIBIT_BYTES_MAX;
 use maftia_types::{Digest, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
@@ -34,6 +35,13 @@ pub enum ClientMessage {
         /// Numbers and [`crate::BatchId::digest`] of each batch.
         digests: Vec<(Span, Digest)>,
     },
+    /// Asks for a proof in the ordered state. The number comes back with the answer.
+    Evidence {
+        /// Chosen by the client.
+        nonce: u64,
+        /// The proof's name.
+        id: Digest,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
@@ -52,6 +60,13 @@ pub enum SiteMessage {
         incarnation: Incarnation,
         /// One for each.
         replies: Vec<Reply>,
+    },
+    /// A proof in the ordered state, if it is there; one site's word, but for the proof itself.
+    Evidence {
+        /// The question's number.
+        nonce: u64,
+        /// An encoded `maftia_membership::evidence::Exhibit`.
+        exhibit: Option<Bytes>,
     },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
@@ -181,6 +196,11 @@ impl Wire for ClientMessage {
                 writer.u8(2);
                 writer.u64(*nonce);
             }
+            Self::Evidence { nonce, id } => {
+                writer.u8(3);
+                writer.u64(*nonce);
+                writer.digest(id);
+            }
         }
     }
 
@@ -198,6 +218,10 @@ impl Wire for ClientMessage {
             },
             2 => Self::Status {
                 nonce: reader.u64()?,
+            },
+            3 => Self::Evidence {
+                nonce: reader.u64()?,
+                id: reader.digest()?,
             },
             _ => {
                 return Err(DecodeError::Invalid {
@@ -229,6 +253,12 @@ impl Wire for SiteMessage {
                 writer.u64(*nonce);
                 writer.bytes(json);
             }
+            Self::Evidence { nonce, exhibit } => {
+                writer.u8(2);
+                writer.u64(*nonce);
+                writer.bool(exhibit.is_some());
+                exhibit.iter().for_each(|bytes| writer.bytes(bytes));
+            }
         }
     }
 
@@ -243,6 +273,13 @@ impl Wire for SiteMessage {
                 nonce: reader.u64()?,
                 json: reader.bytes("status", STATUS_BYTES_MAX)?,
             },
+            2 => {
+                let nonce = reader.u64()?;
+                let there = reader.bool()?;
+                let mut bytes = || reader.bytes("exhibit", EXHIBIT_BYTES_MAX);
+                let exhibit = there.then(&mut bytes).transpose()?;
+                Self::Evidence { nonce, exhibit }
+            }
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

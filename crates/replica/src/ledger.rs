@@ -1,17 +1,17 @@
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::evidence::Report;
 use maftia_membership::membership::Asked;
 use maftia_membership::{MEMBERSHIP, Member, Membership};
-use maftia_ordering::{Commit, Equivocation};
+use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SITES_MAX, SiteId};
+use maftia_types::{Digest, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
+use crate::conduct::{Conduct, Members};
 use crate::epochs::word::WORDS_PER_BLOCK_MAX;
 use crate::item::{Item, items};
 use crate::limits::Limits;
@@ -31,7 +31,7 @@ pub(crate) struct Ledger {
     pub(crate) needed: usize,
     pub(crate) vouches: Vouches,
     sessions: Sessions,
-    pub(crate) convicted: BTreeMap<SiteId, Equivocation>,
+    pub(crate) conduct: Conduct,
     position: u64,
     /// Who the sites are; none in a group whose sites never change.
     pub(crate) membership: Option<Membership>,
@@ -70,7 +70,7 @@ impl Ledger {
             needed,
             vouches: Vouches::default(),
             sessions: Sessions::default(),
-            convicted: BTreeMap::new(),
+            conduct: Conduct::default(),
             position: 0,
         }
     }
@@ -79,7 +79,7 @@ impl Ledger {
     pub(crate) fn apply(
         &mut self,
         machine: &mut dyn StateMachine,
-        keys: &[PublicKey],
+        members: Members<'_>,
         commit: &Commit,
     ) -> Applied {
         let mut applied = Applied::default();
@@ -110,7 +110,19 @@ impl Ledger {
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
-                    Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                    Item::Evidence(proof) => {
+                        let report = Report {
+                            commit: commit.index,
+                            time_ms: commit.time_ms,
+                            reporter: author,
+                        };
+                        let convicted = self.conduct.convict(members, proof, report);
+                        applied.convicted.extend(convicted);
+                    }
+                    Item::Accuse { site, reason } => {
+                        self.conduct.accuse(commit.index, author, site, reason);
+                    }
+                    Item::Retract { site } => self.conduct.retract(author, site),
                     Item::Contribution(bytes) => {
                         let context = SiteContext {
                             site: author,
@@ -127,6 +139,7 @@ impl Ledger {
                 }
             }
         }
+        self.conduct.settle(members, commit.index);
         if commit.index.is_multiple_of(EXPIRY_COMMITS) {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
@@ -199,12 +212,12 @@ impl Ledger {
         let mut result = Vec::new();
         match (&mut self.membership, request.body.split_first()) {
             (Some(state), Some((&MEMBERSHIP, _))) => {
-                let convicted = |site: SiteId| self.convicted.contains_key(&site);
+                let convicted = self.conduct.convicted(&state.view().keys());
                 let reserved = |member: &Member| self.reserved.contains(&member.key);
                 let asked = Asked {
                     context: &context,
                     power: true,
-                    convicted: &convicted,
+                    convicted: &|site| convicted.contains(site),
                     reserved: &reserved,
                 };
                 result = state.apply(&asked, &request.body.slice(1..));
@@ -227,26 +240,14 @@ impl Ledger {
         });
     }
 
-    /// Evidence convicts whom it names, once, if it holds.
-    fn convict(&mut self, keys: &[PublicKey], proof: Equivocation, applied: &mut Applied) {
-        let culprit = proof.culprit();
-        let Some(key) = keys.get(culprit.index()) else {
-            return;
-        };
-        if !self.convicted.contains_key(&culprit) && proof.verify(key).is_ok() {
-            self.convicted.insert(culprit, proof);
-            applied.convicted.push(culprit);
-        }
-    }
-
     /// What is known of a request.
     pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
         self.sessions.expected(&self.limits, id, digest)
     }
 
-    /// The convicted sites with the proofs.
-    pub(crate) const fn convicted(&self) -> &BTreeMap<SiteId, Equivocation> {
-        &self.convicted
+    /// What the log says against sites.
+    pub(crate) const fn conduct(&self) -> &Conduct {
+        &self.conduct
     }
 
     /// How many requests have been executed.
@@ -269,12 +270,7 @@ impl Ledger {
         let mut ledger = Self::new(limits, needed, None);
         ledger.vouches = Vouches::decode(&mut reader)?;
         ledger.sessions = Sessions::decode(&mut reader)?;
-        for _ in 0..reader.length("convicted", SITES_MAX)? {
-            let site = reader.site()?;
-            ledger
-                .convicted
-                .insert(site, Equivocation::decode(&mut reader)?);
-        }
+        ledger.conduct = Conduct::decode(&mut reader)?;
         ledger.position = reader.u64()?;
         if reader.bool()? {
             let state = Membership::decode(&mut reader)?;
@@ -291,11 +287,7 @@ impl Ledger {
         let mut writer = Writer::new();
         self.vouches.encode(&mut writer);
         self.sessions.encode(&mut writer);
-        writer.length(self.convicted.len());
-        for (site, proof) in &self.convicted {
-            writer.site(*site);
-            proof.encode(&mut writer);
-        }
+        self.conduct.encode(&mut writer);
         writer.u64(self.position);
         writer.bool(self.membership.is_some());
         self.membership
