@@ -15,7 +15,7 @@ use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage};
-use maftia_types::{ClientId, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::control::Control;
@@ -94,6 +94,9 @@ pub(crate) struct Parts {
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
     pub(crate) names: Vec<String>,
+    /// What each client may do, and how many approve a change of the keys.
+    pub(crate) powers: Vec<Powers>,
+    pub(crate) approvals: u8,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) network: Network,
     /// Present only under `demo` and `dev`.
@@ -107,6 +110,8 @@ fn suite(parts: &Parts) -> Suite {
         epoch: parts.parameters.epoch,
         resilience: parts.parameters.resilience,
         sites: parts.identity.keys.clone(),
+        clients: parts.powers.clone(),
+        approvals: parts.approvals,
     };
     Suite::new(Ordered::new(setup, GENESIS_KEYS))
 }

@@ -90,6 +90,8 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
             keys: site.group.site_keys(),
         },
         names: names(&site.group),
+        powers: site.group.powers(),
+        approvals: site.group.group().keys.approvals,
         data_dir: site.file.data,
         network,
         intruder,

@@ -20,7 +20,7 @@ impl Ordered {
         origin: Origin,
         name: String,
         scheme: Scheme,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<(KeyId, u64), Refusal> {
         if !self.setup.resilience.hides_dealt_secrets() {
             return Err(Refusal::Unshareable);
         }
@@ -45,7 +45,8 @@ impl Ordered {
             current: None,
         };
         self.keys.insert(id, record);
-        self.begin(origin, id)
+        let ceremony = self.begin(origin, id)?;
+        Ok((id, ceremony))
     }
 
     pub(in crate::keys) fn refresh(
@@ -56,7 +57,10 @@ impl Ordered {
         match self.key(key).ok_or(Refusal::NoSuchKey)?.state {
             State::Retired => Err(Refusal::Retired),
             _ if self.ceremonies().any(|own| own.key == key) => Err(Refusal::Busy),
-            State::Generating | State::Active => self.begin(origin, key),
+            State::Generating | State::Active => {
+                let ceremony = self.begin(origin, key)?;
+                Ok(Reply::Begun { key, ceremony })
+            }
         }
     }
 
@@ -99,16 +103,13 @@ impl Ordered {
         })
     }
 
-    fn begin(&mut self, origin: Origin, key: KeyId) -> Result<Reply, Refusal> {
+    fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
         let number = self.next_ceremony;
         let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
         let ceremony = Ceremony::begin(&self.setup, origin, number, record);
         self.ceremonies.insert(number, ceremony);
         self.next_ceremony += 1;
-        Ok(Reply::Begun {
-            key,
-            ceremony: number,
-        })
+        Ok(number)
     }
 
     /// Rule 3: the first valid DEAL of each dealer counts, until there are enough; the first invalid

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::SigningKey;
-use maftia_types::{ClientId, Digest, Duration, Epoch, FaultModel, Resilience, SiteId, Time};
+use maftia_types::{
+    ClientId, Digest, Duration, Epoch, FaultModel, Powers, Resilience, SiteId, Time,
+};
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -40,6 +42,8 @@ pub(super) fn setup(n: usize) -> Setup {
         sites: SiteId::all(n)
             .map(|own| signing_key(own).public())
             .collect(),
+        clients: vec![Powers::ALL],
+        approvals: 1,
     }
 }
 
