@@ -133,7 +133,7 @@ impl Daemon {
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
         boot.nonce = rand::random();
-        let vault = VaultFile::new(&parts.data_dir);
+        let vault = VaultFile::open(&parts.data_dir)?;
         boot.site_half = Some(site_half(&parts, &vault)?);
         let clock = Clock::start();
         let (me, sites) = (parts.identity.me, parts.names.len());
