@@ -17,7 +17,8 @@ const FORMAT: u64 = 1;
 
 const COMMENT: &str = "\
 # A group of sites, equal at every site and client. The order of sites and clients matters.
-# Everything but the addresses is covered by the group's digest.";
+# Everything but the addresses is covered by the group's digest.
+# Take from each client the powers that it does not need, before the first start.";
 
 /// What a group is, as its file says it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
