@@ -5,7 +5,7 @@ use bytes::Bytes;
 use maftia_config::GroupFile;
 use maftia_crypto::SigningKey;
 use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
-use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RequestId};
+use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX};
 use maftia_types::{SiteId, SiteSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -14,7 +14,7 @@ use crate::driver::{Command, Driver};
 use crate::inquiry::Inquiry;
 use crate::session::{Timing, WINDOW};
 use crate::shared::Shared;
-use crate::{Answer, Outcome, Rejection};
+use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Bytes of requests that wait for their outcome, of all sessions. Below the quota that sites give
 /// a key, with room for what they add; a longest request fits.
@@ -172,7 +172,7 @@ impl Client {
     }
 
     /// Asks again for a request of this client by its id, with the same body: it is executed at
-    /// most once, whatever the outcome so far. Gives the known outcome, waits for it, or asks the
+    /// most once, whatever the outcome so far. With another body, it is rejected. Gives the known outcome, waits for it, or asks the
     /// sites. Ids of earlier processes of the same key and instance are known by the sites for as
     /// long as no newer request was made.
     pub async fn execute_as(&self, id: RequestId, body: Bytes) -> Answer {

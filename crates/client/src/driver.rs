@@ -4,7 +4,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
-use maftia_replica::{ClientMessage, RequestId, SiteMessage, request_digest};
+use maftia_replica as replica;
+use maftia_replica::{ClientMessage, SiteMessage, request_digest};
 use maftia_types::{ClientId, Duration, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -15,7 +16,7 @@ use crate::life::{clock, next_life};
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
-use crate::{Answer, Outcome, Rejection};
+use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Commands and events taken in one tick: what they cause leaves in one message per site.
 const BATCH: usize = 512;
@@ -292,14 +293,15 @@ impl Driver {
     fn again(
         &mut self,
         now: Time,
-        id: &RequestId,
+        name: &RequestId,
         body: Bytes,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     ) {
+        let id = &name.request;
         let digest = request_digest(id, &body);
         let known = self.memory.get(id).cloned();
-        let reject = |reply, why| answer(reply, Some(*id), Outcome::Rejected(why));
+        let reject = |reply, why| answer(reply, Some(*name), Outcome::Rejected(why));
         let Some(lane) = self.lane(id.client.session) else {
             return reject(reply, Rejection::IdUnknown);
         };
@@ -308,10 +310,14 @@ impl Driver {
         if id.client != session.client() || (session.incarnation(), issued) <= place(id) {
             return reject(reply, Rejection::IdUnknown);
         }
+        // The sites could not tell if it was executed in a batch by an earlier process.
+        if !name.is_of(&digest) {
+            return reject(reply, Rejection::IdMismatch);
+        }
         match known {
             Some((other, _)) if other != digest => return reject(reply, Rejection::IdMismatch),
             Some((_, outcome @ (Outcome::Committed { .. } | Outcome::Forgotten))) => {
-                return answer(reply, Some(*id), outcome);
+                return answer(reply, Some(*name), outcome);
             }
             _ => {}
         }
@@ -321,12 +327,12 @@ impl Driver {
             Some(true) => &mut lane.entries,
             None if place(id) < (session.incarnation(), session.first()) => {
                 if session.ask_again(now, id, body).is_err() {
-                    return answer(reply, Some(*id), Outcome::Unknown);
+                    return answer(reply, Some(*name), Outcome::Unknown);
                 }
                 &mut lane.strays
             }
             // Decided, but the result is gone.
-            None => return answer(reply, Some(*id), Outcome::Unknown),
+            None => return answer(reply, Some(*name), Outcome::Unknown),
         };
         let entry = entries.entry(place(id)).or_insert_with(|| Entry {
             waiters: Vec::new(),
@@ -334,7 +340,7 @@ impl Driver {
         });
         entry.waiters.retain(|waiter| !waiter.is_closed());
         if entry.waiters.len() >= WAITERS_MAX {
-            return answer(reply, Some(*id), Outcome::Unknown);
+            return answer(reply, Some(*name), Outcome::Unknown);
         }
         entry.waiters.push(reply);
     }
@@ -469,7 +475,8 @@ fn tell(entries: &mut Entries, strays: &mut Entries, settled: &Settled) {
         (None, None) => return,
     };
     for waiter in waiters {
-        answer(waiter, Some(settled.id), settled.outcome.clone());
+        let name = RequestId::new(settled.id, &settled.digest);
+        answer(waiter, Some(name), settled.outcome.clone());
     }
     if matches!(settled.outcome, Outcome::Rejected(_)) {
         // Taken back: its number may be given to another request.
@@ -482,6 +489,6 @@ fn answer(reply: oneshot::Sender<Answer>, id: Option<RequestId>, outcome: Outcom
     let _ = reply.send(Answer { id, outcome });
 }
 
-const fn place(id: &RequestId) -> (Incarnation, Sequence) {
+const fn place(id: &replica::RequestId) -> (Incarnation, Sequence) {
     (id.incarnation, id.sequence)
 }

@@ -41,9 +41,8 @@ mod shared;
 pub use client::{
     Client, ClientConfig, ConnectError, OUTSTANDING_BYTES_MAX, PATIENCE_MAX, Patience, SESSIONS_MAX,
 };
-pub use maftia_replica::RequestId;
 pub use memory::{REMEMBERED_BYTES_MAX, REMEMBERED_FOR, REMEMBERED_MAX};
-pub use outcome::{Answer, Outcome, Rejection, id_text, parse_id};
+pub use outcome::{Answer, Outcome, Rejection, RequestId, id_text, parse_id};
 pub use session::Timing;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use maftia_crypto::{Domain, Hasher, PublicKey};
 use maftia_membership::{Member, View, ViewError};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
-use maftia_types::{Digest, Epoch, FaultModel, Resilience, ResilienceError, SiteId};
+use maftia_types::{Digest, Epoch, FaultModel, Power, Powers, Resilience, ResilienceError, SiteId};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -18,7 +18,8 @@ const FORMAT: u64 = 1;
 
 const COMMENT: &str = "\
 # A group of sites, equal at every site and client. The order of sites and clients matters.
-# Everything but the addresses is covered by the group's digest.";
+# Everything but the addresses is covered by the group's digest.
+# Take from each client the powers that it does not need, before the first start.";
 
 /// What a group is, as its file says it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -43,6 +44,9 @@ pub struct Group {
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Digest>,
+    /// How its shared keys are managed.
+    #[serde(default)]
+    pub keys: KeysEntry,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
@@ -85,6 +89,16 @@ pub struct SiteEntry {
     pub joined: bool,
 }
 
+/// How a group's shared keys are managed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysEntry {
+    /// How many clients with the power to approve keys it takes to create or retire one, or to
+    /// change who may use it. 1 in files that do not say.
+    #[serde(default = "one")]
+    pub approvals: u8,
+}
+
 /// A client.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +108,24 @@ pub struct ClientEntry {
     /// Its public key.
     #[serde(with = "crate::spelling::key")]
     pub key: PublicKey,
+    /// What it may do. All in files that do not say: before there were powers, every client had
+    /// them.
+    #[serde(with = "crate::spelling::powers", default = "all_powers")]
+    pub powers: Powers,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+const fn all_powers() -> Powers {
+    Powers::ALL
+}
+
+impl Default for KeysEntry {
+    fn default() -> Self {
+        Self { approvals: one() }
+    }
 }
 
 #[allow(
@@ -132,6 +164,14 @@ pub enum GroupError {
     /// An address stands twice.
     #[error("`{0}` and `{1}` have the same address")]
     DuplicateAddress(String, String),
+    /// No change of the keys could ever be approved.
+    #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
+    Approvals {
+        /// How many clients must approve.
+        wanted: u8,
+        /// How many can.
+        able: usize,
+    },
 }
 
 /// A valid group.
@@ -158,6 +198,7 @@ impl GroupFile {
         if group.id.is_some() != (group.epoch > 0) {
             return Err(GroupError::Id);
         }
+        check_approvals(&group)?;
         let directory = directory(&group)?;
         let members = group
             .sites
@@ -235,6 +276,12 @@ impl GroupFile {
         self.resilience
     }
 
+    /// What each client may do, in order.
+    pub fn powers(&self) -> Vec<Powers> {
+        let clients = self.group.clients.iter();
+        clients.map(|client| client.powers).collect()
+    }
+
     /// The public keys of the sites, in order.
     pub fn site_keys(&self) -> Vec<PublicKey> {
         self.group.sites.iter().map(|site| site.key).collect()
@@ -276,7 +323,8 @@ impl SiteEntry {
 
 impl Group {
     /// The digest of what must be equal at all sites and clients: name, kind, model, f, and in
-    /// order the names and keys of sites and clients.
+    /// order the names and keys of sites and clients. Powers and approvals are covered where a file
+    /// says other than what holds for one that does not speak of them, which keeps its digest.
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -302,6 +350,14 @@ impl Group {
         for client in &self.clients {
             text(&mut hasher, &client.name);
             hasher.update(client.key.as_bytes());
+        }
+        let restricted = self.clients.iter().any(|own| own.powers != all_powers());
+        if restricted || self.keys != KeysEntry::default() {
+            text(&mut hasher, "powers");
+            hasher.number(self.keys.approvals.into());
+            for client in &self.clients {
+                hasher.number(client.powers.bits().into());
+            }
         }
         hasher.finish()
     }
@@ -348,6 +404,18 @@ fn check_addresses(group: &Group) -> Result<(), GroupError> {
                 return Err(GroupError::DuplicateAddress(first, site.name.clone()));
             }
         }
+    }
+    Ok(())
+}
+
+/// A group without clients, or one in which nobody may approve, never changes its keys: that is a
+/// choice. More approvals than approvers is a mistake.
+fn check_approvals(group: &Group) -> Result<(), GroupError> {
+    let wanted = group.keys.approvals;
+    let approves = |client: &&ClientEntry| client.powers.contains(Power::ApproveKeys);
+    let able = group.clients.iter().filter(approves).count();
+    if wanted == 0 || (wanted > 1 && usize::from(wanted) > able) {
+        return Err(GroupError::Approvals { wanted, able });
     }
     Ok(())
 }

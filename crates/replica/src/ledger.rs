@@ -7,7 +7,7 @@ use maftia_membership::membership::Asked;
 use maftia_membership::{MEMBERSHIP, Member, Membership};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SiteId};
+use maftia_types::{Digest, Power, Powers, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
@@ -37,8 +37,9 @@ pub(crate) struct Ledger {
     pub(crate) membership: Option<Membership>,
     /// Whether the state machine makes ready for the next committee.
     pub(crate) preparing: bool,
-    /// Keys that no site may have. Of the group's file, not of the state.
-    pub(crate) reserved: Vec<PublicKey>,
+    /// The clients' keys, which no site may have, and what each may do. Of the group's file, whose
+    /// digest covers them, and not of the state.
+    pub(crate) clients: Vec<(PublicKey, Powers)>,
 }
 
 /// A request that a commit has executed or refused.
@@ -65,7 +66,7 @@ impl Ledger {
         Self {
             membership,
             preparing: false,
-            reserved: Vec::new(),
+            clients: Vec::new(),
             limits,
             needed,
             vouches: Vouches::default(),
@@ -213,10 +214,13 @@ impl Ledger {
         match (&mut self.membership, request.body.split_first()) {
             (Some(state), Some((&MEMBERSHIP, _))) => {
                 let convicted = self.conduct.convicted(&state.view().keys());
-                let reserved = |member: &Member| self.reserved.contains(&member.key);
+                let clients = &self.clients;
+                let reserved = |member: &Member| clients.iter().any(|own| own.0 == member.key);
+                let place = usize::try_from(id.client.key).unwrap_or(usize::MAX);
+                let powers = clients.get(place).map(|own| own.1);
                 let asked = Asked {
                     context: &context,
-                    power: true,
+                    power: powers.is_some_and(|own| own.contains(Power::ApproveMembers)),
                     convicted: &|site| convicted.contains(site),
                     reserved: &reserved,
                 };

@@ -327,7 +327,7 @@ impl Replica {
             }
         };
         if let Some(beginning) = &beginning {
-            ledger.reserved.clone_from(&beginning.clients);
+            ledger.clients.clone_from(&beginning.clients);
         }
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let mut replay = by_epoch(boot.records, parameters.epoch);

@@ -18,7 +18,7 @@ use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{
     Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
 };
-use maftia_types::{ClientId, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::ChainFile;
@@ -104,6 +104,9 @@ pub(crate) struct Parts {
     pub(crate) sites: Sites,
     /// Who the sites are if the disk does not know better.
     pub(crate) beginning: Beginning,
+    /// What each client may do, and how many approve a change of the keys.
+    pub(crate) powers: Vec<Powers>,
+    pub(crate) approvals: u8,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) network: Network,
     /// Present only under `demo` and `dev`.
@@ -117,6 +120,8 @@ fn suite(parts: &Parts) -> Suite {
         epoch: parts.parameters.epoch,
         resilience: parts.parameters.resilience,
         sites: parts.identity.keys.clone(),
+        clients: parts.powers.clone(),
+        approvals: parts.approvals,
     };
     Suite::new(Ordered::new(setup, GENESIS_KEYS))
 }
@@ -138,7 +143,7 @@ impl Daemon {
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
         boot.nonce = rand::random();
-        let vault = VaultFile::new(&parts.data_dir);
+        let vault = VaultFile::open(&parts.data_dir)?;
         boot.site_half = Some(site_half(&parts, &vault)?);
         let chain = ChainFile::new(&parts.data_dir);
         boot.beginning = Some(Beginning {

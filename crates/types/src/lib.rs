@@ -14,6 +14,7 @@
 mod blame;
 mod digest;
 mod id;
+mod power;
 mod resilience;
 mod site_set;
 mod time;
@@ -21,6 +22,7 @@ mod time;
 pub use blame::{Alarm, Fault, Suspicion, TrustedBase};
 pub use digest::Digest;
 pub use id::{ClientId, Epoch, Incarnation, Round, Sequence, SiteId};
+pub use power::{NoPower, Power, Powers};
 pub use resilience::{FaultModel, Resilience, ResilienceError};
 pub use site_set::SiteSet;
 pub use time::{Duration, Time};
