@@ -56,7 +56,7 @@ impl Engine {
     /// snapshot; it carries no messages, and a record only if the log was lost.
     ///
     /// # Panics
-    /// If `identity` does not fit the parameters.
+    /// If `identity` does not fit the parameters, or the parameters one another.
     pub fn boot(
         parameters: Parameters,
         identity: Identity,
@@ -70,7 +70,7 @@ impl Engine {
         let settled = boot.frontier.settled;
         let mut engine = Self {
             dag: empty_dag(&parameters, settled),
-            committer: Committer::new(parameters.resilience, schedule, settled),
+            committer: Committer::new(parameters.rule(), schedule, settled),
             delivered_before: boot.frontier.delivered.iter().copied().collect(),
             linearizer: Linearizer::new(boot.frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
@@ -190,7 +190,7 @@ impl Engine {
         let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
         let settled = frontier.settled;
         self.dag = empty_dag(&self.parameters, settled);
-        self.committer = Committer::new(self.parameters.resilience, schedule, settled);
+        self.committer = Committer::new(self.parameters.rule(), schedule, settled);
         self.delivered_before = frontier.delivered.iter().copied().collect();
         self.linearizer = Linearizer::new(frontier);
         self.suspended = Suspended::default();
