@@ -55,23 +55,35 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     }
 
     /// The verdict of every slot above the settled prefix, highest first considered, as `decide()`
-    /// of `protocols.md` §2.3.
+    /// of `protocols.md` §2.3. A skipped or otherwise committed slot never gains a direct commit.
     fn decide(&mut self, view: &impl View<Block = B>) -> Result<(), Alarm> {
         let top = view.tip();
         let mut round = top;
         while round > self.settled {
-            if !self.decided.contains_key(&round) {
-                let mut verdict = self.direct(view, round)?;
-                if verdict == Verdict::Undecided {
-                    verdict = self.through_anchor(view, round, top);
+            let direct = self.direct(view, round)?;
+            match (self.decided.get(&round), direct) {
+                (Some(_), Verdict::Undecided) => {}
+                (Some(before), now) if *before == now => {}
+                (Some(before), now) => {
+                    let text = format!(
+                        "slot {round} was decided {before:?} and is now {now:?}: more than f sites \
+                         are intruded"
+                    );
+                    return Err(Alarm { text });
                 }
-                if verdict != Verdict::Undecided {
+                (None, Verdict::Undecided) => {
+                    let verdict = self.through_anchor(view, round, top);
+                    if verdict != Verdict::Undecided {
+                        self.decided.insert(round, verdict);
+                    }
+                }
+                (None, verdict) => {
                     self.decided.insert(round, verdict);
                 }
             }
             round = round.minus(1);
         }
-        self.check_decided(view)
+        Ok(())
     }
 
     fn direct(&self, view: &impl View<Block = B>, round: Round) -> Result<Verdict<B>, Alarm> {
@@ -98,21 +110,6 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             }
         }
         Verdict::Undecided
-    }
-
-    /// A skipped or otherwise committed slot never gains a direct commit.
-    fn check_decided(&self, view: &impl View<Block = B>) -> Result<(), Alarm> {
-        for (round, verdict) in &self.decided {
-            let direct = self.direct(view, *round)?;
-            if direct != Verdict::Undecided && direct != *verdict {
-                let text = format!(
-                    "slot {round} was decided {verdict:?} and is now {direct:?}: more than f sites \
-                     are intruded"
-                );
-                return Err(Alarm { text });
-            }
-        }
-        Ok(())
     }
 
     /// The last slot whose verdict has been given out.
