@@ -93,6 +93,7 @@
 //!     config: Digest([1; 32]),
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
+//!     fast_path: false,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),

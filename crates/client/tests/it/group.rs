@@ -176,6 +176,7 @@ impl Site {
             config: *file.digest(),
             epoch: Epoch(0),
             resilience: file.resilience(),
+            fast_path: false,
             delivery_depth: 64,
             checkpoints: CheckpointPolicy {
                 commits: 16,
