@@ -64,6 +64,7 @@ mod config;
 mod connections;
 mod encoding;
 mod error;
+mod evidence;
 mod guard;
 mod health;
 mod keys;

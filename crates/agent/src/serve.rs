@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
 use crate::{
-    AgentConfig, ApiError, ConnectionLimits, beacon, connections, health, keys, kv, status,
+    AgentConfig, ApiError, ConnectionLimits, beacon, connections, evidence, health, keys, kv,
+    status,
 };
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
@@ -119,10 +120,16 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/keys/{name}", get(keys::show))
         .route("/v1/keys/{name}/sign", post(keys::sign))
         .route("/v1/keys/{name}/decrypt", post(keys::decrypt))
+        .route("/v1/keys/{name}/permit", post(keys::permit))
         .route("/v1/keys/{name}/refresh", post(keys::refresh))
         .route("/v1/keys/{name}/retire", post(keys::retire))
+        .route("/v1/audit", get(keys::audit))
         .route("/v1/ceremonies", get(keys::ceremonies))
+        .route("/v1/proposals", get(keys::proposals))
+        .route("/v1/proposals/{number}/approve", post(keys::approve))
         .route("/v1/beacon/{round}", get(beacon::round))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::show))
         .route("/v1/status", get(status::status))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -139,7 +146,8 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
 
 async fn nowhere() -> ApiError {
     let message = "there is nothing at this path";
-    let next = "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/metrics`";
+    let next =
+        "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/v1/evidence`, `/metrics`";
     ApiError::new(StatusCode::NOT_FOUND, "no-such-path", message, next)
 }
 

@@ -6,15 +6,16 @@ use maftia_config::GroupFile;
 use maftia_crypto::SigningKey;
 use maftia_membership::Certificate;
 use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
-use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, RequestId};
+use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX};
 use maftia_types::{SiteId, SiteSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::driver::{Command, Driver};
+use crate::inquiry::Inquiry;
 use crate::session::{Timing, WINDOW};
 use crate::shared::Shared;
-use crate::{Answer, Known, Outcome, Rejection};
+use crate::{Answer, Known, Outcome, Rejection, RequestId};
 
 /// Bytes of requests that wait for their outcome, of all sessions. Below the quota that sites give
 /// a key, with room for what they add; a longest request fits.
@@ -173,7 +174,7 @@ impl Client {
     }
 
     /// Asks again for a request of this client by its id, with the same body: it is executed at
-    /// most once, whatever the outcome so far. Gives the known outcome, waits for it, or asks the
+    /// most once, whatever the outcome so far. With another body, it is rejected. Gives the known outcome, waits for it, or asks the
     /// sites. Ids of earlier processes of the same key and instance are known by the sites for as
     /// long as no newer request was made.
     pub async fn execute_as(&self, id: RequestId, body: Bytes) -> Answer {
@@ -217,15 +218,19 @@ impl Client {
     /// How each site sees the group, as JSON text: one site's word each. `None` from sites that
     /// cannot be reached or do not answer within a second.
     pub async fn status(&self) -> Vec<(SiteId, Option<Bytes>)> {
-        let (reply, answer) = oneshot::channel();
         let sites = SiteId::all(self.group().resilience().sites());
-        let sent = self.0.commands.send(Command::Status { reply }).await;
-        let answers = match sent {
-            Ok(()) => answer.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
+        let answers = self.inquire(Inquiry::Status).await;
         let answers = answers.into_iter().chain(std::iter::repeat(None));
         sites.zip(answers).collect()
+    }
+
+    /// Asks all sites; the answers are in their order. None at all if the client has stopped.
+    pub(crate) async fn inquire(&self, what: Inquiry) -> Vec<Option<Bytes>> {
+        let (reply, answer) = oneshot::channel();
+        match self.0.commands.send(Command::Ask { what, reply }).await {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// How long a request waits for its outcome.

@@ -4,27 +4,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
-use maftia_replica::{ClientMessage, RequestId, SiteMessage, request_digest};
+use maftia_replica as replica;
+use maftia_replica::{ClientMessage, SiteMessage, request_digest};
 use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, SiteSet, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use crate::inquiry::Inquiry;
 use crate::life::{clock, next_life};
 use crate::links::Links;
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
 use crate::views::Views;
-use crate::{Answer, Outcome, Rejection};
+use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Commands and events taken in one tick: what they cause leaves in one message per site.
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for the sites' status under way at once.
+/// Questions to all sites under way at once.
 const QUESTIONS_MAX: usize = 64;
-/// How long sites have to say how they see the group.
+/// How long sites have to answer them.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
@@ -42,7 +44,9 @@ pub(crate) enum Command {
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
-    Status {
+    /// Asks every site the same; the number is put in.
+    Ask {
+        what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
     Stop {
@@ -225,18 +229,24 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => {
-                if let Some(question) = self.questions.get_mut(&nonce)
-                    && question.waiting.contains(site)
-                    && let Some(answer) = question.answers.get_mut(site.index())
-                {
-                    *answer = Some(json);
-                    question.waiting.remove(site);
-                    self.answer_questions(|_| {});
-                }
+            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, json),
+            // No exhibit is empty.
+            Ok(SiteMessage::Evidence { nonce, exhibit }) => {
+                self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
             Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
+        }
+    }
+
+    fn on_answer(&mut self, site: SiteId, nonce: u64, said: Bytes) {
+        if let Some(asked) = self.questions.get_mut(&nonce)
+            && asked.waiting.contains(site)
+            && let Some(answer) = asked.answers.get_mut(site.index())
+        {
+            *answer = Some(said);
+            asked.waiting.remove(site);
+            self.answer_questions(|_| {});
         }
     }
 
@@ -258,7 +268,7 @@ impl Driver {
                 permit,
                 reply,
             } => self.again(now, &id, body, permit, reply),
-            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Ask { what, reply } => self.ask(now, what, reply),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -291,14 +301,15 @@ impl Driver {
     fn again(
         &mut self,
         now: Time,
-        id: &RequestId,
+        name: &RequestId,
         body: Bytes,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     ) {
+        let id = &name.request;
         let digest = request_digest(id, &body);
         let known = self.memory.get(id).cloned();
-        let reject = |reply, why| answer(reply, Some(*id), Outcome::Rejected(why));
+        let reject = |reply, why| answer(reply, Some(*name), Outcome::Rejected(why));
         let Some(lane) = self.lane(id.client.session) else {
             return reject(reply, Rejection::IdUnknown);
         };
@@ -307,10 +318,14 @@ impl Driver {
         if id.client != session.client() || (session.incarnation(), issued) <= place(id) {
             return reject(reply, Rejection::IdUnknown);
         }
+        // The sites could not tell if it was executed in a batch by an earlier process.
+        if !name.is_of(&digest) {
+            return reject(reply, Rejection::IdMismatch);
+        }
         match known {
             Some((other, _)) if other != digest => return reject(reply, Rejection::IdMismatch),
             Some((_, outcome @ (Outcome::Committed { .. } | Outcome::Forgotten))) => {
-                return answer(reply, Some(*id), outcome);
+                return answer(reply, Some(*name), outcome);
             }
             _ => {}
         }
@@ -320,12 +335,12 @@ impl Driver {
             Some(true) => &mut lane.entries,
             None if place(id) < (session.incarnation(), session.first()) => {
                 if session.ask_again(now, id, body).is_err() {
-                    return answer(reply, Some(*id), Outcome::Unknown);
+                    return answer(reply, Some(*name), Outcome::Unknown);
                 }
                 &mut lane.strays
             }
             // Decided, but the result is gone.
-            None => return answer(reply, Some(*id), Outcome::Unknown),
+            None => return answer(reply, Some(*name), Outcome::Unknown),
         };
         let entry = entries.entry(place(id)).or_insert_with(|| Entry {
             waiters: Vec::new(),
@@ -333,12 +348,12 @@ impl Driver {
         });
         entry.waiters.retain(|waiter| !waiter.is_closed());
         if entry.waiters.len() >= WAITERS_MAX {
-            return answer(reply, Some(*id), Outcome::Unknown);
+            return answer(reply, Some(*name), Outcome::Unknown);
         }
         entry.waiters.push(reply);
     }
 
-    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
+    fn ask(&mut self, now: Time, what: Inquiry, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
         self.nonce += 1;
         if self.questions.len() >= QUESTIONS_MAX {
             // The oldest has had the longest time for its answers.
@@ -348,7 +363,7 @@ impl Driver {
                 .for_each(|(_, question)| question.answer());
         }
         let nonce = self.nonce;
-        let message = ClientMessage::Status { nonce }.to_bytes();
+        let message = what.numbered(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
         for site in self.links.sites().iter() {
             if self
@@ -429,6 +444,7 @@ impl Driver {
             let class = match message {
                 ClientMessage::Submit { .. } => Class::Payload,
                 ClientMessage::Vouch { .. }
+                | ClientMessage::Evidence { .. }
                 | ClientMessage::Status { .. }
                 | ClientMessage::Views { .. } => Class::Control,
             };
@@ -475,7 +491,8 @@ fn tell(entries: &mut Entries, strays: &mut Entries, settled: &Settled) {
         (None, None) => return,
     };
     for waiter in waiters {
-        answer(waiter, Some(settled.id), settled.outcome.clone());
+        let name = RequestId::new(settled.id, &settled.digest);
+        answer(waiter, Some(name), settled.outcome.clone());
     }
     if matches!(settled.outcome, Outcome::Rejected(_)) {
         // Taken back: its number may be given to another request.
@@ -488,6 +505,6 @@ fn answer(reply: oneshot::Sender<Answer>, id: Option<RequestId>, outcome: Outcom
     let _ = reply.send(Answer { id, outcome });
 }
 
-const fn place(id: &RequestId) -> (Incarnation, Sequence) {
+const fn place(id: &replica::RequestId) -> (Incarnation, Sequence) {
     (id.incarnation, id.sequence)
 }

@@ -35,6 +35,8 @@
 
 mod client;
 mod driver;
+pub mod evidence;
+mod inquiry;
 pub mod keys;
 pub mod kv;
 mod life;
@@ -49,9 +51,8 @@ mod views;
 pub use client::{
     Client, ClientConfig, ConnectError, OUTSTANDING_BYTES_MAX, PATIENCE_MAX, Patience, SESSIONS_MAX,
 };
-pub use maftia_replica::RequestId;
 pub use memory::{REMEMBERED_BYTES_MAX, REMEMBERED_FOR, REMEMBERED_MAX};
-pub use outcome::{Answer, Outcome, Rejection, id_text, parse_id};
+pub use outcome::{Answer, Outcome, Rejection, RequestId, id_text, parse_id};
 pub use session::Timing;
 pub use views::Known;
 

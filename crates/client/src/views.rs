@@ -114,7 +114,10 @@ impl Driver {
     pub(crate) fn ask_views(&mut self, now: Time) {
         if self.views.ask_at <= now {
             self.views.ask_at = now + ASK_EVERY;
-            self.links.sites().iter().for_each(|site| self.ask_view(site));
+            self.links
+                .sites()
+                .iter()
+                .for_each(|site| self.ask_view(site));
         }
     }
 

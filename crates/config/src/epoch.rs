@@ -91,11 +91,7 @@ pub(crate) fn id(group: &Group) -> Result<Digest, GroupError> {
 }
 
 /// The view of the file's epoch.
-pub(crate) fn view(
-    group: &Group,
-    id: Digest,
-    resilience: Resilience,
-) -> Result<View, GroupError> {
+pub(crate) fn view(group: &Group, id: Digest, resilience: Resilience) -> Result<View, GroupError> {
     let member = |site: &SiteEntry| match site.joined {
         true => agreed(site),
         false => Member {

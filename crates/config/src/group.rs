@@ -4,7 +4,9 @@ use std::path::Path;
 use maftia_crypto::{Domain, Hasher, PublicKey};
 use maftia_membership::{NAME_BYTES_MAX, View, ViewError, is_name};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
-use maftia_types::{Digest, FaultModel, Resilience, ResilienceError, SITES_MAX, SiteId};
+use maftia_types::{
+    Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SITES_MAX, SiteId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -18,8 +20,10 @@ const FORMAT: u64 = 1;
 
 const COMMENT: &str = "\
 # A group of sites, equal at every site and client. The order of sites and clients matters.
-# Everything but the addresses is covered by the group's digest. Once the sites have changed, `id`
-# is that digest, and the sites are those of the epoch; write such a file with `maftia group export`.";
+# Everything but the addresses is covered by the group's digest.
+# Take from each client the powers that it does not need, before the first start.
+# Once the sites have changed, `id` is that digest, and the sites are those of the epoch: have such a
+# file written by `maftia group export`.";
 
 /// What a group is, as its file says it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -45,6 +49,9 @@ pub struct Group {
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Digest>,
+    /// How its shared keys are managed.
+    #[serde(default)]
+    pub keys: KeysEntry,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
@@ -88,6 +95,16 @@ pub struct SiteEntry {
     pub joined: bool,
 }
 
+/// How a group's shared keys are managed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysEntry {
+    /// How many clients with the power to approve keys it takes to create or retire one, or to
+    /// change who may use it. 1 in files that do not say.
+    #[serde(default = "one")]
+    pub approvals: u8,
+}
+
 /// A client.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +114,24 @@ pub struct ClientEntry {
     /// Its public key.
     #[serde(with = "crate::spelling::key")]
     pub key: PublicKey,
+    /// What it may do. All in files that do not say: before there were powers, every client had
+    /// them.
+    #[serde(with = "crate::spelling::powers", default = "all_powers")]
+    pub powers: Powers,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+const fn all_powers() -> Powers {
+    Powers::ALL
+}
+
+impl Default for KeysEntry {
+    fn default() -> Self {
+        Self { approvals: one() }
+    }
 }
 
 /// Why a description is no group.
@@ -139,6 +174,14 @@ pub enum GroupError {
     /// The sites are no view.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// No change of the keys could ever be approved.
+    #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
+    Approvals {
+        /// How many clients must approve.
+        wanted: u8,
+        /// How many can.
+        able: usize,
+    },
 }
 
 /// A valid group.
@@ -161,6 +204,7 @@ impl GroupFile {
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
         check_names(&group)?;
         check_addresses(&group)?;
+        check_approvals(&group)?;
         let id = epoch::id(&group)?;
         let directory = directory(&group, id)?;
         Ok(Self {
@@ -216,6 +260,12 @@ impl GroupFile {
         self.view.resilience()
     }
 
+    /// What each client may do, in order.
+    pub fn powers(&self) -> Vec<Powers> {
+        let clients = self.group.clients.iter();
+        clients.map(|client| client.powers).collect()
+    }
+
     /// The public keys of the sites, in order.
     pub fn site_keys(&self) -> Vec<PublicKey> {
         self.group.sites.iter().map(|site| site.key).collect()
@@ -244,8 +294,10 @@ impl GroupFile {
 }
 
 impl Group {
-    /// The digest of what must be equal at all sites and clients of the first epoch: name, kind, model, f, and in
-    /// order the names and keys of sites and clients.
+    /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
+    /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
+    /// covered where a file says other than what holds for one that does not speak of them, which
+    /// keeps its digest.
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -268,6 +320,14 @@ impl Group {
         for client in &self.clients {
             text(&mut hasher, &client.name);
             hasher.update(client.key.as_bytes());
+        }
+        let restricted = self.clients.iter().any(|own| own.powers != all_powers());
+        if restricted || self.keys != KeysEntry::default() {
+            text(&mut hasher, "powers");
+            hasher.number(self.keys.approvals.into());
+            for client in &self.clients {
+                hasher.number(client.powers.bits().into());
+            }
         }
         hasher.finish()
     }
@@ -324,6 +384,18 @@ fn check_distinct(sites: &[SiteEntry]) -> Result<(), GroupError> {
                 return Err(GroupError::DuplicateAddress(first, site.name.clone()));
             }
         }
+    }
+    Ok(())
+}
+
+/// A group without clients, or one in which nobody may approve, never changes its keys: that is a
+/// choice. More approvals than approvers is a mistake.
+fn check_approvals(group: &Group) -> Result<(), GroupError> {
+    let wanted = group.keys.approvals;
+    let approves = |client: &&ClientEntry| client.powers.contains(Power::ApproveKeys);
+    let able = group.clients.iter().filter(approves).count();
+    if wanted == 0 || (wanted > 1 && usize::from(wanted) > able) {
+        return Err(GroupError::Approvals { wanted, able });
     }
     Ok(())
 }

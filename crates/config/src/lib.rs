@@ -24,7 +24,7 @@ mod spelling;
 
 pub use error::ConfigError;
 pub use generate::{Generated, NamedKey, Plan, consecutive, generate};
-pub use group::{ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
+pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
 pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};
 pub use site::SiteFile;

@@ -60,3 +60,19 @@ pub(crate) mod digest {
         digest.ok_or_else(wrong).map(Some)
     }
 }
+
+pub(crate) mod powers {
+    use maftia_types::{Power, Powers};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(powers: &Powers, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(powers.iter().map(Power::as_str))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Powers, D::Error> {
+        let words = Vec::<String>::deserialize(from)?;
+        let powers = words.iter().map(|word| word.parse::<Power>());
+        powers.collect::<Result<_, _>>().map_err(D::Error::custom)
+    }
+}

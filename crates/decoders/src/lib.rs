@@ -79,6 +79,21 @@ pub const TARGETS: &[Target] = &[
         samples::equivocations,
     ),
     target(
+        "evidence",
+        wire::canonical::<maftia_membership::evidence::Store>,
+        samples::evidence_stores,
+    ),
+    target(
+        "evidence_file",
+        samples::read_evidence_file,
+        samples::evidence_files,
+    ),
+    target(
+        "accusations",
+        wire::canonical::<maftia_membership::accusations::Accusations>,
+        samples::accusations,
+    ),
+    target(
         "recovery_statement",
         wire::canonical::<maftia_ordering::RecoveryStatement>,
         samples::recovery_statements,

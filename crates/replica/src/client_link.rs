@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
 use maftia_membership::Certificate;
+use maftia_membership::evidence::EXHIBIT_BYTES_MAX;
 use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
@@ -36,6 +37,13 @@ pub enum ClientMessage {
         /// Numbers and [`crate::BatchId::digest`] of each batch.
         digests: Vec<(Span, Digest)>,
     },
+    /// Asks for a proof in the ordered state. The number comes back with the answer.
+    Evidence {
+        /// Chosen by the client.
+        nonce: u64,
+        /// The proof's name.
+        id: Digest,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
@@ -59,6 +67,13 @@ pub enum SiteMessage {
         incarnation: Incarnation,
         /// One for each.
         replies: Vec<Reply>,
+    },
+    /// A proof in the ordered state, if it is there; one site's word, but for the proof itself.
+    Evidence {
+        /// The question's number.
+        nonce: u64,
+        /// An encoded `maftia_membership::evidence::Exhibit`.
+        exhibit: Option<Bytes>,
     },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
@@ -192,8 +207,13 @@ impl Wire for ClientMessage {
                 writer.u8(2);
                 writer.u64(*nonce);
             }
-            Self::Views { epoch } => {
+            Self::Evidence { nonce, id } => {
                 writer.u8(3);
+                writer.u64(*nonce);
+                writer.digest(id);
+            }
+            Self::Views { epoch } => {
+                writer.u8(4);
                 writer.epoch(*epoch);
             }
         }
@@ -214,7 +234,11 @@ impl Wire for ClientMessage {
             2 => Self::Status {
                 nonce: reader.u64()?,
             },
-            3 => Self::Views {
+            3 => Self::Evidence {
+                nonce: reader.u64()?,
+                id: reader.digest()?,
+            },
+            4 => Self::Views {
                 epoch: reader.epoch()?,
             },
             _ => {
@@ -247,8 +271,14 @@ impl Wire for SiteMessage {
                 writer.u64(*nonce);
                 writer.bytes(json);
             }
-            Self::Views(chain) => {
+            Self::Evidence { nonce, exhibit } => {
                 writer.u8(2);
+                writer.u64(*nonce);
+                writer.bool(exhibit.is_some());
+                exhibit.iter().for_each(|bytes| writer.bytes(bytes));
+            }
+            Self::Views(chain) => {
+                writer.u8(3);
                 writer.list(chain);
             }
         }
@@ -265,7 +295,14 @@ impl Wire for SiteMessage {
                 nonce: reader.u64()?,
                 json: reader.bytes("status", STATUS_BYTES_MAX)?,
             },
-            2 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
+            2 => {
+                let nonce = reader.u64()?;
+                let there = reader.bool()?;
+                let mut bytes = || reader.bytes("exhibit", EXHIBIT_BYTES_MAX);
+                let exhibit = there.then(&mut bytes).transpose()?;
+                Self::Evidence { nonce, exhibit }
+            }
+            3 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

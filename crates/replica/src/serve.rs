@@ -74,7 +74,9 @@ impl Replica {
                 (session, incarnation)
             }
             // Answered by whoever has the link: with what it knows, and Replica::views_after.
-            ClientMessage::Status { .. } | ClientMessage::Views { .. } => return,
+            ClientMessage::Evidence { .. }
+            | ClientMessage::Status { .. }
+            | ClientMessage::Views { .. } => return,
         };
         push_replies(
             ClientId { key, session },
@@ -187,7 +189,11 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         _ if id.span.count() != 1 => None,
         Item::Requests { bodies, .. } => Some(id.digest(bodies)),
         Item::Vouch { digest, .. } => Some(*digest),
-        Item::Evidence(_) | Item::Contribution(_) | Item::Word(_) => None,
+        Item::Evidence(_)
+        | Item::Contribution(_)
+        | Item::Word(_)
+        | Item::Accuse { .. }
+        | Item::Retract { .. } => None,
     }
 }
 

@@ -11,13 +11,14 @@ use maftia_activity::suite::Suite;
 use maftia_adversary::Attack;
 use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
+use maftia_membership::detector::Level;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{
     Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
 };
-use maftia_types::{ClientId, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::ChainFile;
@@ -27,7 +28,7 @@ use crate::intruder::Intruder;
 use crate::metrics::Metrics;
 use crate::performer::Performer;
 use crate::sites::Sites;
-use crate::status::{SiteStatus, Watch};
+use crate::status::SiteStatus;
 use crate::store::{Sorted, Store, sort};
 use crate::vault::VaultFile;
 
@@ -40,8 +41,8 @@ const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 const QUIET_EVENTS: usize = 16;
 /// How long a site that has left the group still answers the others.
 const LEAVING: Duration = Duration::from_secs(3);
-/// How often suspicion is looked at.
-const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How often records that nothing waits for go to the disk.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A running site.
 pub(crate) struct Daemon {
@@ -54,7 +55,6 @@ pub(crate) struct Daemon {
     network: Network,
     clock: Clock,
     links: SiteSet,
-    watch: Watch,
     metrics: Metrics,
     durable: Arc<Notify>,
     saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
@@ -104,6 +104,9 @@ pub(crate) struct Parts {
     pub(crate) sites: Sites,
     /// Who the sites are if the disk does not know better.
     pub(crate) beginning: Beginning,
+    /// What each client may do, and how many approve a change of the keys.
+    pub(crate) powers: Vec<Powers>,
+    pub(crate) approvals: u8,
     pub(crate) data_dir: std::path::PathBuf,
     pub(crate) network: Network,
     /// Present only under `demo` and `dev`.
@@ -117,6 +120,8 @@ fn suite(parts: &Parts) -> Suite {
         epoch: parts.parameters.epoch,
         resilience: parts.parameters.resilience,
         sites: parts.identity.keys.clone(),
+        clients: parts.powers.clone(),
+        approvals: parts.approvals,
     };
     Suite::new(Ordered::new(setup, GENESIS_KEYS))
 }
@@ -138,7 +143,7 @@ impl Daemon {
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
         boot.nonce = rand::random();
-        let vault = VaultFile::new(&parts.data_dir);
+        let vault = VaultFile::open(&parts.data_dir)?;
         boot.site_half = Some(site_half(&parts, &vault)?);
         let chain = ChainFile::new(&parts.data_dir);
         boot.beginning = Some(Beginning {
@@ -166,7 +171,6 @@ impl Daemon {
             network: parts.network,
             clock,
             links: SiteSet::EMPTY,
-            watch: Watch::new(0, Instant::now()),
             metrics: Metrics::default(),
             durable,
             saved: mpsc::channel(1),
@@ -185,8 +189,8 @@ impl Daemon {
         mut events: mpsc::Receiver<NetworkEvent>,
         mut control: mpsc::Receiver<Control>,
     ) -> Result<(), SiteError> {
-        let mut watch = tokio::time::interval(WATCH_INTERVAL);
-        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let durable = Arc::clone(&self.durable);
             let deadline = self.replica.next_timeout().map(|at| self.clock.instant(at));
@@ -210,8 +214,7 @@ impl Daemon {
                     self.on_event(event)?;
                 },
                 Some(saved) = self.saved.1.recv() => self.on_saved(saved)?,
-                _ = watch.tick() => {
-                    self.watch.observe(&self.replica, Instant::now());
+                _ = sweep.tick() => {
                     self.store.commit(false)?;
                     if self.leaves_at.is_some_and(|at| at <= Instant::now()) {
                         return self.stop().await;
@@ -279,6 +282,7 @@ impl Daemon {
 
     fn on_site(&mut self, now: Time, from: SiteId, bytes: Bytes) -> Result<(), SiteError> {
         self.metrics.site_messages += 1;
+        let length = bytes.len();
         match Message::from_bytes(bytes) {
             Ok(message) => {
                 if let Some(intruder) = &mut self.intruder {
@@ -291,7 +295,12 @@ impl Daemon {
             Err(error) => {
                 self.metrics.malformed += 1;
                 tracing::debug!(%from, %error, "a peer sent a malformed message");
-                Ok(())
+                let malformed = Command::Malformed {
+                    site: from,
+                    bytes: length,
+                };
+                let Ok(step) = self.replica.command(now, malformed);
+                self.perform(step)
             }
         }
     }
@@ -321,21 +330,31 @@ impl Daemon {
                     link,
                 );
             }
+            ClientMessage::Evidence { nonce, id } => {
+                let exhibit = self.replica.evidence().get(id).map(Wire::to_bytes);
+                let nonce = *nonce;
+                let answer = SiteMessage::Evidence { nonce, exhibit };
+                self.tell(link, &answer);
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {
                     nonce: *nonce,
                     json: json.into(),
                 };
-                // A full queue loses the answer; the client asks again.
-                let _ =
-                    self.network
-                        .send(link, maftia_multipoint::Class::Control, answer.to_bytes());
+                self.tell(link, &answer);
                 return Ok(());
             }
         }
         let Ok(step) = self.replica.command(now, Command::Client { key, message });
         self.perform(step)
+    }
+
+    /// Answers what promises nothing. A full queue loses the answer; the client asks again.
+    fn tell(&self, link: maftia_multipoint::LinkId, answer: &SiteMessage) {
+        let class = maftia_multipoint::Class::Control;
+        let _ = self.network.send(link, class, answer.to_bytes());
     }
 
     /// Queues the effects of a step behind its records.
@@ -441,6 +460,17 @@ impl Daemon {
             }
             // Seen to before the messages.
             Output::Sites => {}
+            Output::Suspicion(change) => match change.level {
+                Level::Trusted => {
+                    tracing::info!(site = %self.name(change.site), "trusted again");
+                }
+                Level::Suspected(suspected) => {
+                    let (site, reason) = (self.name(change.site), suspected.reason);
+                    tracing::warn!(%site, %reason, degree = suspected.degree, "suspected");
+                }
+                // The log has said so, and that was told.
+                Level::Convicted(_) => {}
+            },
             Output::Stable { index } => tracing::debug!(index, "checkpoint is stable"),
         }
     }
@@ -461,7 +491,6 @@ impl Daemon {
         }
         moved.iter().for_each(|site| self.links.remove(site));
         self.network.replace_directory(self.sites.directory());
-        self.watch = Watch::new(known, Instant::now());
         let resilience = self.replica.engine().parameters().resilience;
         if let Some(intruder) = &mut self.intruder {
             intruder.renumber(me, resilience);
@@ -510,7 +539,7 @@ impl Daemon {
     fn status(&self) -> SiteStatus {
         SiteStatus {
             syncs: self.store.syncs(),
-            ..SiteStatus::of(&self.replica, &self.sites, self.links, &self.watch)
+            ..SiteStatus::of(&self.replica, &self.sites, self.links)
         }
     }
 

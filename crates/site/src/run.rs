@@ -91,6 +91,8 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         },
         sites: Sites::of(&site.group),
         beginning: beginning(&site.group),
+        powers: site.group.powers(),
+        approvals: site.group.group().keys.approvals,
         data_dir: site.file.data,
         network,
         intruder,
@@ -112,7 +114,12 @@ fn beginning(group: &GroupFile) -> Beginning {
         view: group.view().clone(),
         joiners: group.joiners(),
         policy: Policy::default(),
-        clients: group.group().clients.iter().map(|own| own.key).collect(),
+        clients: group
+            .group()
+            .clients
+            .iter()
+            .map(|own| (own.key, own.powers))
+            .collect(),
         chain: Vec::new(),
     }
 }
@@ -136,6 +143,7 @@ fn parameters(group: &GroupFile) -> Parameters {
         config: *group.digest(),
         epoch: group.view().epoch(),
         resilience: group.resilience(),
+        fast_path: false,
         delivery_depth: DELIVERY_DEPTH,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

@@ -14,7 +14,9 @@ fn founded() -> GroupFile {
         http: consecutive("127.0.0.1:8000".parse().unwrap(), 4).unwrap(),
         clients: vec!["app".to_owned()],
     };
-    generate(plan, &mut ChaCha20Rng::seed_from_u64(1)).unwrap().group
+    generate(plan, &mut ChaCha20Rng::seed_from_u64(1))
+        .unwrap()
+        .group
 }
 
 fn key(of: u8) -> PublicKey {
@@ -56,7 +58,12 @@ fn a_founding_file_has_the_first_view_and_says_nothing_of_epochs() {
     let file = founded();
     assert_eq!(file.epoch(), Epoch(0));
     assert_eq!(file.view().group(), file.digest());
-    assert!(file.view().members().iter().all(|own| own.address.is_none()));
+    assert!(
+        file.view()
+            .members()
+            .iter()
+            .all(|own| own.address.is_none())
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("group.toml");
     file.save(&path).unwrap();

@@ -95,8 +95,14 @@ impl Replica {
         let Some(epochs) = &self.epochs else {
             return Vec::new();
         };
-        let mut later = epochs.chain.iter().skip_while(|own| epoch_of(own) <= epoch).peekable();
-        let leads_on = later.peek().is_some_and(|first| epoch_of(first) == epoch.plus(1));
+        let mut later = epochs
+            .chain
+            .iter()
+            .skip_while(|own| epoch_of(own) <= epoch)
+            .peekable();
+        let leads_on = later
+            .peek()
+            .is_some_and(|first| epoch_of(first) == epoch.plus(1));
         let chain = later.take(CERTIFICATES_MAX).filter(|_| leads_on);
         chain.cloned().collect()
     }

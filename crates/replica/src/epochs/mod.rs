@@ -38,7 +38,7 @@ use std::collections::VecDeque;
 use maftia_crypto::PublicKey;
 use maftia_membership::membership::Policy;
 use maftia_membership::{Certificate, Member, Membership, View};
-use maftia_types::{Duration, Epoch, SiteId, SiteSet, Time};
+use maftia_types::{Duration, Epoch, Powers, SiteId, SiteSet, Time};
 
 use crate::ledger::Ledger;
 use crate::replica::Replica;
@@ -66,8 +66,8 @@ pub struct Beginning {
     pub joiners: Vec<Member>,
     /// Who must agree to a change.
     pub policy: Policy,
-    /// The clients' keys: no site may have one of them.
-    pub clients: Vec<PublicKey>,
+    /// The clients' keys, which no site may have, and what each client may do.
+    pub clients: Vec<(PublicKey, Powers)>,
     /// The certificates that this site has kept.
     pub chain: Vec<Certificate>,
 }

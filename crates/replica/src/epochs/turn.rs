@@ -93,6 +93,9 @@ impl Replica {
         let below = self.engine.turn(parameters, (me, keys), boot, now);
         self.engine.set_learners(learners);
         self.renumber_custodian(me, step);
+        if self.watch.is_some() {
+            self.watch_anew(now);
+        }
         step.outputs.push(Output::Sites);
         below
     }

@@ -80,7 +80,7 @@ impl World {
             view: founded_by(n),
             joiners: Vec::new(),
             policy: Policy::default(),
-            clients: Vec::new(),
+            clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
         };
         (0..n).for_each(|_| world.add(beginning.clone()));
@@ -110,7 +110,7 @@ impl World {
             view: state.view().clone(),
             joiners,
             policy: Policy::default(),
-            clients: Vec::new(),
+            clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
         };
         self.add(beginning);
@@ -152,6 +152,8 @@ impl World {
                 epoch: Epoch(0),
                 resilience: founders.resilience(),
                 sites: founders.keys(),
+                clients: vec![maftia_types::Powers::ALL],
+                approvals: 1,
             };
             Box::new(Suite::new(Ordered::new(setup, GENESIS_KEYS)))
         } else {
