@@ -136,9 +136,10 @@ impl Driver {
 
     /// A site's answer.
     pub(crate) fn on_views(&mut self, now: Time, site: SiteId, chain: Vec<Certificate>) {
-        if !self.views.asked.remove(site) || chain.is_empty() {
+        if !self.views.asked.contains(site) {
             return;
         }
+        self.views.asked.remove(site);
         let more = chain.len() == CERTIFICATES_MAX;
         if let Some(known) = self.views.known.learn(chain) {
             self.enter(now, known);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 use crate::epoch::{self, is_founding};
-use crate::file::{parse, read, save_toml};
+use crate::file::{parse, read, save_toml, text};
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -232,6 +232,14 @@ impl GroupFile {
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
         save_toml(path, COMMENT, &self.group)
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// If a number in it is larger than TOML has them.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        text(COMMENT, &self.group)
     }
 
     /// What the file says.
