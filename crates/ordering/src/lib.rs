@@ -142,6 +142,7 @@ mod rule;
 mod schedule;
 mod suspended;
 mod synchroniser;
+mod turn;
 mod validity;
 
 pub use block::{Block, BlockRef, HEADER_BYTES_MAX, Header, IndexedDigest, payload_digest};
@@ -158,6 +159,7 @@ pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
 pub use rule::Verdict;
 pub use schedule::Schedule;
+pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
 
 #[cfg(test)]
