@@ -37,7 +37,7 @@ pub(crate) async fn show(
     let client = shared.store.client();
     let id = find(client, &id).await?;
     match client.evidence(id).await {
-        Told::Exhibit(exhibit) => Ok(Json(shown(client.group(), &id, &exhibit))),
+        Told::Exhibit(exhibit) => Ok(Json(shown(&client.group(), &id, &exhibit))),
         Told::Unknown => Err(no_such()),
         Told::Undecided => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -107,7 +107,7 @@ pub async fn of(client: &Client) -> GroupStatus {
         .into_iter()
         .filter_map(|(site, json)| Some((site, serde_json::from_slice(&json?).ok()?)))
         .collect();
-    merge(client.group(), &reports)
+    merge(&client.group(), &reports)
 }
 
 pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> GroupStatus {

@@ -6,16 +6,18 @@ use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
 use maftia_replica as replica;
 use maftia_replica::{ClientMessage, SiteMessage, request_digest};
-use maftia_types::{ClientId, Duration, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, SiteSet, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use crate::inquiry::Inquiry;
 use crate::life::{clock, next_life};
+use crate::links::Links;
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
+use crate::views::Views;
 use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Commands and events taken in one tick: what they cause leaves in one message per site.
@@ -54,13 +56,14 @@ pub(crate) enum Command {
 
 /// The one task of a client: feeds commands and events to the sessions and sends what they say.
 pub(crate) struct Driver {
-    network: Network,
-    shared: Arc<Shared>,
+    pub(crate) network: Network,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) views: Views,
+    pub(crate) links: Links,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) sites: usize,
     origin: Instant,
-    lanes: Vec<Lane>,
     first_session: u32,
-    up: SiteSet,
-    sites: usize,
     memory: Memory,
     questions: BTreeMap<u64, Question>,
     nonce: u64,
@@ -69,8 +72,8 @@ pub(crate) struct Driver {
 }
 
 /// A session and who waits for its requests.
-struct Lane {
-    session: Session,
+pub(crate) struct Lane {
+    pub(crate) session: Session,
     /// Of the window.
     entries: Entries,
     /// Of what was asked for again and is not in the window.
@@ -98,11 +101,12 @@ impl Driver {
     pub(crate) fn new(
         network: Network,
         shared: Arc<Shared>,
-        resilience: Resilience,
         timing: Timing,
         (key, first_session, sessions): (u32, u32, usize),
     ) -> Self {
         let life = next_life(Incarnation(0), clock(), 0);
+        let known = shared.known();
+        let resilience = known.group.resilience();
         let lane = |session| {
             let settings = Settings {
                 client: ClientId { key, session },
@@ -119,11 +123,12 @@ impl Driver {
         Self {
             network,
             shared,
-            origin: Instant::now(),
+            views: Views::new(known),
+            links: Links::default(),
             lanes: (first_session..).take(sessions).map(lane).collect(),
-            first_session,
-            up: SiteSet::EMPTY,
             sites: resilience.sites(),
+            origin: Instant::now(),
+            first_session,
             memory: Memory::default(),
             questions: BTreeMap::new(),
             nonce: 0,
@@ -178,15 +183,23 @@ impl Driver {
     fn on_event(&mut self, now: Time, event: NetworkEvent) {
         match event {
             NetworkEvent::Up {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Up),
-            NetworkEvent::Down {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Down),
+                peer, key, link, ..
+            } => {
+                let known = self.views.place(&key);
+                if let Some(site) = known.filter(|site| peer == Peer::Site(*site)) {
+                    self.links.up(link, site, key);
+                    self.on_link(now, site, Standing::Up);
+                    self.ask_view(site);
+                }
+            }
+            NetworkEvent::Down { link, .. } => {
+                if let Some(site) = self.links.down(link) {
+                    self.on_link(now, site, Standing::Down);
+                    self.ask_views_soon(now);
+                }
+            }
             NetworkEvent::Message(message) => {
-                if let Peer::Site(site) = message.peer {
+                if let Some(site) = self.links.site(message.link) {
                     self.on_message(now, site, message.bytes);
                 }
             }
@@ -196,16 +209,10 @@ impl Driver {
 
     fn on_link(&mut self, now: Time, site: SiteId, standing: Standing) {
         debug!(%site, ?standing, "link");
-        match standing {
-            Standing::Up => {
-                self.up.insert(site);
-            }
-            Standing::Down => {
-                self.up.remove(site);
-                self.answer_questions(|question| question.waiting.remove(site));
-            }
+        if standing == Standing::Down {
+            self.answer_questions(|question| question.waiting.remove(site));
         }
-        self.shared.set_up(self.up);
+        self.shared.set_up(self.links.sites());
         for lane in &mut self.lanes {
             lane.session.on_link(now, site, standing);
         }
@@ -227,6 +234,7 @@ impl Driver {
             Ok(SiteMessage::Evidence { nonce, exhibit }) => {
                 self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
+            Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
         }
     }
@@ -357,7 +365,7 @@ impl Driver {
         let nonce = self.nonce;
         let message = what.numbered(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
-        for site in self.up.iter() {
+        for site in self.links.sites().iter() {
             if self
                 .network
                 .send(site, Class::Control, message.clone())
@@ -382,7 +390,13 @@ impl Driver {
         done.for_each(|(_, question)| question.answer());
     }
 
+    /// Answers them with what has been said so far.
+    pub(crate) fn give_up_questions(&mut self) {
+        self.answer_questions(|question| question.waiting = SiteSet::EMPTY);
+    }
+
     fn on_time(&mut self, now: Time) {
+        self.ask_views(now);
         for lane in &mut self.lanes {
             lane.session.on_timeout(now);
         }
@@ -431,7 +445,8 @@ impl Driver {
                 ClientMessage::Submit { .. } => Class::Payload,
                 ClientMessage::Vouch { .. }
                 | ClientMessage::Evidence { .. }
-                | ClientMessage::Status { .. } => Class::Control,
+                | ClientMessage::Status { .. }
+                | ClientMessage::Views { .. } => Class::Control,
             };
             let bytes = message.to_bytes();
             for site in to.iter() {
@@ -451,7 +466,8 @@ impl Driver {
     fn next_timeout(&self) -> Option<Time> {
         let sessions = self.lanes.iter().filter_map(|l| l.session.next_timeout());
         let questions = self.questions.values().map(|question| question.deadline);
-        sessions.chain(questions).min()
+        let views = self.views.next_timeout();
+        sessions.chain(questions).chain([views]).min()
     }
 
     fn now(&self) -> Time {

@@ -2,14 +2,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use maftia_crypto::{Domain, Hasher, PublicKey};
-use maftia_membership::{Member, View, ViewError};
+use maftia_membership::{NAME_BYTES_MAX, View, ViewError, is_name};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
-use maftia_types::{Digest, Epoch, FaultModel, Power, Powers, Resilience, ResilienceError, SiteId};
+use maftia_types::{
+    Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SITES_MAX, SiteId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::file::{parse, read, save_toml};
-use crate::names::{NAME_BYTES_MAX, is_name};
+use crate::epoch::{self, is_founding};
+use crate::file::{parse, read, save_toml, text};
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -19,7 +21,9 @@ const FORMAT: u64 = 1;
 const COMMENT: &str = "\
 # A group of sites, equal at every site and client. The order of sites and clients matters.
 # Everything but the addresses is covered by the group's digest.
-# Take from each client the powers that it does not need, before the first start.";
+# Take from each client the powers that it does not need, before the first start.
+# Once the sites have changed, `id` is that digest, and the sites are those of the epoch: have such a
+# file written by `maftia group export`.";
 
 /// What a group is, as its file says it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,13 +38,14 @@ pub struct Group {
     pub model: FaultModel,
     /// How many sites may be intruded.
     pub f: usize,
-    /// How many times its view has changed: 0 in the file that a group begins with.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    /// How often its sites have changed. 0 in files that do not say: the sites are the founders.
+    #[serde(default, skip_serializing_if = "is_founding")]
     pub epoch: u64,
-    /// The group's digest, in the file of a later epoch: it stays that of the first.
+    /// The group's digest. A later epoch's file must say it, since its sites are not those that the
+    /// digest covers; a founding one need not.
     #[serde(
-        default,
         with = "crate::spelling::digest",
+        default,
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Digest>,
@@ -50,7 +55,7 @@ pub struct Group {
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
-    /// Sites that are joining it, in the order of the change that is under way.
+    /// The sites that join by the change under way, in its order: the ids after those of the sites.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joining: Vec<SiteEntry>,
     /// The clients that may use it. A client's number is its place in this list.
@@ -84,7 +89,8 @@ pub struct SiteEntry {
     /// Where its HTTP interface listens, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<SocketAddr>,
-    /// Whether it joined later: its addresses are then what the group agreed on, part of the view.
+    /// Whether it came by a change of the sites. Its addresses are then those that the group has
+    /// agreed on, equal in every file and part of the [`View`]; a founder's are this file's own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joined: bool,
 }
@@ -128,14 +134,6 @@ impl Default for KeysEntry {
     }
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
-const fn is_zero(epoch: &u64) -> bool {
-    *epoch == 0
-}
-
 /// Why a description is no group.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -155,15 +153,27 @@ pub enum GroupError {
     /// A key stands twice.
     #[error("`{0}` and `{1}` have the same key: every site and client has a key of its own")]
     DuplicateKey(String, String),
-    /// A later view without the group's digest, or a first one with another.
-    #[error("`id` stands in the file of a later epoch, and only there: it is the group's digest")]
-    Id,
-    /// The description of the sites is no view.
-    #[error(transparent)]
-    View(#[from] ViewError),
     /// An address stands twice.
     #[error("`{0}` and `{1}` have the same address")]
     DuplicateAddress(String, String),
+    /// The `id` of a founding file is not its digest.
+    #[error("`id` is not the digest of this file, {0}: leave it out, or say which epoch this is")]
+    Id(Digest),
+    /// A site of a founding file is marked as one that came later.
+    #[error("`{0}` has joined, but the group is in its first epoch")]
+    JoinedFounder(String),
+    /// A later epoch's file does not say which group it is of.
+    #[error("a file of epoch {0} needs the `id` of its group: write it with `maftia group export`")]
+    NoId(u64),
+    /// Nobody says where the site of this name is.
+    #[error("nobody says where `{0}` is")]
+    NoAddress(String),
+    /// Sites and joining sites are more than a group may have.
+    #[error("sites and joining sites together are more than {SITES_MAX}")]
+    TooManySites,
+    /// The sites are no view.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// No change of the keys could ever be approved.
     #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
     Approvals {
@@ -178,9 +188,8 @@ pub enum GroupError {
 #[derive(Clone, Debug)]
 pub struct GroupFile {
     group: Group,
-    resilience: Resilience,
-    directory: Directory,
     view: View,
+    directory: Directory,
 }
 
 impl GroupFile {
@@ -195,21 +204,12 @@ impl GroupFile {
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
         check_names(&group)?;
         check_addresses(&group)?;
-        if group.id.is_some() != (group.epoch > 0) {
-            return Err(GroupError::Id);
-        }
         check_approvals(&group)?;
-        let directory = directory(&group)?;
-        let members = group
-            .sites
-            .iter()
-            .map(|site| site.member(site.joined))
-            .collect();
-        let view = View::new(*directory.group(), Epoch(group.epoch), resilience, members)?;
+        let id = epoch::id(&group)?;
+        let directory = directory(&group, id)?;
         Ok(Self {
-            view,
+            view: epoch::view(&group, id, resilience)?,
             group,
-            resilience,
             directory,
         })
     }
@@ -234,46 +234,38 @@ impl GroupFile {
         save_toml(path, COMMENT, &self.group)
     }
 
+    /// The file's text.
+    ///
+    /// # Errors
+    /// If a number in it is larger than TOML has them.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        text(COMMENT, &self.group)
+    }
+
     /// What the file says.
     pub const fn group(&self) -> &Group {
         &self.group
     }
 
-    /// The digest of what must be equal at all sites and clients: see [`Group::digest`].
+    /// What names the group in all its epochs: the digest of what must be equal at all sites and
+    /// clients of the first, see [`Group::digest`].
     pub const fn digest(&self) -> &Digest {
         self.directory.group()
     }
 
-    /// Who may hold a link, and where the sites are.
-    pub const fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
-    /// Who is in the group, in the epoch of the file.
+    /// The view of the file's epoch, as the group has agreed on it: founders have no address there.
     pub const fn view(&self) -> &View {
         &self.view
     }
 
-    /// Who is joining, by the file.
-    pub fn joiners(&self) -> Vec<Member> {
-        self.group
-            .joining
-            .iter()
-            .map(|site| site.member(true))
-            .collect()
-    }
-
-    /// The id of the site that has that key, or will have: members, then those who join.
-    pub fn place(&self, key: &PublicKey) -> Option<SiteId> {
-        match self.peer(key) {
-            Some(Peer::Site(site)) => Some(site),
-            Some(Peer::Client(_)) | None => None,
-        }
+    /// Who may hold a link, and where the sites are: the view's members, then the joining ones.
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// n, f and every threshold.
     pub const fn resilience(&self) -> Resilience {
-        self.resilience
+        self.view.resilience()
     }
 
     /// What each client may do, in order.
@@ -297,9 +289,9 @@ impl GroupFile {
         self.sites().find(|(_, site)| site.name == name)
     }
 
-    /// The name of a site.
+    /// The name of a site, member or joining.
     pub fn site_name(&self, site: SiteId) -> &str {
-        let entry = self.group.sites.get(site.index());
+        let entry = epoch::universe(&self.group).nth(site.index());
         entry.map_or("?", |entry| entry.name.as_str())
     }
 
@@ -309,30 +301,16 @@ impl GroupFile {
     }
 }
 
-impl SiteEntry {
-    /// As the view has it; with its addresses if they are agreed.
-    fn member(&self, agreed: bool) -> Member {
-        Member {
-            name: self.name.clone(),
-            key: self.key,
-            address: agreed.then_some(self.address),
-            http: self.http.filter(|_| agreed),
-        }
-    }
-}
-
 impl Group {
-    /// The digest of what must be equal at all sites and clients: name, kind, model, f, and in
-    /// order the names and keys of sites and clients. Powers and approvals are covered where a file
-    /// says other than what holds for one that does not speak of them, which keeps its digest.
+    /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
+    /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
+    /// covered where a file says other than what holds for one that does not speak of them, which
+    /// keeps its digest.
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
     /// out too: they are those of the program's version.
     pub fn digest(&self) -> Digest {
-        if let Some(id) = self.id {
-            return id;
-        }
         let mut hasher = Hasher::new(GROUP);
         let text = |hasher: &mut Hasher, text: &str| {
             hasher.number(text.len() as u64).update(text.as_bytes());
@@ -375,30 +353,40 @@ impl Kind {
 }
 
 fn names(group: &Group) -> impl Iterator<Item = &str> {
-    let sites = group.sites.iter().chain(&group.joining);
-    let sites = sites.map(|site| site.name.as_str());
+    let sites = group.sites.iter().map(|site| site.name.as_str());
     sites.chain(group.clients.iter().map(|client| client.name.as_str()))
 }
 
 fn check_names(group: &Group) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeSet::new();
-    for name in std::iter::once(group.name.as_str()).chain(names(group)) {
+    let joining = || group.joining.iter().map(|site| site.name.as_str());
+    let all = std::iter::once(group.name.as_str()).chain(names(group));
+    for name in all.chain(joining()) {
         if !is_name(name) {
             return Err(GroupError::Name(name.to_owned()));
         }
     }
-    // A site may come back under the name of the one it replaces.
-    let names = group.sites.iter().map(|site| site.name.as_str());
-    let mut names = names.chain(group.clients.iter().map(|client| client.name.as_str()));
-    match names.find(|name| !seen.insert(*name)) {
+    if let Some(twice) = names(group).find(|name| !seen.insert(*name)) {
+        return Err(GroupError::DuplicateName(twice.to_owned()));
+    }
+    // A joining site may have the name of a site that leaves.
+    let clients = group.clients.iter().map(|client| client.name.as_str());
+    let mut seen: std::collections::BTreeSet<_> = clients.collect();
+    match joining().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(GroupError::DuplicateName(twice.to_owned())),
         None => Ok(()),
     }
 }
 
+/// Joining sites are compared with each other only: one may have the address of a site that leaves.
 fn check_addresses(group: &Group) -> Result<(), GroupError> {
+    check_distinct(&group.sites)?;
+    check_distinct(&group.joining)
+}
+
+fn check_distinct(sites: &[SiteEntry]) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeMap::new();
-    for site in group.sites.iter().chain(&group.joining) {
+    for site in sites {
         for address in [Some(site.address), site.http].into_iter().flatten() {
             if let Some(first) = seen.insert(address, site.name.clone()) {
                 return Err(GroupError::DuplicateAddress(first, site.name.clone()));
@@ -420,25 +408,23 @@ fn check_approvals(group: &Group) -> Result<(), GroupError> {
     Ok(())
 }
 
-fn directory(group: &Group) -> Result<Directory, GroupError> {
-    let sites = group.sites.iter().chain(&group.joining);
-    let sites = sites.map(|site| (site.key, site.address));
+fn directory(group: &Group, id: Digest) -> Result<Directory, GroupError> {
+    let sites = epoch::universe(group).map(|site| (site.key, site.address));
     let clients = group.clients.iter().map(|client| client.key);
-    let built = Directory::new(group.digest(), sites.collect(), clients.collect());
+    let built = Directory::new(id, sites.collect(), clients.collect());
     built.map_err(|error| match error {
         DirectoryError::DuplicateKey { first, second } => {
             GroupError::DuplicateKey(name_of(group, first), name_of(group, second))
         }
-        _ => unreachable!("the number of sites has been checked"),
+        DirectoryError::TooManySites(_) | _ => GroupError::TooManySites,
     })
 }
 
 fn name_of(group: &Group, peer: Peer) -> String {
     let name = match peer {
-        Peer::Site(site) => {
-            let mut all = group.sites.iter().chain(&group.joining);
-            all.nth(site.index()).map(|site| &site.name)
-        }
+        Peer::Site(site) => epoch::universe(group)
+            .nth(site.index())
+            .map(|site| &site.name),
         Peer::Client(index) => usize::try_from(index)
             .ok()
             .and_then(|index| group.clients.get(index))

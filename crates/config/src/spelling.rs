@@ -41,9 +41,12 @@ pub(crate) mod digest {
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 
-    pub(crate) fn serialize<S: Serializer>(id: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
-        match id {
-            Some(id) => to.collect_str(id),
+    pub(crate) fn serialize<S: Serializer>(
+        digest: &Option<Digest>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => to.collect_str(digest),
             None => to.serialize_none(),
         }
     }
@@ -52,9 +55,9 @@ pub(crate) mod digest {
         from: D,
     ) -> Result<Option<Digest>, D::Error> {
         let text = String::deserialize(from)?;
-        let id = Digest::from_hex(&text);
-        id.map(Some)
-            .ok_or_else(|| D::Error::custom("the id is 64 hexadecimal digits"))
+        let digest = Digest::from_hex(&text);
+        let wrong = || D::Error::custom("a group's id is 64 hexadecimal digits");
+        digest.ok_or_else(wrong).map(Some)
     }
 }
 

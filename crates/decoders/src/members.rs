@@ -60,8 +60,12 @@ pub(crate) fn vote_seeds() -> Vec<Bytes> {
 }
 
 pub(crate) fn certificate_seeds() -> Vec<Bytes> {
+    vec![certificate().to_bytes()]
+}
+
+pub(crate) fn certificate() -> Certificate {
     let signatures = [0, 1, 3].map(|site| (id(site), vote(site).signature));
-    vec![Certificate::new(handover(), signatures).to_bytes()]
+    Certificate::new(handover(), signatures)
 }
 
 /// New; with an open proposal; with a change under way and one given up; in the second epoch.

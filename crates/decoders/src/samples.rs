@@ -23,6 +23,7 @@ use maftia_types::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::members::certificate;
 use crate::{join, services};
 
 pub(crate) fn rng() -> ChaCha20Rng {
@@ -170,6 +171,7 @@ pub(crate) fn client_messages() -> Vec<Bytes> {
             nonce: 6,
             id: digest(2),
         },
+        ClientMessage::Views { epoch: Epoch(7) },
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -209,6 +211,7 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
             nonce: 5,
             json: Bytes::from_static(b"{}"),
         },
+        SiteMessage::Views(vec![certificate(), certificate()]),
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }

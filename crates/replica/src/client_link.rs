@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
+use maftia_membership::Certificate;
 use maftia_membership::evidence::EXHIBIT_BYTES_MAX;
-use maftia_types::{Digest, Incarnation, Sequence};
+use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
+use crate::epochs::passage::CERTIFICATES_MAX;
 use crate::limits::RESULT_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
@@ -47,6 +49,11 @@ pub enum ClientMessage {
         /// Chosen by the client.
         nonce: u64,
     },
+    /// "I know the group's sites up to this epoch: what came after it?"
+    Views {
+        /// The epoch.
+        epoch: Epoch,
+    },
 }
 
 /// From a site to a client.
@@ -75,6 +82,10 @@ pub enum SiteMessage {
         /// The text.
         json: Bytes,
     },
+    /// The certificates that lead on from the epoch asked about, in order: at most
+    /// [`CERTIFICATES_MAX`], the rest when asked again. None if there is no later epoch, or if it is
+    /// so long past that nobody keeps them. Nothing is believed of a site: each is verified.
+    Views(Vec<Certificate>),
 }
 
 /// The fate of one request. Equal at all correct sites but for the form of the result.
@@ -201,6 +212,10 @@ impl Wire for ClientMessage {
                 writer.u64(*nonce);
                 writer.digest(id);
             }
+            Self::Views { epoch } => {
+                writer.u8(4);
+                writer.epoch(*epoch);
+            }
         }
     }
 
@@ -222,6 +237,9 @@ impl Wire for ClientMessage {
             3 => Self::Evidence {
                 nonce: reader.u64()?,
                 id: reader.digest()?,
+            },
+            4 => Self::Views {
+                epoch: reader.epoch()?,
             },
             _ => {
                 return Err(DecodeError::Invalid {
@@ -259,6 +277,10 @@ impl Wire for SiteMessage {
                 writer.bool(exhibit.is_some());
                 exhibit.iter().for_each(|bytes| writer.bytes(bytes));
             }
+            Self::Views(chain) => {
+                writer.u8(3);
+                writer.list(chain);
+            }
         }
     }
 
@@ -280,6 +302,7 @@ impl Wire for SiteMessage {
                 let exhibit = there.then(&mut bytes).transpose()?;
                 Self::Evidence { nonce, exhibit }
             }
+            3 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

@@ -73,7 +73,10 @@ impl Replica {
                 }
                 (session, incarnation)
             }
-            ClientMessage::Evidence { .. } | ClientMessage::Status { .. } => return,
+            // Answered by whoever has the link: with what it knows, and Replica::views_after.
+            ClientMessage::Evidence { .. }
+            | ClientMessage::Status { .. }
+            | ClientMessage::Views { .. } => return,
         };
         push_replies(
             ClientId { key, session },
