@@ -65,83 +65,63 @@ impl Engine {
         boot: Boot,
         now: Time,
     ) -> (Self, Step<Self>) {
+        let Identity { me, key, keys } = identity;
+        let mut engine = Self::at(
+            parameters,
+            (me, Arc::new(key), keys),
+            boot.frontier,
+            boot.nonce,
+        );
+        let step = engine.start(now, boot.records, boot.lost);
+        (engine, step)
+    }
+
+    /// An engine that knows nothing but a frontier.
+    ///
+    /// # Panics
+    /// If the keys do not fit the parameters.
+    pub(crate) fn at(
+        parameters: Parameters,
+        (me, key, keys): (SiteId, Arc<SigningKey>, Vec<PublicKey>),
+        frontier: Frontier,
+        boot_nonce: u64,
+    ) -> Self {
         let sites = parameters.resilience.sites();
-        assert!(identity.keys.len() == sites, "one key per site");
+        assert!(keys.len() == sites, "one key per site");
         let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
-        let settled = boot.frontier.settled;
-        let mut engine = Self {
+        let settled = frontier.settled;
+        Self {
             dag: empty_dag(&parameters, settled),
             committer: Committer::new(parameters.rule(), schedule, settled),
-            delivered_before: boot.frontier.delivered.iter().copied().collect(),
-            linearizer: Linearizer::new(boot.frontier),
+            delivered_before: frontier.delivered.iter().copied().collect(),
+            linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
             suspended: Suspended::default(),
             peers: Peers::new(sites),
             draft: Draft::default(),
-            standing: initial(identity.me, sites),
+            standing: initial(me, sites),
+            amnesia: None,
             equivocators: SiteSet::EMPTY,
             checkpoint_vote: None,
             last_own: Round(0),
             unsettled_payloads: 0,
             own_unsettled: 0,
-            boot_nonce: boot.nonce,
+            boot_nonce,
             sync: crate::synchroniser::Sync::default(),
             served_from: Round(0),
             halted: false,
-            me: identity.me,
-            key: identity.key,
-            keys: identity.keys,
+            me,
+            key,
+            keys,
             parameters,
-        };
-        let step = engine.start(now, boot.records, boot.lost);
-        (engine, step)
-    }
-
-    /// Ends the epoch and begins another one, in which this site is `me` among `keys`. What this site
-    /// had in blocks that nobody delivered goes into its next ones. The step is as that of
-    /// [`Engine::boot`].
-    ///
-    /// # Panics
-    /// If the keys do not fit the parameters.
-    pub fn turn(
-        &mut self,
-        parameters: Parameters,
-        (me, keys): (SiteId, Vec<PublicKey>),
-        boot: Boot,
-        now: Time,
-    ) -> Step<Self> {
-        let sites = parameters.resilience.sites();
-        assert!(keys.len() == sites, "one key per site");
-        for payload in self.undelivered() {
-            self.draft.put_back(payload);
         }
-        (self.me, self.keys, self.parameters) = (me, keys, parameters);
-        self.pacemaker = Pacemaker::new(self.parameters.pacing);
-        self.peers = Peers::new(sites);
-        self.sync = crate::synchroniser::Sync::default();
-        self.equivocators = SiteSet::EMPTY;
-        self.checkpoint_vote = None;
-        self.last_own = Round(0);
-        self.boot_nonce = boot.nonce;
-        self.standing = initial(me, sites);
-        self.root(boot.frontier);
-        self.start(now, boot.records, boot.lost)
     }
 
-    /// The payloads of own blocks that were not delivered, oldest first.
-    fn undelivered(&self) -> Vec<Bytes> {
-        let own = |entry: &&crate::dag::Entry| {
-            entry.block.author() == self.me && !entry.delivered && !entry.block.is_empty()
-        };
-        let own = self.dag.from(self.dag.base()).filter(own);
-        own.filter_map(|entry| entry.payload.clone()).collect()
-    }
-
-    fn start(&mut self, now: Time, records: Vec<Record>, lost: bool) -> Step<Self> {
+    pub(crate) fn start(&mut self, now: Time, records: Vec<Record>, lost: bool) -> Step<Self> {
         self.served_from = self.linearizer.frontier().leader_round;
         let mut step = Step::none();
         let blocks = self.replay(records);
-        if lost && self.standing != Standing::Observing {
+        if lost {
             self.begin_recovery(&mut step);
         }
         if let Err(alarm) = self.restore(now, blocks, &mut step) {
@@ -167,8 +147,12 @@ impl Engine {
                 Record::Floor(round) => {
                     floor = floor.max(round);
                     recovering = false;
+                    self.amnesia = self.amnesia.map(|_| round);
                 }
-                Record::Recovering => recovering = true,
+                Record::Recovering => {
+                    recovering = true;
+                    self.amnesia = Some(Round(u64::MAX));
+                }
                 // The replica has handed over those of one epoch only.
                 Record::Epoch(_) => {}
             }
@@ -282,8 +266,11 @@ impl Engine {
                     .filter(|_| open(&entry.block.reference())),
             })
             .collect();
+        if self.amnesia.is_some() {
+            records.push(Record::Recovering);
+        }
         records.push(Record::Floor(self.floor()));
-        if matches!(self.standing, Standing::Recovering { .. }) {
+        if self.amnesia == Some(Round(u64::MAX)) {
             records.push(Record::Recovering);
         }
         records
@@ -299,7 +286,11 @@ impl Engine {
 
     /// The log is lost, in whole or at its end: from now on this site asks before it signs.
     pub(crate) fn begin_recovery(&mut self, step: &mut Step<Self>) {
-        self.standing = self.fresh_recovery();
+        // Who only follows signs nothing, but may have signed in a later epoch.
+        if self.standing != Standing::Observing {
+            self.standing = self.fresh_recovery();
+        }
+        self.amnesia = Some(Round(u64::MAX));
         step.records.push(Record::Recovering);
     }
 
@@ -371,7 +362,22 @@ impl Engine {
     pub(crate) fn finish_recovery(&mut self, step: &mut Step<Self>) {
         let needed = self.parameters.resilience.amnesia_responders();
         if let Some(floor) = self.standing.try_finish(self.dag.tip(), needed) {
+            self.amnesia = Some(floor);
             step.records.push(Record::Floor(floor));
+        }
+    }
+
+    /// Whether this site has lost its log and may have signed blocks in the next epoch already. It
+    /// has not once this epoch has delivered a block that it made after the loss: whoever came to
+    /// the next epoch before that has decided on this one's end without that block.
+    pub const fn is_amnesic(&self) -> bool {
+        self.amnesia.is_some()
+    }
+
+    /// A block of this site is delivered.
+    pub(crate) fn remember(&mut self, own: Round) {
+        if self.amnesia.is_some_and(|floor| own > floor) {
+            self.amnesia = None;
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_protocol::{Event, Protocol, Step};
@@ -24,7 +25,7 @@ use crate::suspended::Suspended;
 pub struct Engine {
     pub(crate) parameters: Parameters,
     pub(crate) me: SiteId,
-    pub(crate) key: SigningKey,
+    pub(crate) key: Arc<SigningKey>,
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) dag: Dag,
     pub(crate) committer: Committer,
@@ -34,6 +35,9 @@ pub struct Engine {
     pub(crate) peers: Peers,
     pub(crate) draft: Draft,
     pub(crate) standing: Standing,
+    /// After the loss of the log, until the group has delivered a block above this round, which is
+    /// the recovery's floor: see [`Engine::is_amnesic`].
+    pub(crate) amnesia: Option<Round>,
     pub(crate) equivocators: SiteSet,
     pub(crate) checkpoint_vote: Option<IndexedDigest>,
     /// Delivered before the frontier this engine started from; their payloads are not needed.
@@ -238,6 +242,12 @@ impl Engine {
                 self.own_unsettled = self.own_unsettled.saturating_sub(payload.len());
             }
         }
+        if self.amnesia.is_some() {
+            let own = commit.blocks.iter().map(|(block, _)| block);
+            let own = own.filter(|block| block.author() == self.me);
+            let newest = own.map(|block| block.round()).max();
+            newest.into_iter().for_each(|round| self.remember(round));
+        }
         for reference in dropped {
             let Some(entry) = self.dag.get(&reference) else {
                 continue;
@@ -332,7 +342,7 @@ impl Engine {
     }
 
     /// The key with which this site signs.
-    pub const fn key(&self) -> &SigningKey {
+    pub fn key(&self) -> &SigningKey {
         &self.key
     }
 

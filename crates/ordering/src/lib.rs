@@ -143,6 +143,7 @@ mod rule;
 mod schedule;
 mod suspended;
 mod synchroniser;
+mod turn;
 mod validity;
 mod view;
 
@@ -160,6 +161,7 @@ pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
 pub use rule::{Rule, Verdict};
 pub use schedule::Schedule;
+pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
 pub use view::View;
 

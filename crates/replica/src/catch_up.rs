@@ -188,7 +188,7 @@ impl Replica {
         self.diverged = false;
         let here = self.ledger.membership().map(|state| state.view().epoch());
         if here.is_some_and(|here| here != self.engine.parameters().epoch) || self.is_hollow() {
-            let below = self.begin_epoch(frontier.clone(), now, step);
+            let (below, _) = self.begin_epoch(frontier.clone(), now, step);
             self.lift(now, below, step);
         } else {
             self.engine.install(now, frontier.clone());

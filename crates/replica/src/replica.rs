@@ -202,12 +202,9 @@ impl Protocol for Replica {
                 self.on_client(key, message, &mut step);
                 self.engine.wake(now);
             }
-            Command::PeerUp(_) if self.is_hollow() => {}
             Command::PeerUp(peer) => {
-                let below = self
-                    .engine
-                    .command(now, maftia_ordering::Command::PeerUp(peer))?;
-                self.lift(now, below, &mut step);
+                self.ask_once(peer, &mut step);
+                self.greet(now, peer, &mut step);
             }
             Command::Malformed { site, bytes } => {
                 if let Some(watch) = &mut self.watch {
@@ -228,11 +225,9 @@ impl Protocol for Replica {
         match event {
             Event::Message {
                 from,
-                message: Message::Ordering(epoch, _),
+                message: Message::Ordering(epoch, message),
             } if epoch != self.epoch() || self.is_hollow() => {
-                if epoch > self.epoch() {
-                    self.heard_later(now, from);
-                }
+                self.on_other_epoch(now, (from, epoch), &message, &mut step);
             }
             Event::Message {
                 from,
@@ -241,6 +236,8 @@ impl Protocol for Replica {
                 let below = self.engine.handle(now, Event::Message { from, message });
                 self.lift(now, below, &mut step);
             }
+            // Who has left is answered questions about epochs, and no others.
+            Event::Message { from, message } if self.has_gone(from, &message) => {}
             Event::Message {
                 from,
                 message: Message::Transfer(message),
@@ -263,6 +260,7 @@ impl Protocol for Replica {
                 self.fetch_due(now, &mut step);
                 self.custodian_due(now, &mut step);
                 self.ask_due(now, &mut step);
+                self.leave_due(now, &mut step);
                 self.say_ready(now, &mut step);
             }
         }
@@ -285,8 +283,8 @@ impl Protocol for Replica {
         let custodian = self.custodian.as_ref().filter(|_| !idle);
         let custodian = custodian.and_then(Custodian::next_timeout);
         let engine = self.engine.next_timeout().filter(|_| !self.is_hollow());
-        let ask = self.epochs.as_ref().and_then(|epochs| epochs.ask_at);
-        [engine, fetch, custodian, ask, self.ready_due()]
+        let epochs = self.epochs.as_ref().and_then(Epochs::next_timeout);
+        [engine, fetch, custodian, epochs, self.ready_due()]
             .into_iter()
             .flatten()
             .min()
@@ -369,6 +367,7 @@ impl Replica {
             replica.lift(now, below, &mut step);
         }
         replica.replay.clear();
+        replica.follow_kept(now, &mut step);
         replica.watch_anew(now);
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
@@ -454,11 +453,16 @@ impl Replica {
         }
     }
 
-    pub(crate) fn take_checkpoint(&mut self, now: Time, frontier: Frontier) {
-        let ledger = self.ledger.encode();
-        let checkpoint = Checkpoint::new(frontier, &ledger, self.machine.snapshot());
-        self.checkpoints.add(Arc::new(checkpoint));
+    fn take_checkpoint(&mut self, now: Time, frontier: Frontier) {
+        let checkpoint = self.checkpoint(frontier);
+        self.checkpoints.add(checkpoint);
         self.vote(now);
+    }
+
+    /// The state now, which is that of the frontier.
+    pub(crate) fn checkpoint(&mut self, frontier: Frontier) -> Arc<Checkpoint> {
+        let ledger = self.ledger.encode();
+        Arc::new(Checkpoint::new(frontier, &ledger, self.machine.snapshot()))
     }
 
     pub(crate) fn vote(&mut self, now: Time) {
@@ -472,6 +476,7 @@ impl Replica {
             Tally::Nothing => {}
             Tally::Stable(index) => {
                 self.on_stable();
+                self.forget_former();
                 self.vote(now);
                 step.outputs.push(Output::Stable { index });
             }
@@ -501,7 +506,18 @@ impl Replica {
             self.engine.prune(settled.minus(depth));
             self.engine.drop_payloads(&oldest.frontier);
         }
-        self.image_wanted = self.logged_bytes >= self.settings.image_bytes;
+        self.image_wanted = self.logged_bytes >= self.image_bytes();
+    }
+
+    /// Without the log of the former epoch this site could not vote for the present view again, nor
+    /// help others to come to it: an image waits for the certificate, but not for ever.
+    fn image_bytes(&self) -> usize {
+        let handing = self
+            .epochs
+            .as_ref()
+            .is_some_and(|own| own.handing.is_some());
+        let times = if handing { 4 } else { 1 };
+        self.settings.image_bytes.saturating_mul(times)
     }
 
     /// Brings the proofs that this site holds into its next blocks, as far as there is room.

@@ -337,6 +337,11 @@ impl Daemon {
                 self.tell(link, &answer);
                 return Ok(());
             }
+            ClientMessage::Views { epoch } => {
+                let answer = SiteMessage::Views(self.replica.views_after(*epoch));
+                self.tell(link, &answer);
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {
@@ -353,8 +358,12 @@ impl Daemon {
 
     /// Answers what promises nothing. A full queue loses the answer; the client asks again.
     fn tell(&self, link: maftia_multipoint::LinkId, answer: &SiteMessage) {
-        let class = maftia_multipoint::Class::Control;
-        let _ = self.network.send(link, class, answer.to_bytes());
+        let bytes = answer.to_bytes();
+        let class = match bytes.len() {
+            ..=maftia_multipoint::CONTROL_BYTES_MAX => maftia_multipoint::Class::Control,
+            _ => maftia_multipoint::Class::Bulk,
+        };
+        let _ = self.network.send(link, class, bytes);
     }
 
     /// Queues the effects of a step behind its records.

@@ -47,7 +47,8 @@ fn turn(net: &mut Net, order: &[usize]) {
             frontier,
             ..fresh_boot()
         };
-        let step = engine.turn(parameters, (site(seat as u8), keys.clone()), boot, net.now);
+        let seat = (site(seat as u8), keys.clone());
+        let (step, _) = engine.turn(parameters, seat, boot, bytes::Bytes::clone, net.now);
         assert!(step.is_empty());
     }
 }

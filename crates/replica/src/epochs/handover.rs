@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use maftia_membership::handover::Collector;
-use maftia_membership::{Certificate, View, follow};
+use maftia_membership::handover::Misbehaviour::WrongVote;
+use maftia_membership::handover::{Collector, Vote};
+use maftia_membership::{Certificate, Membership, View, follow};
 use maftia_protocol::{Step, Target};
 use maftia_types::{Epoch, SiteId, SiteSet, Time};
 
 use super::passage::{CERTIFICATES_MAX, Passage};
-use super::{ASK_FIRST, ASK_MAX, Epochs, PATIENCE};
+use super::{ASK_FIRST, ASK_MAX, Epochs, LINGER, PATIENCE};
 use crate::fault::Misbehaviour;
 use crate::message::Message;
 use crate::replica::{Output, Record, Replica};
@@ -17,33 +18,39 @@ use crate::replica::{Output, Record, Replica};
 /// for longer gets the group's file anew.
 const CHAIN_MAX: usize = 1024;
 
-/// Votes for the present view, gathered by a site of the view before.
+/// Votes for the present view, gathered by a site that was there in the epoch before.
 #[derive(Debug)]
 pub(crate) struct Handing {
     collector: Collector,
-    /// This site's seat in the former view.
-    seat: SiteId,
+    /// This site's seat in the former view; none if it has joined since.
+    seat: Option<SiteId>,
 }
 
 impl Replica {
-    /// Votes for the present view, and begins to gather the others' votes.
+    /// Votes for the present view, as a member of the former one, and begins to gather the others'
+    /// votes.
     pub(crate) fn hand_over(
         &mut self,
         now: Time,
-        (former, seat): (View, SiteId),
+        (former, seat): (View, Option<SiteId>),
         step: &mut Step<Self>,
     ) {
-        let handover = self.ledger.membership().and_then(|state| state.handover());
+        let handover = self.ledger.membership().and_then(Membership::handover);
         let (Some(epochs), Some(handover)) = (&mut self.epochs, handover) else {
             return;
         };
+        // It is known if the log is read again.
+        if epochs.chain.iter().any(|own| *own.handover() == handover) {
+            return self.handed_over(now, step);
+        }
         let mut collector = Collector::new(former);
-        let vote = handover.sign(self.engine.key());
-        let own = collector.add(seat, vote);
-        debug_assert_eq!(own, Ok(true), "an own vote is good");
+        if let Some(seat) = seat {
+            let own = collector.add(seat, handover.sign(self.engine.key()));
+            debug_assert_eq!(own, Ok(true), "an own vote is good");
+        }
         epochs.handing = Some(Handing { collector, seat });
         epochs.ask_soon(now);
-        self.certify(step);
+        self.certify(now, step);
     }
 
     /// A message about epochs.
@@ -55,18 +62,31 @@ impl Replica {
         step: &mut Step<Self>,
     ) {
         match passage {
+            Passage::Ask { epoch } if epoch == self.epoch() => self.tell_asker(now, from, step),
             Passage::Ask { epoch } => self.answer_ask(from, epoch, step),
-            Passage::Vote { seat, vote } => {
-                let handing = self.epochs.as_mut().and_then(|own| own.handing.as_mut());
-                let added = handing.map(|handing| handing.collector.add(seat, vote));
-                match added {
-                    Some(Ok(true)) => self.certify(step),
-                    Some(Ok(false)) | None => {}
-                    Some(Err(wrong)) => step.blame(from, Misbehaviour::Handover(wrong)),
-                }
-            }
-            Passage::Chain(chain) => self.on_chain(now, chain, step),
+            Passage::Vote { seat, vote } => self.on_vote(now, from, (seat, vote), step),
+            Passage::Chain(chain) => self.on_chain(now, from, chain, step),
             Passage::Word(word) => self.on_word(now, from, &word),
+        }
+    }
+
+    fn on_vote(
+        &mut self,
+        now: Time,
+        from: SiteId,
+        (seat, vote): (SiteId, Vote),
+        step: &mut Step<Self>,
+    ) {
+        let own = self.ledger.membership().and_then(Membership::handover);
+        let handing = self.epochs.as_mut().and_then(|own| own.handing.as_mut());
+        let (Some(handing), Some(own)) = (handing, own) else {
+            return;
+        };
+        match handing.collector.add(seat, vote) {
+            Ok(true) if vote.statement == own.statement() => self.certify(now, step),
+            Ok(true) => step.blame(from, Misbehaviour::Handover(WrongVote)),
+            Ok(false) => {}
+            Err(wrong) => step.blame(from, Misbehaviour::Handover(wrong)),
         }
     }
 
@@ -77,15 +97,30 @@ impl Replica {
             let message = Message::Passage(Passage::Chain(chain));
             return step.send(Target::One(to), message);
         }
-        let Some(handing) = &epochs.handing else {
+        let Some((handing, seat)) = epochs
+            .handing
+            .as_ref()
+            .and_then(|own| Some((own, own.seat?)))
+        else {
             return;
         };
-        let vote = handing.collector.vote(handing.seat);
+        let vote = handing.collector.vote(seat);
         if let Some(vote) = vote.filter(|vote| vote.statement.epoch == epoch.plus(1)) {
-            let (seat, vote) = (handing.seat, *vote);
+            let vote = *vote;
             let message = Message::Passage(Passage::Vote { seat, vote });
             step.send(Target::One(to), message);
         }
+    }
+
+    /// Who asks what came after the epoch that this site is in may be further: it is told how far this
+    /// site is, and sends what this one lacks of the epoch's blocks.
+    fn tell_asker(&mut self, now: Time, from: SiteId, step: &mut Step<Self>) {
+        let due = |epochs: &&mut Epochs| epochs.tell_at <= now;
+        let Some(epochs) = self.epochs.as_mut().filter(due) else {
+            return;
+        };
+        epochs.tell_at = now + ASK_FIRST;
+        self.greet(now, from, step);
     }
 
     /// The certificates that lead on from the view of an epoch, in order: at most
@@ -108,61 +143,95 @@ impl Replica {
     }
 
     /// Makes the certificate of the present view, if the votes for it are enough.
-    fn certify(&mut self, step: &mut Step<Self>) {
-        let handover = self.ledger.membership().and_then(|state| state.handover());
+    fn certify(&mut self, now: Time, step: &mut Step<Self>) {
+        let handover = self.ledger.membership().and_then(Membership::handover);
         let handing = self.epochs.as_ref().and_then(|own| own.handing.as_ref());
         let (Some(handing), Some(handover)) = (handing, handover) else {
             return;
         };
         if let Some(certificate) = handing.collector.certificate(&handover) {
-            self.certified(vec![certificate], step);
+            self.certified(now, vec![certificate], step);
         }
     }
 
-    /// Certificates that lead to the view of this site. Whoever left need not be known any more.
-    fn certified(&mut self, certificates: Vec<Certificate>, step: &mut Step<Self>) {
-        let gone = self.is_leaver();
-        let Some(epochs) = &mut self.epochs else {
+    /// Certificates that lead to the view of this site.
+    fn certified(&mut self, now: Time, certificates: Vec<Certificate>, step: &mut Step<Self>) {
+        let (Some(epochs), Some(first)) = (&mut self.epochs, certificates.first()) else {
             return;
         };
+        let first = epoch_of(first);
+        epochs.chain.retain(|own| epoch_of(own) < first);
         epochs.chain.extend(certificates);
         while epochs.chain.len() > CHAIN_MAX {
             epochs.chain.pop_front();
         }
-        (epochs.handing, epochs.ask_at) = (None, None);
         let chain = epochs.chain.iter().cloned().collect();
         step.records.push(Record::Chain(chain));
-        if gone {
-            epochs.left = true;
-            step.outputs.push(Output::Left(epochs.view.epoch()));
-        } else if !std::mem::take(&mut epochs.leavers).is_empty() {
-            step.outputs.push(Output::Sites);
-        }
+        self.handed_over(now, step);
     }
 
-    fn on_chain(&mut self, now: Time, chain: Vec<Certificate>, step: &mut Step<Self>) {
-        let own = self.ledger.membership().and_then(|state| state.handover());
-        let Some(epochs) = self
-            .epochs
-            .as_mut()
-            .filter(|epochs| epochs.ask_at.is_some())
-        else {
+    /// The certificate of the present view is here: others need this site's vote no more. One that
+    /// leaves gives the certificate to all, in case they do, and stays a while to answer them.
+    fn handed_over(&mut self, now: Time, step: &mut Step<Self>) {
+        let gone = self.is_leaver();
+        let Some(epochs) = &mut self.epochs else {
+            return;
+        };
+        epochs.handing = None;
+        epochs.ask_no_more();
+        if let Some(newest) = epochs.chain.back().filter(|_| gone) {
+            let chain = Passage::Chain(vec![newest.clone()]);
+            step.send(Target::Others, Message::Passage(chain));
+            epochs.leave_at = Some(now + LINGER);
+        }
+        self.forget_former();
+    }
+
+    fn on_chain(
+        &mut self,
+        now: Time,
+        from: SiteId,
+        mut chain: Vec<Certificate>,
+        step: &mut Step<Self>,
+    ) {
+        let own = self.ledger.membership().and_then(Membership::handover);
+        let Some(epochs) = &mut self.epochs else {
             return;
         };
         let here = epochs.view.epoch();
         if let Some(handing) = &epochs.handing {
-            let mut found = chain.into_iter().filter(|found| epoch_of(found) == here);
             let former = handing.collector.former();
-            let good = found.find(|found| found.verify(former).is_ok());
-            if let Some(good) = good.filter(|good| Some(good.handover()) == own.as_ref()) {
-                self.certified(vec![good], step);
+            let found = chain
+                .iter()
+                .find(|found| Some(found.handover()) == own.as_ref());
+            if let Some(good) = found.filter(|found| found.verify(former).is_ok()) {
+                let good = vec![good.clone()];
+                return self.certified(now, good, step);
             }
+        }
+        chain.retain(|own| epoch_of(own) > here);
+        if chain
+            .first()
+            .is_none_or(|first| epoch_of(first) != here.next())
+        {
             return;
         }
-        let later: Vec<Certificate> = chain
-            .into_iter()
-            .filter(|own| epoch_of(own) > here)
-            .collect();
+        let Ok(view) = follow(&epochs.view, &chain) else {
+            return step.blame(from, Misbehaviour::BadChain);
+        };
+        if epochs.asked {
+            self.adopt(now, view, chain, step);
+        } else if epochs.ask_at.is_none() {
+            epochs.ask_soon(now + PATIENCE);
+        }
+    }
+
+    /// Follows the certificates that were on the disk, if they lead further than the log.
+    pub(crate) fn follow_kept(&mut self, now: Time, step: &mut Step<Self>) {
+        let Some(epochs) = &self.epochs else { return };
+        let here = epochs.view.epoch();
+        let later = epochs.chain.iter().filter(|own| epoch_of(own) > here);
+        let later: Vec<Certificate> = later.cloned().collect();
         if let Ok(view) = follow(&epochs.view, &later)
             && view.epoch() > here
         {
@@ -178,6 +247,7 @@ impl Replica {
         certificates: Vec<Certificate>,
         step: &mut Step<Self>,
     ) {
+        // They are for other ids.
         step.messages.clear();
         let seated = view.seat_of(&self.engine.key().public()).is_some();
         self.keys = view.keys();
@@ -186,15 +256,23 @@ impl Replica {
         if let Some(epochs) = &mut self.epochs {
             epochs.joiners.clear();
             epochs.leavers.clear();
-            epochs.later = SiteSet::EMPTY;
+            (epochs.former, epochs.later) = (None, SiteSet::EMPTY);
             (epochs.view, epochs.hollow) = (view, true);
         }
-        self.certified(certificates, step);
+        self.certified(now, certificates, step);
         step.outputs.push(Output::Sites);
         if seated {
             self.start_fetch(now);
         } else if let Some(epochs) = &mut self.epochs {
-            epochs.left = true;
+            step.outputs.push(Output::Left(epochs.view.epoch()));
+        }
+    }
+
+    /// Says that this site may stop, when it has stayed long enough.
+    pub(crate) fn leave_due(&mut self, now: Time, step: &mut Step<Self>) {
+        let due = |epochs: &&mut Epochs| epochs.leave_at.is_some_and(|at| at <= now);
+        if let Some(epochs) = self.epochs.as_mut().filter(due) {
+            epochs.leave_at = None;
             step.outputs.push(Output::Left(epochs.view.epoch()));
         }
     }
@@ -206,7 +284,11 @@ impl Replica {
             return;
         };
         let member = from.index() < epochs.view.members().len();
-        if member && epochs.later.insert(from) && epochs.later.len() == needed {
+        if !member {
+            return;
+        }
+        epochs.later.insert(from);
+        if epochs.later.len() >= needed && epochs.ask_at.is_none() {
             epochs.ask_soon(now + PATIENCE);
         }
     }
@@ -228,20 +310,50 @@ impl Replica {
         }
         epochs.ask_at = Some(now + epochs.pause);
         epochs.pause = epochs.pause.times(2).min(ASK_MAX);
-        let known = match &epochs.handing {
-            Some(handing) => handing.collector.former().epoch(),
-            None => epochs.view.epoch(),
-        };
-        let ask = Passage::Ask { epoch: known };
-        step.send_now(Target::Others, Message::Passage(ask));
+        epochs.asked = true;
+        let ask = Message::Passage(Passage::Ask {
+            epoch: epochs.known(),
+        });
+        let handing = epochs.handing.is_some();
+        step.send_now(Target::Others, ask.clone());
+        // Those who have left vote too, and hear nothing that is for all.
+        let all = self.universe().len();
+        for leaver in SiteId::all(all).skip(self.audience()).filter(|_| handing) {
+            step.send_now(Target::One(leaver), ask.clone());
+        }
+    }
+
+    /// Asks a site with which there is a link now, so that one that slept, or was removed meanwhile,
+    /// learns of that although nobody has anything to say to it.
+    pub(crate) fn ask_once(&mut self, peer: SiteId, step: &mut Step<Self>) {
+        if let Some(epochs) = &self.epochs {
+            let epoch = epochs.known();
+            step.send_now(Target::One(peer), Message::Passage(Passage::Ask { epoch }));
+        }
     }
 }
 
 impl Epochs {
     /// Asks at that time, and then less and less often.
     pub(crate) fn ask_soon(&mut self, at: Time) {
-        self.pause = ASK_FIRST;
+        (self.pause, self.asked) = (ASK_FIRST, false);
         self.ask_at = Some(at);
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Time> {
+        [self.ask_at, self.leave_at].into_iter().flatten().min()
+    }
+
+    fn ask_no_more(&mut self) {
+        (self.ask_at, self.asked) = (None, false);
+    }
+
+    /// The last epoch whose view this site can show to be the group's.
+    fn known(&self) -> Epoch {
+        match &self.handing {
+            Some(handing) => handing.collector.former().epoch(),
+            None => self.view.epoch(),
+        }
     }
 }
 

@@ -17,6 +17,10 @@ const READY_AGAIN: Duration = Duration::from_millis(500);
 impl Replica {
     /// The proposal that makes this site a joiner, if one does.
     pub(crate) fn joining(&self) -> Option<u64> {
+        // On the way of every event: members are told apart first.
+        if self.engine.me().index() < self.keys.len() {
+            return None;
+        }
         let state = self.membership()?;
         let joins = state.joiners().contains(self.me());
         state.pending().filter(|_| joins).map(|own| own.proposal)

@@ -24,13 +24,15 @@
 //!    commit is the epoch's last. What the engine gives beyond it is void; what own blocks held and
 //!    nobody delivered goes into the next epoch's. ([`turn`])
 //! 3. Who has executed the last commit votes for the next view and asks the others for their votes,
-//!    until a quorum makes a certificate. Until then it knows the leavers, too. ([`handover`])
+//!    until a quorum makes a certificate. It answers those who are not as far with blocks of the
+//!    former epoch, and offers the state with which the new one begins. ([`handover`], [`former`])
 //! 4. Who hears f+1 members speak of a later epoch, for [`PATIENCE`] without coming to it by the
 //!    log, asks for certificates, follows them, and fetches the state of the view they lead to.
 //!
 //! # Duties of the caller
 //! After [`Output::Sites`](crate::Output::Sites): give links the sites of [`Replica::universe`], by
-//! these ids, and pass on no message under an id that its link had before. After
+//! these ids, and pass on no message under an id that its link had before. The messages of the step
+//! that says so are by the new ids. What is for all others is for [`Replica::audience`] of them. After
 //! [`Output::Left`](crate::Output::Left): stop.
 
 use std::collections::VecDeque;
@@ -38,11 +40,13 @@ use std::collections::VecDeque;
 use maftia_crypto::PublicKey;
 use maftia_membership::membership::Policy;
 use maftia_membership::{Certificate, Member, Membership, View};
-use maftia_types::{Duration, Epoch, Powers, SiteId, SiteSet, Time};
+use maftia_types::{Duration, Epoch, Powers, SITES_MAX, SiteId, SiteSet, Time};
 
 use crate::ledger::Ledger;
+use crate::message::Message;
 use crate::replica::Replica;
 
+pub(crate) mod former;
 pub(crate) mod handover;
 pub(crate) mod joiner;
 mod ledger;
@@ -56,6 +60,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// First pause before a question is asked again, and the longest.
 const ASK_FIRST: Duration = Duration::from_millis(100);
 const ASK_MAX: Duration = Duration::from_secs(5);
+
+/// How long a site that has left stays: its vote, and what it holds of the epoch's last blocks, may
+/// be wanted by those who were not as fast.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Who the sites are when this site starts for the first time.
 #[derive(Clone, Debug)]
@@ -82,8 +90,11 @@ pub(crate) struct Epochs {
     pub(crate) joiners: Vec<Member>,
     /// Whether there is no state of this view here yet: it is being fetched.
     pub(crate) hollow: bool,
-    /// Who had a seat in the epoch before, until its certificate is there.
+    /// Who had a seat in the epoch before: they may still need its end, or have to be told that they
+    /// are out.
     pub(crate) leavers: Vec<Member>,
+    /// The engine of the epoch before, while somebody may need it.
+    pub(crate) former: Option<former::FormerEpoch>,
     /// The votes for the present view, until they are a certificate.
     pub(crate) handing: Option<handover::Handing>,
     /// The newest certificates, by epoch.
@@ -93,14 +104,18 @@ pub(crate) struct Epochs {
     /// When to ask for votes or certificates, and the pause after that.
     pub(crate) ask_at: Option<Time>,
     pub(crate) pause: Duration,
+    /// Whether the question has been asked since it came up.
+    pub(crate) asked: bool,
+    /// When an asker may be told next how far this site is.
+    pub(crate) tell_at: Time,
+    /// When this site, which has left, may stop.
+    pub(crate) leave_at: Option<Time>,
     /// When to say READY again.
     pub(crate) ready_at: Time,
     /// Words passed on since the last commit.
     pub(crate) words: usize,
     /// The proposal under way, as last told to the driver.
     pub(crate) told: Option<u64>,
-    /// Whether this site has no seat any more and nothing left to hand over.
-    pub(crate) left: bool,
 }
 
 impl Epochs {
@@ -116,15 +131,18 @@ impl Epochs {
             joiners: beginning.joiners,
             hollow,
             leavers: Vec::new(),
+            former: None,
             handing: None,
             chain: handover::kept(beginning.chain),
             later: SiteSet::EMPTY,
             ask_at: None,
             pause: ASK_FIRST,
+            asked: false,
+            tell_at: Time::ZERO,
+            leave_at: None,
             ready_at: Time::ZERO,
             words: 0,
             told: None,
-            left: false,
         }
     }
 }
@@ -166,21 +184,37 @@ impl Replica {
         }
     }
 
-    /// The sites with which there are links, by id: members; then joiners, or who has just left.
+    /// The sites with which there are links, by id: members, then joiners, then who has just left.
     pub fn universe(&self) -> Vec<Member> {
         let Some(epochs) = &self.epochs else {
             return Vec::new();
         };
         let members = epochs.view.members().iter();
-        let joiners: Vec<Member> = match self.membership() {
-            Some(state) => state.next().map_or(Vec::new(), |next| next.joiners.clone()),
-            None => epochs.joiners.clone(),
-        };
-        let others = if joiners.is_empty() {
-            epochs.leavers.clone()
-        } else {
-            joiners
-        };
-        members.cloned().chain(others).collect()
+        let all = members.chain(self.joiners()).chain(&epochs.leavers);
+        all.take(SITES_MAX).cloned().collect()
+    }
+
+    /// How many sites of the universe [`Target::Others`](maftia_protocol::Target::Others) means: the
+    /// members and the joiners. Who has left gets nothing but what is for it alone.
+    pub fn audience(&self) -> usize {
+        let members = self.epochs.as_ref().map(|own| own.view.members().len());
+        members.map_or(self.keys.len(), |members| members + self.joiners().len())
+    }
+
+    fn joiners(&self) -> &[Member] {
+        match (self.membership(), &self.epochs) {
+            (Some(state), _) => state.next().map_or(&[], |next| &next.joiners),
+            (None, Some(epochs)) => &epochs.joiners,
+            (None, None) => &[],
+        }
+    }
+
+    /// Whether a message is of one who has left, and not about epochs.
+    pub(crate) fn has_gone(&self, from: SiteId, message: &Message) -> bool {
+        let leavers = self
+            .epochs
+            .as_ref()
+            .is_some_and(|own| !own.leavers.is_empty());
+        leavers && from.index() >= self.audience() && !matches!(message, Message::Passage(_))
     }
 }

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_membership::Member;
 use maftia_ordering::{
-    Boot, Commit, Engine, Frontier, Identity, Parameters, Record as Logged, Standing,
+    Boot, Commit, Engine, Former, Frontier, Identity, Parameters, Record as Logged,
 };
-use maftia_protocol::Step;
+use maftia_protocol::{Step, Target};
 use maftia_types::{Epoch, SITES_MAX, SiteId, SiteSet, Time};
 
 use super::Beginning;
+use super::former::FormerEpoch;
 use crate::intake::Intake;
+use crate::item::{Item, items};
 use crate::ledger::Ledger;
 use crate::replica::{Output, Record, Replica};
 
@@ -21,6 +25,8 @@ impl Replica {
         let (me, members) = (self.me(), self.keys.len());
         // They are for other ids; among them may be shares that are nobody else's business.
         step.messages.clear();
+        let universe = self.universe().into_iter().map(|member| member.key);
+        let universe: Vec<PublicKey> = universe.collect();
         let next = self.ledger.end_epoch(self.machine.as_mut(), commit);
         let Some(epochs) = &mut self.epochs else {
             return;
@@ -38,11 +44,15 @@ impl Replica {
             checkpoint_ms: commit.time_ms,
             ..Frontier::start()
         };
-        let below = self.begin_epoch(frontier.clone(), now, step);
-        self.take_checkpoint(now, frontier);
-        if me.index() < members {
-            self.hand_over(now, (former, me), step);
+        let (below, engine) = self.begin_epoch(frontier.clone(), now, step);
+        if let Some(epochs) = &mut self.epochs {
+            epochs.former = Some(FormerEpoch::new(engine, universe));
         }
+        let checkpoint = self.checkpoint(frontier);
+        self.checkpoints.begin(checkpoint);
+        self.vote(now);
+        let seat = Some(me).filter(|me| me.index() < members);
+        self.hand_over(now, (former, seat), step);
         self.lift(now, below, step);
         self.observe(now, step);
     }
@@ -54,7 +64,7 @@ impl Replica {
         frontier: Frontier,
         now: Time,
         step: &mut Step<Self>,
-    ) -> Step<Engine> {
+    ) -> (Step<Engine>, Former) {
         let state = self.ledger.membership();
         let state = state.expect("only a group with views has epochs");
         let (epoch, keys) = (state.view().epoch(), state.view().keys());
@@ -70,12 +80,11 @@ impl Replica {
             epochs.later = SiteSet::EMPTY;
         }
         let me = self.place(&self.engine.key().public());
-        // What a site has lost it may have signed in any epoch.
-        let lost = match self.engine.standing() {
-            Standing::Recovering { .. } | Standing::Returning { lost: true, .. } => true,
-            Standing::Active | Standing::Returning { .. } | Standing::Observing => false,
-        };
         let logged = self.replay.remove(&epoch);
+        // What a site has lost it may have signed in this epoch too. A log of this epoch says so
+        // itself, and knows what has become of it.
+        let unknown = logged.as_ref().is_none_or(Vec::is_empty);
+        let lost = self.engine.is_amnesic() && unknown;
         if logged.is_none() {
             step.records.push(Record::Ordering(Logged::Epoch(epoch)));
         }
@@ -90,14 +99,14 @@ impl Replica {
         self.checkpoints.clear();
         self.chain.clear();
         self.fetch = None;
-        let below = self.engine.turn(parameters, (me, keys), boot, now);
+        let (below, former) = self.engine.turn(parameters, (me, keys), boot, lasting, now);
         self.engine.set_learners(learners);
         self.renumber_custodian(me, step);
         if self.watch.is_some() {
             self.watch_anew(now);
         }
         step.outputs.push(Output::Sites);
-        below
+        (below, former)
     }
 
     /// The id in the universe of the present epoch of who has that key; beyond it for a stranger.
@@ -134,9 +143,10 @@ impl Replica {
             return;
         }
         epochs.told = underway;
-        if underway.is_some() {
-            epochs.leavers.clear();
-        }
+        // The ids above the members' are other sites' now.
+        let members = self.keys.len();
+        let lasts = |to: &Target| !matches!(to, Target::One(site) if site.index() >= members);
+        step.messages.retain(|out| lasts(&out.target));
         self.engine.set_learners(state.joiners().len());
         if self.engine.me().index() >= self.keys.len() {
             // The state may be from before this site was one of the joiners.
@@ -148,12 +158,29 @@ impl Replica {
     }
 }
 
+/// Of what this site wanted in the log of the former epoch, what means the same in the next one. What
+/// the keyed services and joiners say is of one epoch; they say it anew.
+fn lasting(payload: &Bytes) -> Bytes {
+    let mut writer = Writer::new();
+    let lasts = |item: &Item| {
+        matches!(
+            item,
+            Item::Requests { .. } | Item::Vouch { .. } | Item::Evidence(_)
+        )
+    };
+    items(payload)
+        .filter(lasts)
+        .for_each(|item| item.encode(&mut writer));
+    writer.finish()
+}
+
 /// The records of the log by epoch. What stands before the first mark is of the epoch of the first
 /// block there, or if there is none, of the epoch in which this site starts.
 pub(crate) fn by_epoch(records: Vec<Logged>, start: Epoch) -> BTreeMap<Epoch, Vec<Logged>> {
     let first = records.iter().find_map(|record| match record {
         Logged::Block { block, .. } => Some(block.header().epoch),
-        Logged::Epoch(epoch) => Some(Epoch(epoch.0.saturating_sub(1))),
+        Logged::Epoch(epoch) if *epoch <= start => Some(Epoch(epoch.0.saturating_sub(1))),
+        Logged::Epoch(_) => Some(start),
         Logged::Floor(_) | Logged::Recovering => None,
     });
     let mut epoch = first.unwrap_or(start);

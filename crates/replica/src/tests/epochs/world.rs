@@ -1,83 +1,61 @@
-//! A group whose sites change: machines that know each other by key, on a perfect network.
+//! A group whose sites change: machines that know each other by key, on a network that the test can
+//! make lose what it wants.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use maftia_activity::keys::{GENESIS_KEYS, Ordered, Setup, Site};
 use maftia_activity::kv;
-use maftia_activity::replication::StateMachine;
-use maftia_activity::suite::Suite;
 use maftia_codec::Wire;
-use maftia_crypto::{PublicKey, SigningKey};
+use maftia_crypto::PublicKey;
 use maftia_membership::membership::{Operation, Policy};
-use maftia_membership::{Change, Edit, MEMBERSHIP, Member, View};
-use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
+use maftia_membership::{Change, Edit, MEMBERSHIP, View};
+use maftia_ordering::BlockRef;
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Epoch, FaultModel, Incarnation, Resilience, Sequence, SiteId, Time};
+use maftia_types::{Digest, Epoch, Incarnation, Round, Sequence, SiteId, Time};
 
-use super::super::harness::CONFIG;
-use crate::{
-    Beginning, Bodies, Boot, ClientMessage, Command, Message, Output, Record, Replica, Restored,
-    Settings, Span,
-};
+use super::machine::{Life, Machine, founded_by, key, start};
+use crate::{Beginning, Bodies, ClientMessage, Command, Fate, Message, Output, Replica, Span};
 
 /// The client key that asks in these tests.
 const CLIENT: u32 = 0;
 
-pub(super) struct Machine {
-    pub(super) replica: Replica,
-    pub(super) records: Vec<Record>,
-    pub(super) outputs: Vec<Output>,
-    /// Whether it is switched off: it hears nothing, does nothing.
-    pub(super) off: bool,
-    beginning: Beginning,
-    lives: u64,
-}
+type Signed = BTreeMap<(usize, Epoch, Round), BlockRef>;
 
 pub(super) struct World {
     pub(super) now: Time,
     pub(super) machines: Vec<Machine>,
-    queue: VecDeque<(PublicKey, PublicKey, Message)>,
-    sequence: u64,
+    /// Whether a message from one machine to another is lost.
+    pub(super) lost: Box<dyn Fn(usize, usize, &Message) -> bool>,
+    /// Where requests were executed; the same everywhere.
+    pub(super) executed: BTreeMap<u64, u64>,
+    asked: BTreeMap<u64, Bodies>,
+    queue: VecDeque<(PublicKey, usize, Message)>,
+    /// C_k by k; the same everywhere.
+    digests: BTreeMap<u64, Digest>,
+    /// The one block of each machine in each round of an epoch, over all its lives.
+    signed: Signed,
+    founders: View,
     keyed: bool,
-}
-
-pub(super) fn key(of: usize) -> SigningKey {
-    SigningKey::mock(of as u64)
-}
-
-/// What the group's file says of a machine.
-pub(super) fn member(of: usize) -> Member {
-    let port = 7000 + u16::try_from(of).unwrap();
-    Member {
-        name: format!("s{of}"),
-        key: key(of).public(),
-        address: Some(([127, 0, 0, 1], port).into()),
-        http: None,
-    }
-}
-
-fn resilience(n: usize) -> Resilience {
-    Resilience::largest(FaultModel::Arbitrary, n).unwrap()
-}
-
-fn founded_by(n: usize) -> View {
-    let sites = (0..n).map(|of| (member(of).name, key(of).public()));
-    View::genesis(CONFIG, resilience(n), sites).unwrap()
 }
 
 impl World {
     /// A group of `n` with a key-value store, and its keys if `keyed`.
     pub(super) fn new(n: usize, keyed: bool) -> Self {
+        let founders = founded_by(n);
         let mut world = Self {
             now: Time::ZERO,
             machines: Vec::new(),
+            lost: Box::new(|_, _, _| false),
+            executed: BTreeMap::new(),
+            asked: BTreeMap::new(),
             queue: VecDeque::new(),
-            sequence: 0,
+            digests: BTreeMap::new(),
+            signed: Signed::new(),
+            founders: founders.clone(),
             keyed,
         };
         let beginning = Beginning {
-            view: founded_by(n),
+            view: founders,
             joiners: Vec::new(),
             policy: Policy::default(),
             clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
@@ -89,21 +67,19 @@ impl World {
 
     fn add(&mut self, beginning: Beginning) {
         let of = self.machines.len();
-        let (replica, step) = self.boot(of, &beginning, &[], 1);
-        self.machines.push(Machine {
-            replica,
-            records: Vec::new(),
-            outputs: Vec::new(),
-            off: false,
-            beginning,
-            lives: 1,
-        });
+        let (replica, step) = self.boot(of, &beginning, &Life::first());
+        self.machines.push(Machine::new(replica, beginning));
         self.perform(of, step);
     }
 
-    /// One more machine, which starts from what machine 0 says of the group now.
-    pub(super) fn invite(&mut self) {
-        let host = &self.machines[0].replica;
+    fn boot(&self, of: usize, beginning: &Beginning, life: &Life<'_>) -> (Replica, Step<Replica>) {
+        let founders = self.keyed.then_some(&self.founders);
+        start(of, (beginning, founders), life, self.now)
+    }
+
+    /// One more machine, which starts from what machine `host` says of the group now.
+    pub(super) fn invite(&mut self, host: usize) {
+        let host = &self.machines[host].replica;
         let state = host.membership().unwrap();
         let joiners = state.next().map_or(Vec::new(), |next| next.joiners.clone());
         let beginning = Beginning {
@@ -114,135 +90,99 @@ impl World {
             chain: Vec::new(),
         };
         self.add(beginning);
-        self.meet();
-    }
-
-    fn boot(
-        &self,
-        of: usize,
-        beginning: &Beginning,
-        records: &[Record],
-        life: u64,
-    ) -> (Replica, Step<Replica>) {
-        let view = &beginning.view;
-        let parameters = Parameters {
-            config: CONFIG,
-            epoch: Epoch(0),
-            resilience: view.resilience(),
-            delivery_depth: 16,
-            checkpoints: CheckpointPolicy {
-                commits: 16,
-                ..CheckpointPolicy::default()
-            },
-            pacing: Pacing::default(),
-        };
-        let identity = Identity {
-            me: SiteId::new(0).unwrap(),
-            key: key(of),
-            keys: view.keys(),
-        };
-        let founders = founded_by(4.max(if of < 7 && view.members().len() == 7 {
-            7
-        } else {
-            4
-        }));
-        let machine: Box<dyn StateMachine> = if self.keyed {
-            let setup = Setup {
-                group: CONFIG,
-                epoch: Epoch(0),
-                resilience: founders.resilience(),
-                sites: founders.keys(),
-                clients: vec![maftia_types::Powers::ALL],
-                approvals: 1,
-            };
-            Box::new(Suite::new(Ordered::new(setup, GENESIS_KEYS)))
-        } else {
-            Box::new(kv::Store::default())
-        };
-        let vault = records.iter().rev().find_map(|record| match record {
-            Record::Vault(vault) => Some(vault.clone()),
-            _ => None,
-        });
-        let chain = records.iter().rev().find_map(|record| match record {
-            Record::Chain(chain) => Some(chain.clone()),
-            _ => None,
-        });
-        let is_image = |record: &Record| matches!(record, Record::Image(_));
-        let image = records.iter().rposition(is_image);
-        let log = records.iter().skip(image.unwrap_or(0));
-        let log = log.filter_map(|record| match record {
-            Record::Ordering(record) => Some(record.clone()),
-            _ => None,
-        });
-        let image = image.map(|at| match &records[at] {
-            Record::Image(image) => Restored::from_chunks(image.chunks().collect()).unwrap(),
-            _ => unreachable!("it was looked for"),
-        });
-        let seed = [u8::try_from(10 * life).unwrap() + u8::try_from(of).unwrap(); 32];
-        let half = || {
-            let vault = vault.as_ref().map(|vault| vault.expose());
-            Site::new(SiteId::new(0).unwrap(), CONFIG, key(of), vault, seed).unwrap()
-        };
-        let boot = Boot {
-            image,
-            records: log.collect(),
-            site_half: self.keyed.then(half),
-            nonce: life,
-            beginning: Some(Beginning {
-                chain: chain.unwrap_or_default(),
-                ..beginning.clone()
-            }),
-            ..Boot::default()
-        };
-        let settings = Settings {
-            image_bytes: 64 * 1024,
-            ..Settings::default()
-        };
-        Replica::boot(parameters, settings, identity, machine, boot, self.now).unwrap()
+        self.meet(self.machines.len() - 1);
     }
 
     /// Switches a machine off and on again, from what is on its disk.
     pub(super) fn restart(&mut self, of: usize) {
-        self.machines[of].lives += 1;
+        let machine = &mut self.machines[of];
+        machine.lives += 1;
+        let lost = std::mem::take(&mut machine.lost_log);
         let machine = &self.machines[of];
-        let (replica, step) = self.boot(of, &machine.beginning, &machine.records, machine.lives);
+        let life = Life {
+            records: &machine.records,
+            number: machine.lives,
+            lost,
+        };
+        let (replica, step) = self.boot(of, &machine.beginning, &life);
         let machine = &mut self.machines[of];
         (machine.replica, machine.off) = (replica, false);
+        machine.links.clear();
+        self.queue
+            .retain(|(from, to, _)| *from != key(of).public() && *to != of);
         self.perform(of, step);
-        self.meet();
+        self.meet(of);
     }
 
-    /// Links come up.
-    pub(super) fn meet(&mut self) {
-        for of in 0..self.machines.len() {
-            let peers = self.machines[of].replica.universe();
-            for peer in SiteId::all(peers.len()) {
-                if self.machines[of].off || peer == self.machines[of].replica.me() {
-                    continue;
-                }
-                let now = self.now;
-                let Ok(step) = self.machines[of]
-                    .replica
-                    .command(now, Command::PeerUp(peer));
-                self.perform(of, step);
+    /// Loses power: all machines that are on start again, and nothing is under way.
+    pub(super) fn restart_all(&mut self) {
+        self.queue.clear();
+        let on = (0..self.machines.len()).filter(|of| !self.machines[*of].off);
+        on.collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|of| self.restart(of));
+    }
+
+    /// Links come up where a machine has others than before, by its ids of now.
+    pub(super) fn meet(&mut self, of: usize) {
+        let universe = self.machines[of].replica.universe();
+        let keys: Vec<PublicKey> = universe.iter().map(|member| member.key).collect();
+        let before = std::mem::replace(&mut self.machines[of].links, keys.clone());
+        for (place, peer) in keys.iter().enumerate() {
+            if before.get(place) == Some(peer) || *peer == key(of).public() {
+                continue;
             }
+            let Some(other) = self
+                .by_key(*peer)
+                .filter(|other| !self.machines[*other].off)
+            else {
+                continue;
+            };
+            self.link_up(of, other);
+            self.link_up(other, of);
         }
     }
 
+    fn link_up(&mut self, of: usize, other: usize) {
+        if self.machines[of].off {
+            return;
+        }
+        if let Some(peer) = self.id_of(of, &key(other).public()) {
+            let command = Command::PeerUp(peer);
+            let Ok(step) = self.machines[of].replica.command(self.now, command);
+            self.perform(of, step);
+        }
+    }
+
+    /// By which id a machine knows a key.
+    pub(super) fn id_of(&self, of: usize, peer: &PublicKey) -> Option<SiteId> {
+        let universe = self.machines[of].replica.universe();
+        let place = universe.iter().position(|member| member.key == *peer)?;
+        SiteId::all(universe.len()).nth(place)
+    }
+
+    fn by_key(&self, wanted: PublicKey) -> Option<usize> {
+        (0..self.machines.len()).find(|of| key(*of).public() == wanted)
+    }
+
     pub(super) fn perform(&mut self, of: usize, step: Step<Replica>) {
-        assert!(step.faults.is_empty(), "{of}: {:?}", step.faults);
         let machine = &mut self.machines[of];
+        assert!(
+            machine.may_blame || step.faults.is_empty(),
+            "{of}: {:?}",
+            step.faults
+        );
+        machine.faults.extend(step.faults);
         let universe = machine.replica.universe();
-        let moved = step
-            .outputs
-            .iter()
-            .any(|output| matches!(output, Output::Sites));
+        let audience = machine.replica.audience();
         machine.records.extend(step.records);
-        machine.outputs.extend(step.outputs);
         let own = key(of).public();
         for out in step.messages {
+            self.note_signed(of, &out.message);
             let to: Vec<PublicKey> = match out.target {
-                Target::All | Target::Others => universe.iter().map(|to| to.key).collect(),
+                Target::All | Target::Others => {
+                    universe.iter().take(audience).map(|to| to.key).collect()
+                }
                 Target::One(to) => universe
                     .get(to.index())
                     .map(|to| to.key)
@@ -252,36 +192,93 @@ impl World {
             let bytes = out.message.to_bytes();
             let message = Message::from_bytes(bytes).expect("what is sent can be read");
             for to in to.into_iter().filter(|to| *to != own) {
-                self.queue.push_back((own, to, message.clone()));
+                if let Some(to) = self.by_key(to) {
+                    self.queue.push_back((own, to, message.clone()));
+                }
             }
         }
+        let moved = step
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Sites));
+        step.outputs
+            .iter()
+            .for_each(|output| self.note_executed(output));
+        let status = self.machines[of].replica.status();
+        if !self.machines[of].replica.is_hollow() {
+            let known = self
+                .digests
+                .entry(status.commit)
+                .or_insert(status.commit_digest);
+            assert_eq!(
+                *known, status.commit_digest,
+                "{of}: commit {}",
+                status.commit
+            );
+        }
+        self.machines[of].outputs.extend(step.outputs);
         if moved {
-            self.meet();
+            self.meet(of);
         }
     }
 
-    fn deliver(&mut self, from: PublicKey, to: PublicKey, message: Message) {
-        let found = self
-            .machines
-            .iter()
-            .zip(0..)
-            .find(|(_, of)| key(*of).public() == to);
-        let Some((machine, of)) = found else { return };
-        let sender = self
-            .machines
-            .iter()
-            .zip(0..)
-            .find(|(_, of)| key(*of).public() == from);
-        let silent = sender.is_none_or(|(sender, _)| sender.off);
-        let universe = machine.replica.universe();
-        let place = universe.iter().position(|peer| peer.key == from);
-        let Some(place) = place.filter(|_| !machine.off && !silent) else {
+    /// No machine signs two blocks of one round of an epoch, in whatever lives.
+    fn note_signed(&mut self, of: usize, message: &Message) {
+        let replica = &self.machines[of].replica;
+        if let Message::Ordering(epoch, maftia_ordering::Message::Block { block, .. }) = message
+            && *epoch == replica.epoch()
+            && block.author() == replica.me()
+        {
+            let place = (of, *epoch, block.round());
+            let first = self
+                .signed
+                .entry(place)
+                .or_insert_with(|| block.reference());
+            assert_eq!(*first, block.reference(), "{place:?}: two blocks");
+        }
+    }
+
+    /// Every request has one position, every position one request.
+    fn note_executed(&mut self, output: &Output) {
+        let Output::Replies { replies, .. } = output else {
             return;
         };
-        let from = SiteId::all(universe.len()).nth(place).unwrap();
+        for reply in replies {
+            let Fate::Executed { position, .. } = reply.fate else {
+                continue;
+            };
+            let number = reply.sequence.0;
+            assert!(
+                self.executed
+                    .iter()
+                    .all(|(own, at)| (*own == number) == (*at == position)),
+                "{number} at {position}: {:?}",
+                self.executed
+            );
+            self.executed.insert(number, position);
+        }
+    }
+
+    fn deliver(&mut self, from: PublicKey, to: usize, message: Message) {
+        let sender = self.by_key(from).expect("machines send");
+        if self.machines[to].off || self.machines[sender].off || (self.lost)(sender, to, &message) {
+            return;
+        }
+        if let Some(from) = self.id_of(to, &from) {
+            let event = Event::Message { from, message };
+            let step = self.machines[to].replica.handle(self.now, event);
+            self.perform(to, step);
+        }
+    }
+
+    /// A machine hears something that the test says in another's name.
+    pub(super) fn tell(&mut self, to: usize, from: usize, message: Message) {
+        let from = self
+            .id_of(to, &key(from).public())
+            .expect("they know each other");
         let event = Event::Message { from, message };
-        let step = self.machines[of].replica.handle(self.now, event);
-        self.perform(of, step);
+        let step = self.machines[to].replica.handle(self.now, event);
+        self.perform(to, step);
     }
 
     /// Delivers everything, then fires the earliest deadline; `steps` times.
@@ -303,56 +300,67 @@ impl World {
 
     /// Runs until something is so, at all machines that are on.
     pub(super) fn run_until(&mut self, what: &str, wanted: impl Fn(&Machine) -> bool) {
-        for _ in 0..2000 {
+        for _ in 0..3000 {
             if self.machines.iter().filter(|own| !own.off).all(&wanted) {
                 return;
             }
-            self.run(10);
+            self.run(5);
         }
-        let states: Vec<_> = self
-            .machines
-            .iter()
-            .map(|own| {
-                let epochs = own.replica.epochs.as_ref();
-                let status = own.replica.status();
-                format!(
-                    "{:?} epoch {} left {} of {} hollow {:?} ask {:?} {:?} at {} ready {:?} now {:?} pend {:?} hist {:?}\n",
-                    own.replica.me(),
-                    own.epoch(),
-                    own.has_left(),
-                    own.replica.universe().len(),
-                    epochs.map(|e| e.hollow),
-                    epochs.map(|e| e.ask_at),
-                    status.activity,
-                    status.commit,
-                    own.replica.ready_due(),
-                    self.now,
-                    own.replica.membership().and_then(|m| m.pending()).map(|p| p.ready),
-                    own.replica.membership().map(|m| m.history().cloned().collect::<Vec<_>>()),
-                )
-            })
-            .collect();
-        panic!("never {what}: {}", states.concat());
+        let states: Vec<String> = self.machines.iter().map(Machine::describe).collect();
+        panic!("never {what}, {:?}: {}", self.now, states.concat());
     }
 
-    /// Asks all machines for something, and forgets about it.
+    /// Asks all machines for something.
     pub(super) fn ask(&mut self, operation: &[u8]) {
-        self.sequence += 1;
+        let number = self.asked.len() as u64 + 1;
         let bodies = Bodies::new([&Bytes::copy_from_slice(operation)]);
-        for of in 0..self.machines.len() {
+        self.asked.insert(number, bodies);
+        self.submit(number);
+    }
+
+    fn submit(&mut self, number: u64) {
+        let bodies = self.asked[&number].clone();
+        for of in (0..self.machines.len())
+            .filter(|of| !self.machines[*of].off)
+            .collect::<Vec<_>>()
+        {
             let message = ClientMessage::Submit {
                 session: 0,
                 incarnation: Incarnation(1),
-                batches: vec![(Span::one(Sequence(self.sequence)), bodies.clone())],
+                batches: vec![(Span::one(Sequence(number)), bodies.clone())],
             };
-            let key = CLIENT;
-            if self.machines[of].off {
-                continue;
-            }
-            let command = Command::Client { key, message };
+            let command = Command::Client {
+                key: CLIENT,
+                message,
+            };
             let Ok(step) = self.machines[of].replica.command(self.now, command);
             self.perform(of, step);
         }
+    }
+
+    /// Asks again, as clients do, until everything is executed, and all that serve are as far.
+    pub(super) fn finish(&mut self) {
+        for _ in 0..200 {
+            let open = self
+                .asked
+                .keys()
+                .filter(|own| !self.executed.contains_key(own));
+            let open: Vec<u64> = open.copied().collect();
+            let serving = self.machines.iter().filter(|own| own.is_seated());
+            let positions: Vec<u64> = serving.map(|own| own.replica.status().position).collect();
+            if open.is_empty() && positions.iter().all(|own| *own == self.asked.len() as u64) {
+                return;
+            }
+            open.into_iter().for_each(|number| self.submit(number));
+            self.run(50);
+        }
+        let states: Vec<String> = self.machines.iter().map(Machine::describe).collect();
+        panic!(
+            "{} of {}: {}",
+            self.executed.len(),
+            self.asked.len(),
+            states.concat()
+        );
     }
 
     pub(super) fn put(&mut self, key: &str) {
@@ -364,27 +372,5 @@ impl World {
         operation.extend_from_slice(&Operation::Propose(Change { edits, f }).to_bytes());
         self.ask(&operation);
         self.run(40);
-    }
-
-    /// The numbers of the requests that were executed and answered, at one machine.
-    pub(super) fn positions(&self) -> Vec<u64> {
-        self.machines
-            .iter()
-            .map(|own| own.replica.status().position)
-            .collect()
-    }
-}
-
-impl Machine {
-    pub(super) fn epoch(&self) -> u64 {
-        self.replica
-            .membership()
-            .map_or(0, |state| state.view().epoch().0)
-    }
-
-    pub(super) fn has_left(&self) -> bool {
-        self.outputs
-            .iter()
-            .any(|output| matches!(output, Output::Left(_)))
     }
 }
