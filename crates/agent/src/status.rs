@@ -153,7 +153,7 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         beyond_tolerance: faulty > tolerance,
         compromised,
         suspected: suspected.collect(),
-        view: 0,
+        view: group.view().epoch().0,
         model: group.resilience().model().to_string(),
         trusted_base: "none",
         checkpoint,

@@ -498,9 +498,9 @@ impl Daemon {
             .map_or(known, |view| view.members().len());
         // A new site at the end changes nobody's number.
         if moved.iter().any(|site| site.index() < members) {
-            self.performer.renumber(me, known);
+            self.performer.renumber(me, self.replica.audience());
         } else {
-            self.performer.resize(me, known);
+            self.performer.resize(me, self.replica.audience());
         }
         moved.iter().for_each(|site| self.links.remove(site));
         self.network.replace_directory(self.sites.directory());
@@ -510,7 +510,8 @@ impl Daemon {
         }
         let view = self.replica.view();
         if let Some(view) = view {
-            tracing::info!(epoch = %view.epoch(), sites = members, %me, "who the sites are");
+            let me = self.sites.name(me);
+            tracing::info!(epoch = %view.epoch(), sites = members, me, "who the sites are");
         }
     }
 

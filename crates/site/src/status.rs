@@ -197,7 +197,8 @@ impl SiteStatus {
         };
         let proofs = replica.evidence();
         let older = proofs.len().saturating_sub(EVIDENCE_LISTED_MAX);
-        let peers = SiteId::all(sites.len())
+        let members = replica.engine().parameters().resilience.sites();
+        let peers = SiteId::all(members)
             .filter(|site| *site != me)
             .map(|site| PeerStatus {
                 name: name(&site),

@@ -38,6 +38,18 @@ struct Checkpoint {
     digest: String,
 }
 
+impl Word {
+    /// What the site said, in short.
+    fn summary(&self) -> String {
+        let checkpoint = self.checkpoint.as_ref().map_or(0, |own| own.index);
+        let suspected: Vec<&String> = self.suspected.iter().map(|own| &own.site).collect();
+        format!(
+            "{} {} at {} (checkpoint {checkpoint}, suspects {suspected:?})",
+            self.site, self.state, self.position
+        )
+    }
+}
+
 /// Waits until all sites serve, none is suspected by the group, and all show the same state: the same
 /// executed requests, the same checkpoint, and the same digest wherever two are at the same commit.
 pub(crate) async fn agree(client: &Client, patience: Duration) -> End {
@@ -120,5 +132,6 @@ fn end(words: &[Word], digests_equal: bool, f: usize, sites: usize) -> End {
         compromised,
         evidence,
         digests_equal,
+        words: words.iter().map(Word::summary).collect(),
     }
 }

@@ -12,12 +12,15 @@ use maftia_types::SiteId;
 
 use crate::failure::{Exit, Failure};
 use crate::group_dir::make_dir;
+use crate::init::FIRST_PORT;
 use crate::local::{LocalGroup, free_addresses};
 
 /// How long the group may take to answer one of the questions.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 /// How long the change may take: as long as the group gives it.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
+/// Where the fresh site listens, if that is free: behind the ports of the largest group.
+const FRESH_PORT: u16 = FIRST_PORT + 128;
 /// How often the group is asked how far it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -84,7 +87,7 @@ fn make(local: &LocalGroup, client: &Client) -> Result<Member, Failure> {
     let name = SiteId::all(maftia_types::SITES_MAX).find(|id| !taken(id));
     let name = name.ok_or_else(|| Failure::failed("the group has no room for another site"))?;
     let name = name.to_string();
-    let [listen, http] = free_addresses(0, 2)?[..] else {
+    let [listen, http] = free_addresses(FRESH_PORT, 2)?[..] else {
         return Err(Failure::failed("no free port"));
     };
     let dir = local.dir.site_dir(&name);

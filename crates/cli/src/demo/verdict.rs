@@ -60,6 +60,8 @@ pub(crate) struct End {
     pub(crate) evidence: Vec<Value>,
     /// Whether all sites came to show the same state.
     pub(crate) digests_equal: bool,
+    /// What each said last.
+    pub(crate) words: Vec<String>,
 }
 
 impl Verdict {
@@ -94,7 +96,7 @@ impl Verdict {
         );
         require(
             end.digests_equal,
-            "the sites do not show the same state".into(),
+            format!("the sites do not show the same state: {:?}", end.words),
         );
         let still = format!("still convicted members: {:?}", end.compromised);
         require(end.compromised.is_empty(), still);

@@ -86,7 +86,7 @@ pub(crate) struct Epochs {
     /// The view by whose ids this site knows the others: that of its state; or, while it has none,
     /// the one whose state it fetches.
     pub(crate) view: View,
-    /// Of that view, while there is no state that says it.
+    /// Of that view, until a state says it.
     pub(crate) joiners: Vec<Member>,
     /// Whether there is no state of this view here yet: it is being fetched.
     pub(crate) hollow: bool,
@@ -122,13 +122,16 @@ impl Epochs {
     /// With the state that was on the disk; without one, a site that is not of the first view has
     /// none.
     pub(crate) fn new(beginning: Beginning, ledger: &Ledger) -> Self {
+        let epoch = beginning.view.epoch();
         let (view, hollow) = match ledger.membership() {
             Some(state) => (state.view().clone(), is_without_state(&beginning, state)),
             None => (beginning.view, false),
         };
+        let same = view.epoch() == epoch;
+        let joiners = beginning.joiners.into_iter().filter(|_| same).collect();
         Self {
             view,
-            joiners: beginning.joiners,
+            joiners,
             hollow,
             leavers: Vec::new(),
             former: None,
@@ -203,7 +206,12 @@ impl Replica {
 
     fn joiners(&self) -> &[Member] {
         match (self.membership(), &self.epochs) {
-            (Some(state), _) => state.next().map_or(&[], |next| &next.joiners),
+            (Some(state), epochs) => match (state.next(), epochs) {
+                (Some(next), _) => &next.joiners,
+                // The state that a joiner has fetched may be from before the change began.
+                (None, Some(epochs)) => &epochs.joiners,
+                (None, None) => &[],
+            },
             (None, Some(epochs)) => &epochs.joiners,
             (None, None) => &[],
         }

@@ -37,6 +37,7 @@ impl Replica {
             .filter(|(seat, _)| next.seat(*seat).is_none());
         epochs.leavers = gone.map(|(_, member)| member.clone()).collect();
         epochs.told = None;
+        epochs.joiners.clear();
         let frontier = Frontier {
             index: commit.index,
             digest: commit.digest,
@@ -142,6 +143,9 @@ impl Replica {
         let underway = state.pending().map(|pending| pending.proposal);
         if epochs.told == underway {
             return;
+        }
+        if underway.is_some() || epochs.told.is_some() {
+            epochs.joiners.clear();
         }
         epochs.told = underway;
         // The ids above the members' are other sites' now.

@@ -23,6 +23,12 @@ fn a_site_is_replaced_while_requests_come_and_the_log_goes_on() {
     for i in 0..40 {
         world.put(&format!("during {i}"));
         world.run(10);
+        let joiner = &world.machines[4].replica;
+        let known = joiner.universe();
+        assert!(
+            known.contains(&member(4)),
+            "without itself it would have no links"
+        );
     }
     world.run_until("in the next epoch", |own| own.is_in(1));
     world.run_until("certified", |own| own.is_certified());
