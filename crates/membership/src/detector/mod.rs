@@ -20,7 +20,7 @@
 //! # Intuition
 //! Crash detectors count silence in seconds; a Byzantine site can be as silent as it likes toward
 //! the protocol while it answers every ping. So what counts is the protocol's own message: a block
-//! for every round that a quorum goes through [Doudou et al., muteness detectors]. How late is
+//! for every round that a quorum goes through [DGGS99]. How late is
 //! normal is learnt for each site: mean + 4σ, doubled each time a suspicion proves wrong. Beside
 //! it, quality looks at what no slow link explains: invalid messages, refused bytes, blocks that
 //! take far longer than others' to be delivered.
