@@ -18,7 +18,7 @@ use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{
     Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
 };
-use maftia_types::{ClientId, Powers, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Epoch, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::ChainFile;
@@ -60,7 +60,7 @@ pub(crate) struct Daemon {
     saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
     fatal: Option<SiteError>,
     /// When this site, which has left the group, stops.
-    leaves_at: Option<Instant>,
+    leaves_at: Option<(Instant, Epoch)>,
     intruder: Option<Intruder>,
 }
 
@@ -138,7 +138,7 @@ fn site_half(parts: &Parts, vault: &VaultFile) -> Result<keys::Site, SiteError> 
 }
 
 impl Daemon {
-    pub(crate) fn start(parts: Parts) -> Result<Self, SiteError> {
+    pub(crate) fn start(mut parts: Parts) -> Result<Self, SiteError> {
         let durable = Arc::new(Notify::new());
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
@@ -146,8 +146,11 @@ impl Daemon {
         let vault = VaultFile::open(&parts.data_dir)?;
         boot.site_half = Some(site_half(&parts, &vault)?);
         let chain = ChainFile::new(&parts.data_dir);
+        let views = chain.read();
+        let members = views.iter().flat_map(|own| own.handover().view.members());
+        members.for_each(|member| parts.sites.learn(member));
         boot.beginning = Some(Beginning {
-            chain: chain.read(),
+            chain: views,
             ..parts.beginning.clone()
         });
         let clock = Clock::start();
@@ -216,8 +219,9 @@ impl Daemon {
                 Some(saved) = self.saved.1.recv() => self.on_saved(saved)?,
                 _ = sweep.tick() => {
                     self.store.commit(false)?;
-                    if self.leaves_at.is_some_and(|at| at <= Instant::now()) {
-                        return self.stop().await;
+                    if let Some((_, epoch)) = self.leaves_at.filter(|(at, _)| *at <= Instant::now()) {
+                        self.stop().await?;
+                        return Err(SiteError::Left(epoch));
                     }
                 }
                 () = timeout => {}
@@ -465,7 +469,7 @@ impl Daemon {
             Output::LostTail => tracing::warn!("the log has lost its tail; asking the others"),
             Output::Left(epoch) => {
                 tracing::warn!(%epoch, "this site has no seat in the group any more; it stops");
-                self.leaves_at = Some(Instant::now() + LEAVING);
+                self.leaves_at = Some((Instant::now() + LEAVING, epoch));
             }
             // Seen to before the messages.
             Output::Sites => {}

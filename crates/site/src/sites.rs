@@ -18,6 +18,8 @@ pub(crate) struct Sites {
     /// addresses than other copies, and is right about the way from here.
     addresses: BTreeMap<[u8; 32], SocketAddr>,
     known: Vec<Member>,
+    /// Names by key, those of sites that have left included: proofs stay.
+    names: BTreeMap<[u8; 32], String>,
     /// Ids whose links are still those of other sites: what comes under them is not heard.
     stale: SiteSet,
 }
@@ -26,12 +28,16 @@ impl Sites {
     /// Those of the group's file.
     pub(crate) fn of(group: &GroupFile) -> Self {
         let sites = group.group().sites.iter().chain(&group.group().joining);
-        let addresses = sites.map(|site| (*site.key.as_bytes(), site.address));
+        let addresses = sites
+            .clone()
+            .map(|site| (*site.key.as_bytes(), site.address));
+        let names = sites.map(|site| (*site.key.as_bytes(), site.name.clone()));
         Self {
             group: *group.digest(),
             clients: group.group().clients.iter().map(|own| own.key).collect(),
             addresses: addresses.collect(),
             known: Vec::new(),
+            names: names.collect(),
             stale: SiteSet::EMPTY,
         }
     }
@@ -42,9 +48,22 @@ impl Sites {
         let moved: SiteSet = SiteId::all(SITES_MAX)
             .filter(|id| key(&self.known, *id) != key(&universe, *id))
             .collect();
+        universe.iter().for_each(|member| self.learn(member));
         self.known = universe;
         self.stale = self.stale.union(moved);
         moved
+    }
+
+    /// Remembers what a site is called.
+    pub(crate) fn learn(&mut self, member: &Member) {
+        let key = *member.key.as_bytes();
+        self.names.entry(key).or_insert_with(|| member.name.clone());
+    }
+
+    /// What the site with that key is called, or was when it was here.
+    pub(crate) fn name_of(&self, key: &[u8; 32]) -> String {
+        let known = self.names.get(key).cloned();
+        known.unwrap_or_else(|| Digest(*key).to_string())
     }
 
     /// A link to the site that has this id now has come up.

@@ -155,9 +155,10 @@ fn key(record: &KeyRecord) -> KeyStatus {
 fn evidence(
     (digest, exhibit): (&Digest, &Exhibit),
     name: impl Fn(&SiteId) -> String,
+    site_of: impl Fn(&[u8; 32]) -> String,
 ) -> EvidenceStatus {
     EvidenceStatus {
-        site: name(&exhibit.proof.culprit()),
+        site: site_of(&exhibit.key),
         key: Digest(exhibit.key).to_string(),
         kind: exhibit.proof.kind(),
         round: exhibit.proof.round().0,
@@ -234,7 +235,7 @@ impl SiteStatus {
             evidence: proofs
                 .iter()
                 .skip(older)
-                .map(|own| evidence(own, name))
+                .map(|own| evidence(own, name, |key| sites.name_of(key)))
                 .collect(),
             evidence_total: proofs.len(),
             keys: replica
