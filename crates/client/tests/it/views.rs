@@ -176,7 +176,10 @@ async fn a_client_follows_its_group_to_a_site_that_joined() {
     // D is silent for good: it takes two of the other three.
     let (a, b, _c) = (run(0, "right"), run(1, "right"), run(2, "right"));
     let _e = Site::run(&later, (&joiner, fifth), "right", &chain);
-    let mut config = ClientConfig::new(file.clone(), SigningKey::from_seed(*made.clients[0].key.seed().unwrap()));
+    let mut config = ClientConfig::new(
+        file.clone(),
+        SigningKey::from_seed(*made.clients[0].key.seed().unwrap()),
+    );
     config.limits = limits();
     let client = Client::connect(config).unwrap();
     let right = |outcome| matches!(outcome, Outcome::Committed { result, .. } if result == "right");
