@@ -169,7 +169,7 @@ async fn a_client_follows_its_group_to_a_site_that_joined() {
 
     let chain = Chain::default();
     let fifth = sockets.pop().unwrap();
-    let mut run = |of: usize, result| {
+    let run = |of: usize, result| {
         let socket = sockets[of].try_clone().unwrap();
         Site::run(&file, (&keys[of].key, socket), result, &chain)
     };
