@@ -9,7 +9,7 @@ use maftia_membership::Member;
 use maftia_ordering::{
     Boot, Commit, Engine, Former, Frontier, Identity, Parameters, Record as Logged,
 };
-use maftia_protocol::{Step, Target};
+use maftia_protocol::{Step, Target, planted};
 use maftia_types::{Epoch, SITES_MAX, SiteId, SiteSet, Time};
 
 use super::Beginning;
@@ -46,7 +46,8 @@ impl Replica {
         };
         let (below, engine) = self.begin_epoch(frontier.clone(), now, step);
         if let Some(epochs) = &mut self.epochs {
-            epochs.former = Some(FormerEpoch::new(engine, universe));
+            let former = FormerEpoch::new(engine, universe);
+            epochs.former = Some(former).filter(|_| !planted("former blocks not served"));
         }
         let checkpoint = self.checkpoint(frontier);
         self.checkpoints.begin(checkpoint);

@@ -185,10 +185,13 @@ impl Machine {
         }
     }
 
-    /// The log is lost; the vault and the certificates are files of their own.
-    pub(super) fn lose_log(&mut self) {
-        self.records
-            .retain(|record| matches!(record, Record::Vault(_) | Record::Chain(_)));
+    /// The log is lost, and with it the certificates or not; they are a file of their own.
+    pub(super) fn lose_log(&mut self, with_chain: bool) {
+        self.records.retain(|record| match record {
+            Record::Vault(_) => true,
+            Record::Chain(_) => !with_chain,
+            Record::Ordering(_) | Record::Image(_) => false,
+        });
         self.lost_log = true;
     }
 

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) lost: Box<dyn Fn(usize, usize, &Message) -> bool>,
     /// Where requests were executed; the same everywhere.
     pub(super) executed: BTreeMap<u64, u64>,
+    /// What they were answered.
+    pub(super) results: BTreeMap<u64, Bytes>,
     asked: BTreeMap<u64, Bodies>,
     queue: VecDeque<(PublicKey, usize, Message)>,
     /// C_k by k; the same everywhere.
@@ -47,6 +49,7 @@ impl World {
             machines: Vec::new(),
             lost: Box::new(|_, _, _| false),
             executed: BTreeMap::new(),
+            results: BTreeMap::new(),
             asked: BTreeMap::new(),
             queue: VecDeque::new(),
             digests: BTreeMap::new(),
@@ -244,9 +247,10 @@ impl World {
             return;
         };
         for reply in replies {
-            let Fate::Executed { position, .. } = reply.fate else {
+            let Fate::Executed { position, result } = &reply.fate else {
                 continue;
             };
+            let position = *position;
             let number = reply.sequence.0;
             assert!(
                 self.executed
@@ -256,6 +260,7 @@ impl World {
                 self.executed
             );
             self.executed.insert(number, position);
+            self.results.insert(number, result.clone());
         }
     }
 
@@ -361,6 +366,13 @@ impl World {
             self.asked.len(),
             states.concat()
         );
+    }
+
+    /// Asks for something and gives the answer.
+    pub(super) fn answer(&mut self, operation: &[u8]) -> Bytes {
+        self.ask(operation);
+        self.finish();
+        self.results[&(self.asked.len() as u64)].clone()
     }
 
     pub(super) fn put(&mut self, key: &str) {
