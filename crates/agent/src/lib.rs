@@ -48,9 +48,9 @@
 //! |---|---|
 //! | 400 | malformed; nothing happened |
 //! | 401 | the token is missing or wrong |
-//! | 403 | the `Host` header is not this agent's, or the key is not this client's to use |
-//! | 404 | no such key, or round |
-//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the key's state or scheme does not allow it |
+//! | 403 | the `Host` header is not this agent's; or this client may not do it: use that key, change members, withdraw another's proposal |
+//! | 404 | no such key, round, proposal, or site |
+//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the state does not allow it: of a key, its scheme, the sites, or a change of them that is under way |
 //! | 410 | a request of this id was executed; its answer is no longer kept |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |

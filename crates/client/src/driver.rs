@@ -6,12 +6,12 @@ use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
 use maftia_replica as replica;
 use maftia_replica::{ClientMessage, SiteMessage, request_digest};
-use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use crate::inquiry::Inquiry;
+use crate::inquiry::{Inquiry, Question};
 use crate::life::{clock, next_life};
 use crate::links::Links;
 use crate::memory::Memory;
@@ -24,10 +24,6 @@ use crate::{Answer, Outcome, Rejection, RequestId};
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions to all sites under way at once.
-const QUESTIONS_MAX: usize = 64;
-/// How long sites have to answer them.
-const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
 #[derive(Debug)]
@@ -65,8 +61,8 @@ pub(crate) struct Driver {
     origin: Instant,
     first_session: u32,
     memory: Memory,
-    questions: BTreeMap<u64, Question>,
-    nonce: u64,
+    pub(crate) questions: BTreeMap<u64, Question>,
+    pub(crate) nonce: u64,
     outgoing: Vec<Outgoing>,
     stopped: Option<oneshot::Sender<()>>,
 }
@@ -88,13 +84,6 @@ struct Entry {
     waiters: Vec<oneshot::Sender<Answer>>,
     /// Given back when the window has moved on: it stands for a place there, too.
     _permit: OwnedSemaphorePermit,
-}
-
-struct Question {
-    answers: Vec<Option<Bytes>>,
-    waiting: SiteSet,
-    deadline: Time,
-    reply: oneshot::Sender<Vec<Option<Bytes>>>,
 }
 
 impl Driver {
@@ -239,17 +228,6 @@ impl Driver {
         }
     }
 
-    fn on_answer(&mut self, site: SiteId, nonce: u64, said: Bytes) {
-        if let Some(asked) = self.questions.get_mut(&nonce)
-            && asked.waiting.contains(site)
-            && let Some(answer) = asked.answers.get_mut(site.index())
-        {
-            *answer = Some(said);
-            asked.waiting.remove(site);
-            self.answer_questions(|_| {});
-        }
-    }
-
     fn on_command(&mut self, now: Time, command: Command) {
         match command {
             Command::Execute {
@@ -353,55 +331,12 @@ impl Driver {
         entry.waiters.push(reply);
     }
 
-    fn ask(&mut self, now: Time, what: Inquiry, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
-        self.nonce += 1;
-        if self.questions.len() >= QUESTIONS_MAX {
-            // The oldest has had the longest time for its answers.
-            let oldest = self.questions.pop_first();
-            oldest
-                .into_iter()
-                .for_each(|(_, question)| question.answer());
-        }
-        let nonce = self.nonce;
-        let message = what.numbered(nonce).to_bytes();
-        let mut waiting = SiteSet::EMPTY;
-        for site in self.links.sites().iter() {
-            if self
-                .network
-                .send(site, Class::Control, message.clone())
-                .is_ok()
-            {
-                waiting.insert(site);
-            }
-        }
-        let question = Question {
-            answers: vec![None; self.sites],
-            waiting,
-            deadline: now + STATUS_WAIT,
-            reply,
-        };
-        self.questions.insert(nonce, question);
-        self.answer_questions(|_| {});
-    }
-
-    fn answer_questions(&mut self, change: impl Fn(&mut Question)) {
-        self.questions.values_mut().for_each(change);
-        let done = self.questions.extract_if(.., |_, q| q.waiting.is_empty());
-        done.for_each(|(_, question)| question.answer());
-    }
-
-    /// Answers them with what has been said so far.
-    pub(crate) fn give_up_questions(&mut self) {
-        self.answer_questions(|question| question.waiting = SiteSet::EMPTY);
-    }
-
     fn on_time(&mut self, now: Time) {
         self.ask_views(now);
         for lane in &mut self.lanes {
             lane.session.on_timeout(now);
         }
-        let late = self.questions.extract_if(.., |_, q| q.deadline <= now);
-        late.for_each(|(_, question)| question.answer());
+        self.end_late_questions(now);
     }
 
     /// Tells callers what was decided.
@@ -473,13 +408,6 @@ impl Driver {
     fn now(&self) -> Time {
         let nanos = self.origin.elapsed().as_nanos();
         Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-impl Question {
-    fn answer(self) {
-        // Whoever asked may have gone.
-        let _ = self.reply.send(self.answers);
     }
 }
 

@@ -46,8 +46,10 @@ pub(super) fn until_settled(client: &Client, number: u64, json: bool) -> Result<
             Ok(Course::Made(epoch)) => return made(number, epoch, json),
             Ok(Course::GivenUp(cause)) => return Err(given_up(number, &cause)),
             Ok(Course::Gone) => return Err(gone(number)),
-            // While sites change over, one or two may not be reached.
-            Err(problem) if Instant::now() >= deadline => return Err(problem),
+            // While sites change over, too few may answer for a moment.
+            Err(problem) if is_final(&problem) || Instant::now() >= deadline => {
+                return Err(problem);
+            }
             Err(_) => {}
         }
         if Instant::now() >= deadline {
@@ -55,6 +57,12 @@ pub(super) fn until_settled(client: &Client, number: u64, json: bool) -> Result<
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Whether asking again brings nothing else: the agent does not let us, or does not understand.
+pub(super) fn is_final(problem: &Problem) -> bool {
+    let refused = |status: u16| (400..500).contains(&status) && status != 429;
+    problem.status.is_some_and(refused)
 }
 
 fn look(client: &Client, number: u64) -> Result<Course, Problem> {

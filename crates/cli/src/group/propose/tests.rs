@@ -2,7 +2,7 @@ use clap::Parser;
 use serde_json::json;
 
 use super::super::api::{History, Shown};
-use super::super::wait::{Course, in_history, in_state};
+use super::super::wait::{Course, in_history, in_state, is_final};
 use super::super::{args, text};
 use super::*;
 
@@ -160,4 +160,19 @@ fn a_proposal_is_followed_from_approvals_to_its_end() {
     let given_up = Course::GivenUp("not ready in time: E".into());
     assert_eq!(in_history(&history, 5), given_up);
     assert_eq!(in_history(&history, 6), Course::Gone);
+}
+
+#[test]
+fn waiting_ends_when_the_agent_refuses_and_not_when_it_is_late() {
+    let problem = |status| {
+        let mut problem = Problem::failed("id", "because");
+        problem.status = status;
+        problem
+    };
+    for status in [400, 401, 403, 404] {
+        assert!(is_final(&problem(Some(status))), "{status}");
+    }
+    for status in [None, Some(429), Some(503), Some(504)] {
+        assert!(!is_final(&problem(status)), "{status:?}");
+    }
 }
