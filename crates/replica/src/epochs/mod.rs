@@ -46,6 +46,7 @@ use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::replica::Replica;
 
+mod asking;
 pub(crate) mod former;
 pub(crate) mod handover;
 pub(crate) mod joiner;

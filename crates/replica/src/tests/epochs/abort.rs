@@ -17,7 +17,7 @@ fn a_joiner_that_never_comes_ends_the_change_and_the_same_change_is_made_later()
         state.pending().is_some()
     };
     assert!(pending(&world));
-    world.now = world.now + Duration::from_millis(READY_MS);
+    world.now += Duration::from_millis(READY_MS);
     world.put("much later");
     world.finish();
     assert!(!pending(&world), "it is given up");
@@ -45,7 +45,7 @@ fn a_joiner_that_missed_the_end_of_one_change_joins_in_the_next() {
     });
     world.invite(0);
     world.run(100);
-    world.now = world.now + Duration::from_millis(READY_MS);
+    world.now += Duration::from_millis(READY_MS);
     world.put("much later");
     world.run(100);
     world.lost = Box::new(|_, _, _| false);

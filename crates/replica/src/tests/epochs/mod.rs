@@ -2,6 +2,7 @@
 
 mod abort;
 mod change;
+mod client;
 mod hostile;
 mod keyed;
 mod machine;
