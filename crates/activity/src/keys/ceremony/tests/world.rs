@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use super::super::Ceremony;
 use super::super::deal::Contribution;
 use super::assert_threshold;
-use super::hostile::Intruder;
+use super::hostile::{Intruder, Kind};
 use crate::keys::{
     KeyGroup, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site, State, in_group,
 };
@@ -51,6 +51,8 @@ pub(super) struct Actor {
     pub(super) site: Site,
     /// Its number, as it was told last; none before it joins and after it has left.
     pub(super) me: Option<SiteId>,
+    /// The last epoch in which it had one.
+    last: Epoch,
     pub(super) vault: Option<Vec<u8>>,
     /// Every content that the vault ever had.
     pub(super) vaults: Vec<Vec<u8>>,
@@ -123,6 +125,10 @@ impl World {
             actor.intruder = Some(intruder.clone());
         }
         self
+    }
+
+    pub(super) fn intrude(&mut self, who: usize, kind: Kind) {
+        self.actors[who].intruder = Some(Intruder::new(kind));
     }
 
     pub(super) fn fuse(&mut self, who: usize, effects: usize) {
@@ -252,7 +258,10 @@ impl World {
 
     /// The intruders see the whole log and have all they say ordered, before anybody else.
     pub(super) fn rush(&mut self) {
-        for who in self.correct_count()..self.actors.len() {
+        for who in 0..self.actors.len() {
+            if self.actors[who].intruder.is_none() {
+                continue;
+            }
             self.see(who, self.states.len() - 1);
             self.observe(who);
             while !self.actors[who].pending.is_empty() {
@@ -279,6 +288,12 @@ impl World {
         actor.seen = self.rng.random_range(first.unwrap()..=actor.seen);
         actor.me = Self::seat_in(&self.states[actor.seen], who);
         actor.site = start(who, actor.me, actor.vault.as_deref(), &mut self.rng);
+        // Not one who joins, and reads again of the time when nobody knew that.
+        if actor.me.is_none() && actor.last < present {
+            let mut out = Effects::default();
+            actor.site.retire(&mut out);
+            return self.perform(who, out);
+        }
         self.observe(who);
     }
 
@@ -353,6 +368,9 @@ impl World {
         let actor = &mut self.actors[who];
         actor.seen = seen;
         let me = Self::seat_in(&self.states[seen], who);
+        if me.is_some() {
+            actor.last = self.states[seen].setup().epoch;
+        }
         if me == actor.me {
             return;
         }
@@ -497,6 +515,14 @@ impl World {
         Ok(())
     }
 
+    /// The members are changed to those actors, and all is settled.
+    pub(super) fn change(&mut self, members: &[usize]) {
+        let before = self.epoch();
+        self.prepare(members).unwrap();
+        self.step_until(|world| world.epoch() > before);
+        self.finish();
+    }
+
     pub(super) fn abandon(&mut self) {
         let mut state = self.ordered().clone();
         state.abandon();
@@ -513,6 +539,7 @@ impl Actor {
         Self {
             site: start(who, me, None, rng),
             me,
+            last: Epoch(0),
             vault: None,
             vaults: Vec::new(),
             seen,
