@@ -233,6 +233,19 @@ fn c09_a_member_that_acknowledged_and_then_slept_combines_its_share_afterwards()
     assert_eq!(version.exposed, SiteSet::EMPTY);
 }
 
+#[test]
+fn c09_shares_are_published_for_members_that_sit_in_any_order() {
+    let mut world = settled(World::new(7, KEY, 23));
+    world.prepare(&[6, 5, 4, 3, 2, 1, 0]).unwrap();
+    [0, 1].into_iter().for_each(|who| world.down(who));
+    world.step_until(|world| world.epoch() == 1);
+    let version = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
+    assert_eq!(version.exposed, [5, 6].map(site).into_iter().collect());
+    [0, 1].into_iter().for_each(|who| world.up(who));
+    world.finish();
+    world.check();
+}
+
 /// Every hostile dealer, in every change: it leaves, it stays, and there are two of which one does.
 #[test]
 fn c09_hostile_dealers_of_a_change_are_convicted_and_stop_nothing() {
