@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,12 +12,12 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::super::Ceremony;
 use super::super::deal::Contribution;
-use super::assert_threshold;
 use super::hostile::{Intruder, Kind};
-use crate::keys::{
-    KeyGroup, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site, State, in_group,
-};
-use crate::replication::{Context, Effects, NextCommittee, PrepareError, SiteContext};
+use crate::keys::{Operation, Ordered, Reply, Scheme, Setup, Site};
+use crate::replication::{Context, Effects, SiteContext};
+
+mod change;
+mod check;
 
 const GROUP: Digest = Digest([0x67; 32]);
 
@@ -481,59 +480,6 @@ impl World {
     }
 }
 
-/// What the group's members do to their own number.
-impl World {
-    /// Begins to prepare an epoch in which those actors are the members, by seat. New ones are added.
-    pub(super) fn prepare(&mut self, members: &[usize]) -> Result<(), PrepareError> {
-        let present = self.ordered().setup().clone();
-        let seated = present.resilience.sites();
-        let mut joiners = Vec::new();
-        let mut numbers = Vec::new();
-        for who in members {
-            let seat = Self::seat_in(self.ordered(), *who).filter(|own| own.index() < seated);
-            numbers.push(seat.unwrap_or_else(|| {
-                joiners.push(signing_key(site(*who)).public());
-                site(seated + joiners.len() - 1)
-            }));
-        }
-        let resilience = Resilience::largest(FaultModel::Arbitrary, members.len()).unwrap();
-        let next = NextCommittee {
-            epoch: present.epoch.next(),
-            resilience,
-            joiners,
-            members: numbers,
-        };
-        let mut state = self.ordered().clone();
-        state.prepare(&next, self.states.len() as u64, self.now.as_millis())?;
-        self.push(state);
-        while members.iter().any(|who| *who >= self.actors.len()) {
-            let seen = self.states.len() - 1;
-            let who = self.actors.len();
-            let me = Self::seat_in(self.ordered(), who);
-            self.actors.push(Actor::new(who, me, seen, &mut self.rng));
-        }
-        Ok(())
-    }
-
-    /// The members are changed to those actors, and all is settled.
-    pub(super) fn change(&mut self, members: &[usize]) {
-        let before = self.epoch();
-        self.prepare(members).unwrap();
-        self.step_until(|world| world.epoch() > before);
-        self.finish();
-    }
-
-    pub(super) fn abandon(&mut self) {
-        let mut state = self.ordered().clone();
-        state.abandon();
-        self.push(state);
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.ordered().setup().epoch.0
-    }
-}
-
 impl Actor {
     fn new(who: usize, me: Option<SiteId>, seen: usize, rng: &mut ChaCha20Rng) -> Self {
         Self {
@@ -557,73 +503,4 @@ fn start(who: usize, me: Option<SiteId>, vault: Option<&[u8]>, rng: &mut ChaCha2
     // A site without a number is known to no state under any.
     let me = me.unwrap_or(site(SITES_MAX - 1));
     Site::new(me, GROUP, signing_key(site(who)), vault, seed).unwrap()
-}
-
-/// What must hold once everything is finished.
-impl World {
-    pub(super) fn check(&self) {
-        for record in self
-            .ordered()
-            .keys()
-            .filter(|own| own.state == State::Active)
-        {
-            in_group!(record.scheme, G => self.check_key::<G>(record.id));
-        }
-        self.check_blame();
-        self.check_publications();
-    }
-
-    fn check_key<G: KeyGroup>(&self, key: KeyId) {
-        let record = self.ordered().key(key).unwrap();
-        let correct = |actor: &&Actor| actor.intruder.is_none();
-        let seated = self.actors.iter().filter(|actor| actor.me.is_some());
-        let shares: Vec<_> = seated
-            .filter(correct)
-            .map(|actor| {
-                actor
-                    .site
-                    .share::<G>(record)
-                    .expect("every correct site has its share")
-            })
-            .collect();
-        assert_threshold(record.active().unwrap(), &shares);
-        // Nothing is left of what came before.
-        for actor in self.actors.iter().filter(correct) {
-            let held = actor.site.vault.held.keys().filter(|(own, _)| *own == key);
-            let versions: Vec<_> = held.map(|(_, version)| *version).collect();
-            let expected = actor.me.map(|_| record.active().unwrap().number);
-            assert_eq!(versions, Vec::from_iter(expected));
-            assert!(actor.site.vault.works.is_empty());
-        }
-    }
-
-    /// No correct site is ever convicted.
-    fn check_blame(&self) {
-        for state in &self.states {
-            let underway = state.ceremonies().map(|own| &own.culprits);
-            let made = state
-                .keys()
-                .filter_map(|own| Some(&own.current.as_ref()?.culprits));
-            for culprit in underway.chain(made).flat_map(BTreeMap::keys) {
-                assert!(!self.is_correct(state, *culprit), "{culprit} is correct");
-            }
-        }
-    }
-
-    /// No correct dealer ever publishes two sets of shares in one ceremony.
-    fn check_publications(&self) {
-        for (who, actor) in self.actors.iter().enumerate() {
-            let own = site(who);
-            if actor.intruder.is_some() {
-                continue;
-            }
-            for number in 1..self.ordered().next_ceremony {
-                let deals = self.deals(own, number);
-                assert!(
-                    deals.iter().all(|deal| Some(deal) == deals.first()),
-                    "{own} {number}"
-                );
-            }
-        }
-    }
 }
