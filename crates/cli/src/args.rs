@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Demo(crate::demo::args::Demo),
     /// Run a group here that keeps its state in a folder
     Dev(crate::dev::Dev),
+    /// Show, export and check proofs that a site misbehaved
+    Evidence(crate::evidence::Evidence),
     /// Write the configuration and keys of a new group
     Init(Init),
     /// Make and use keys that no site holds

@@ -8,6 +8,7 @@ mod bench;
 mod ceremony;
 mod demo;
 mod dev;
+mod evidence;
 mod failure;
 mod files;
 mod front;
@@ -47,6 +48,7 @@ fn run(typed: Typed) -> Result<(), Failure> {
         Command::Ceremony(typed) => ceremony::run(&typed),
         Command::Demo(typed) => demo::run(&typed),
         Command::Dev(typed) => dev::run(&typed),
+        Command::Evidence(typed) => evidence::run(&typed),
         Command::Init(init) => init::run(&init),
         Command::Key(key) => key::run(&key),
         Command::Kv(kv) => kv::run(&kv),

@@ -13,19 +13,19 @@
 //! - Files are replaced as a whole or not at all; a key file never replaces another.
 //! - A secret that others could read is refused, not used with a warning.
 
+mod epoch;
 mod error;
 mod file;
 mod generate;
 mod group;
-mod names;
 mod secret;
 mod site;
 mod spelling;
 
 pub use error::ConfigError;
 pub use generate::{Generated, NamedKey, Plan, consecutive, generate};
-pub use group::{ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
-pub use names::{NAME_BYTES_MAX, is_name};
+pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
+pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};
 pub use site::SiteFile;
 

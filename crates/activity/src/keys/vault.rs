@@ -187,7 +187,7 @@ fn read(body: &[u8]) -> Result<Vault, DecodeError> {
     let r = &mut reader;
     let invalid = |field| DecodeError::Invalid { field };
     let group = r.digest()?;
-    let owner = PublicKey::new(r.array()?).map_err(|_| invalid("owner"))?;
+    let owner = PublicKey::decode(r)?;
     let mut vault = Vault::empty(group, owner);
     vault.lives = r.u64()?;
     for _ in 0..r.length("shares", HELD_MAX)? {

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod corrections;
+mod epochs;
 mod harness;
 mod hostile;
 mod misbehaviour;

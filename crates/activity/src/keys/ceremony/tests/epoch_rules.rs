@@ -8,7 +8,7 @@ use maftia_types::{Epoch, FaultModel, Resilience};
 use super::epochs::{KEY, REPLACED, changing, settled};
 use super::world::{World, signing_key, site};
 use crate::keys::{
-    GENESIS_KEYS, KeyId, Operation, Ordered, Refusal, Reply, Scheme, Site, State, VaultError,
+    Act, GENESIS_KEYS, KeyId, Operation, Ordered, Refusal, Reply, Scheme, Site, State, VaultError,
 };
 use crate::replication::{Effects, NextCommittee, PrepareError};
 
@@ -43,15 +43,17 @@ fn while_the_members_change_no_key_is_made_or_refreshed_but_one_may_be_retired()
         17,
     ));
     world.prepare(REPLACED).unwrap();
-    let create = Operation::Create {
+    let create = Operation::Change(Act::Create {
         name: "c".to_owned(),
         scheme: Scheme::Seal,
-    };
+        policy: None,
+    });
+    let retire = |key| Operation::Change(Act::Retire(KeyId(key)));
     let changing = Reply::Refused(Refusal::Changing);
     assert_eq!(world.request(&create), changing);
     assert_eq!(world.request(&Operation::Refresh(KeyId(1))), changing);
     let retired = Reply::Retired(KeyId(1));
-    assert_eq!(world.request(&Operation::Retire(KeyId(1))), retired);
+    assert_eq!(world.request(&retire(1)), retired);
     assert_eq!(world.ordered().ceremonies().count(), 1);
     world.step_until(|world| world.epoch() == 1);
     world.finish();
@@ -60,9 +62,9 @@ fn while_the_members_change_no_key_is_made_or_refreshed_but_one_may_be_retired()
     // The last key in use goes: there is nothing left to wait for.
     world.finish();
     world.prepare(&[0, 1, 4, 2]).unwrap();
-    world.request(&Operation::Retire(KeyId(2)));
+    world.request(&retire(2));
     assert_eq!(world.epoch(), 1);
-    world.request(&Operation::Retire(KeyId(3)));
+    world.request(&retire(3));
     assert_eq!(world.epoch(), 2);
 }
 
@@ -111,7 +113,7 @@ fn a_committee_that_does_not_follow_or_cannot_share_keys_is_refused() {
     let error = refused(&|next| next.clone_from(&hybrid));
     assert_eq!(error, PrepareError::Unshareable);
     // With no key in use, any fault model will do.
-    world.request(&Operation::Retire(KeyId(1)));
+    world.request(&Operation::Change(Act::Retire(KeyId(1))));
     let mut state = world.ordered().clone();
     assert_eq!(state.prepare(&hybrid, 9, 9), Ok(()));
     state.enter();

@@ -1,0 +1,6 @@
+//! Changes of the view in whole replicas.
+
+mod change;
+mod machine;
+mod sleep;
+mod world;
