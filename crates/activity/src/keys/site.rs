@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use maftia_crypto::SigningKey;
 use maftia_threshold::Share;
-use maftia_types::{Digest, SiteId, Time};
+use maftia_types::{Digest, Epoch, SiteId, Time};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -20,7 +20,8 @@ pub struct Site {
     pub(super) vault: Vault,
     pub(super) part: Part,
     pub(super) sessions: sessions::Part,
-    retired: bool,
+    /// Of the ordered state that it saw last.
+    epoch: Option<Epoch>,
 }
 
 impl fmt::Debug for Site {
@@ -55,14 +56,14 @@ impl Site {
             vault,
             part: Part::default(),
             sessions: sessions::Part::default(),
-            retired: false,
+            epoch: None,
         })
     }
 
     /// Does what the ordered state asks of this site. To be called after every commit, and when
     /// [`Site::next_timeout`] has passed.
     pub fn observe(&mut self, now: Time, ordered: &Ordered, out: &mut Effects) {
-        if self.is_known_to(ordered) {
+        if self.attend(ordered) {
             self.observe_ceremonies(now, ordered, out);
             self.observe_sessions(now, ordered, out);
         }
@@ -77,26 +78,26 @@ impl Site {
         ordered: &Ordered,
         out: &mut Effects,
     ) {
-        if self.is_known_to(ordered) {
+        if self.attend(ordered) {
             self.hear_ceremonies(now, from, message, ordered, out);
         }
     }
 
-    /// A new epoch has begun, in which this site has that seat. To be called after
-    /// [`StateMachine::enter`](crate::replication::StateMachine::enter). What is in the vault stays;
-    /// nonces of the former epoch are gone.
+    /// This site goes by that number from now on: its seat in the epoch that has begun
+    /// ([`StateMachine::enter`](crate::replication::StateMachine::enter)), or the one under which it
+    /// will join. Its vault stays as it is. Under a number that is not its own it does nothing.
     pub fn renumber(&mut self, me: SiteId) {
         self.me = me;
-        self.part = Part::default();
-        self.sessions = sessions::Part::default();
+        self.begin_anew();
     }
 
-    /// A new epoch has begun, in which this site has no seat: wipes all its secrets, here and on its
-    /// disk. It does nothing from then on.
+    /// This site has no seat in the epoch that has begun, or will not join after all: wipes all its
+    /// secrets, here and on its disk. It does nothing from then on, unless it is to join again. To be
+    /// called again after a restart, since the power may have failed before the disk was wiped; but
+    /// not while the ordered state has not come as far as a joining that is prepared.
     pub fn retire(&mut self, out: &mut Effects) {
-        self.renumber(self.me);
+        self.begin_anew();
         self.vault.wipe();
-        self.retired = true;
         out.vault = Some(self.vault.to_bytes());
     }
 
@@ -119,10 +120,22 @@ impl Site {
         sharing.check(&share).is_ok().then_some(share)
     }
 
-    /// Whether the ordered state calls this site by the number it goes by here. Between the end of an
-    /// epoch and [`Site::renumber`] it does not, nor before it knows one who joins; acting as another
-    /// one would name shares and nonces that are not this site's.
-    fn is_known_to(&self, ordered: &Ordered) -> bool {
-        !self.retired && ordered.setup().key_of(self.me) == Some(&self.key.public())
+    /// Whether the ordered state concerns this site, by the number it goes by here. Between the end
+    /// of an epoch and [`Site::renumber`] it does not, nor before it knows one who joins; acting as
+    /// another site would name shares and nonces that are not this one's.
+    fn attend(&mut self, ordered: &Ordered) -> bool {
+        let setup = ordered.setup();
+        let own = setup.key_of(self.me) == Some(self.vault.owner());
+        if !own || self.epoch != Some(setup.epoch) {
+            self.begin_anew();
+            self.epoch = Some(setup.epoch);
+        }
+        own
+    }
+
+    /// Forgets what belongs to an epoch; nonces of the former one are void (corrections 27).
+    fn begin_anew(&mut self) {
+        self.part = Part::default();
+        self.sessions = sessions::Part::default();
     }
 }

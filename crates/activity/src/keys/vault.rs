@@ -157,6 +157,11 @@ impl Vault {
         bytes
     }
 
+    /// The key with which the site signs.
+    pub(super) const fn owner(&self) -> &PublicKey {
+        &self.owner
+    }
+
     /// Erases every secret. The number of lives stays, should the site ever come back.
     pub(super) fn wipe(&mut self) {
         self.held.clear();

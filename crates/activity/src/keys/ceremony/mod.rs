@@ -7,8 +7,9 @@
 //! - *Completeness*: every correct member gets its share of every sharing, however late it comes and
 //!   however often it restarts, as long as its vault is there.
 //! - *Termination*: a ceremony ends once as many correct dealers and members as a quorum has answer.
-//! - *Permanence*: a refresh keeps the public key, and at every instant the sharing in use is held by
-//!   the members: the former one until a quorum has said that it holds the next, then that.
+//! - *Permanence*: no resharing alters the public key, and at every instant the sharing in use is held
+//!   by the members: the former one until a quorum has said that it holds the next, then that. This
+//!   holds from one committee to the next, whatever their sizes and however few they have in common.
 //! - *Blame*: a convicted dealer has signed a block with a DEAL that is wrong for all to see. A
 //!   correct site is never convicted. A wrong share sent in private, and silence, convict nobody.
 //!
@@ -40,8 +41,19 @@
 //! 4. The first q valid `DEAL`s are the qualified ones: at least q − f > f of them are of dealers
 //!    that keep their secrets. Their sum, or at a refresh their interpolation, is the new sharing.
 //! 5. Every member combines its shares, acknowledged or published, keeps the result, and says `HAVE`.
-//! 6. Upon `HAVE` of q members the new sharing is in use. Sites then erase every share of the former
-//!    one, and what is left of the ceremony; nothing accepts the former one any more.
+//! 6. Upon `HAVE` of q members the new sharing is in use; one for the next committee, once the epoch
+//!    ends. Sites then erase every share of the former one, and what is left of the ceremony; nothing
+//!    accepts the former one any more.
+//!
+//! # From one committee to the next
+//! The dealers are who shares the key, as many as it takes to use it; the members are the next
+//! committee, with its own q. The next one tolerates its own f: an adversary may have had f members of
+//! the former committee and take others of the next one, and still knows too few points of either
+//! sharing, since correct members have erased the former shares. All keys go over at once, at a point
+//! of the log at which q of the next committee hold each ([`Ordered::enter`]). Until then nothing is
+//! changed, so that an attempt may be abandoned ([`Ordered::abandon`]): the next one deals anew, and
+//! members erase what the abandoned one has given them. Sites are numbered otherwise afterwards; what
+//! is kept of a ceremony for late members names everybody by place in its committees.
 //!
 //! # Bounds
 //! One ceremony per key. A site keeps one dealt share per dealer and ceremony, and one refused dealer
@@ -50,9 +62,9 @@
 //!
 //! # Deviations
 //! From \[DXKR23\], whose technique this is: dealings need no agreement of their own, since the log
-//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
-//! certificates of the members that hold new ones, since a refresh is not tied to a change of epoch
-//! (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
+//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the
+//! first stable checkpoint of the next epoch; here, when q members have certified that they hold new
+//! ones, and the epoch ends at no other point (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
 //! validity must be checkable by everybody.
 //!
 //! # Complexity
@@ -62,6 +74,8 @@
 //! Those of [`keys`](crate::keys). Rolling a vault back to an earlier state during a ceremony makes
 //! the site deal, or publish, anew: it then counts among the f + c.
 //!
+//! [`Ordered::abandon`]: super::Ordered::abandon
+//! [`Ordered::enter`]: super::Ordered::enter
 //! [`Resilience::hides_dealt_secrets`]: maftia_types::Resilience::hides_dealt_secrets
 
 use std::collections::BTreeMap;

@@ -71,4 +71,4 @@ pub fn client_tag(group: Digest) -> Tag {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

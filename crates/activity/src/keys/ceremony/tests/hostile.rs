@@ -20,12 +20,16 @@ use crate::replication::Effects;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
+    /// Says HAVE of every sharing, and acknowledges nothing.
+    FalseHave,
     /// Its DEAL has acknowledgements that it made up.
     ForgedAcks,
     /// Bytes of the right length that are no elements.
     Garbage,
     /// A polynomial of a degree too high.
     Longer,
+    /// Does all that a correct site does, but never says HAVE.
+    NoHave,
     /// A proof of something else.
     NoProof,
     /// Its own dealing, with acknowledgements of another's.
@@ -102,6 +106,25 @@ impl Intruder {
             Kind::Silent => {
                 out.messages.clear();
                 out.contributions.clear();
+                return;
+            }
+            Kind::NoHave => {
+                out.contributions.retain(|word| !is_have(word));
+                return;
+            }
+            Kind::FalseHave => {
+                let ack = |bytes: &Bytes| {
+                    matches!(Message::from_bytes(bytes.clone()), Ok(Message::Ack { .. }))
+                };
+                out.messages.retain(|(_, bytes)| !ack(bytes));
+                out.contributions.retain(|word| !is_have(word));
+                for made in ordered.ceremonies().filter(|own| own.made.is_some()) {
+                    let ceremony = made.number;
+                    if self.done.insert(ceremony) {
+                        let word = Contribution::Have { ceremony };
+                        out.contributions.push(word.to_bytes());
+                    }
+                }
                 return;
             }
             // Two dealings: itself the first, to most members the other.
@@ -218,7 +241,11 @@ impl Intruder {
                 let wrong = gone.iter().map(|(site, _)| (*site, [3; 32]));
                 deal.published = wrong.collect();
             }
-            Kind::Silent | Kind::TwoDealings | Kind::WrongShare => return None,
+            Kind::FalseHave
+            | Kind::NoHave
+            | Kind::Silent
+            | Kind::TwoDealings
+            | Kind::WrongShare => return None,
         }
         Some(deal.to_bytes())
     }
@@ -236,9 +263,11 @@ impl Intruder {
                 heard.copied().unwrap_or(Signature([me.as_u8(); 64])),
             )
         });
+        // In the order of sites.
+        let acks: BTreeMap<_, _> = acks.collect();
         Deal {
             dealing: own.dealing.clone(),
-            acks: acks.collect(),
+            acks: acks.into_iter().collect(),
             published: Vec::new(),
         }
     }
@@ -248,6 +277,11 @@ fn own_dealing(me: SiteId, site: &Site, run: Run<'_>, salt: u8) -> Option<OwnDea
     let previous = run.previous;
     let share = previous.and_then(|own| site.vault.share_of(run.ceremony.key, own));
     run.deal(me, &Zeroizing::new([salt; 32]), share)
+}
+
+fn is_have(word: &Bytes) -> bool {
+    let word = Contribution::from_bytes(word.clone());
+    matches!(word, Ok(Contribution::Have { .. }))
 }
 
 fn deal_of(word: &Bytes) -> Option<(u64, Bytes)> {
@@ -269,7 +303,9 @@ fn others_deal(me: SiteId, number: u64, log: &[(SiteId, Bytes)]) -> Option<(Byte
 fn other_degree(me: SiteId, run: Run<'_>, threshold: u8) -> Option<Bytes> {
     fn deal<G: KeyGroup>(me: SiteId, run: Run<'_>, threshold: u8) -> Option<Bytes> {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
-        let participants = u8::try_from(run.ceremony.members.len()).unwrap();
+        // The dealer may sit further back than there are members.
+        let (dealers, members) = (&run.ceremony.dealers, &run.ceremony.members);
+        let participants = u8::try_from(dealers.len().max(members.len())).unwrap();
         let committee = Committee::new(threshold, participants).ok()?;
         let ceremony = Dealers::key_generation(run.setup.scope(), run.ceremony.run, committee);
         let secret = Share::<G>::random(index_of(&run.ceremony.dealers, me)?, &mut rng);

@@ -10,6 +10,7 @@ mod blame;
 mod crashes;
 mod deals;
 mod encodings;
+mod epoch_rules;
 mod epochs;
 mod hostile;
 mod operations;

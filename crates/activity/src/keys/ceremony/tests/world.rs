@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,12 +12,12 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::super::Ceremony;
 use super::super::deal::Contribution;
-use super::assert_threshold;
-use super::hostile::Intruder;
-use crate::keys::{
-    KeyGroup, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site, State, in_group,
-};
-use crate::replication::{Context, Effects, NextCommittee, PrepareError, SiteContext};
+use super::hostile::{Intruder, Kind};
+use crate::keys::{Operation, Ordered, Reply, Scheme, Setup, Site};
+use crate::replication::{Context, Effects, SiteContext};
+
+mod change;
+mod check;
 
 const GROUP: Digest = Digest([0x67; 32]);
 
@@ -53,6 +52,8 @@ pub(super) struct Actor {
     pub(super) site: Site,
     /// Its number, as it was told last; none before it joins and after it has left.
     pub(super) me: Option<SiteId>,
+    /// The last epoch in which it had one.
+    last: Epoch,
     pub(super) vault: Option<Vec<u8>>,
     /// Every content that the vault ever had.
     pub(super) vaults: Vec<Vec<u8>>,
@@ -125,6 +126,10 @@ impl World {
             actor.intruder = Some(intruder.clone());
         }
         self
+    }
+
+    pub(super) fn intrude(&mut self, who: usize, kind: Kind) {
+        self.actors[who].intruder = Some(Intruder::new(kind));
     }
 
     pub(super) fn fuse(&mut self, who: usize, effects: usize) {
@@ -254,7 +259,10 @@ impl World {
 
     /// The intruders see the whole log and have all they say ordered, before anybody else.
     pub(super) fn rush(&mut self) {
-        for who in self.correct_count()..self.actors.len() {
+        for who in 0..self.actors.len() {
+            if self.actors[who].intruder.is_none() {
+                continue;
+            }
             self.see(who, self.states.len() - 1);
             self.observe(who);
             while !self.actors[who].pending.is_empty() {
@@ -281,6 +289,12 @@ impl World {
         actor.seen = self.rng.random_range(first.unwrap()..=actor.seen);
         actor.me = Self::seat_in(&self.states[actor.seen], who);
         actor.site = start(who, actor.me, actor.vault.as_deref(), &mut self.rng);
+        // Not one who joins, and reads again of the time when nobody knew that.
+        if actor.me.is_none() && actor.last < present {
+            let mut out = Effects::default();
+            actor.site.retire(&mut out);
+            return self.perform(who, out);
+        }
         self.observe(who);
     }
 
@@ -355,6 +369,9 @@ impl World {
         let actor = &mut self.actors[who];
         actor.seen = seen;
         let me = Self::seat_in(&self.states[seen], who);
+        if me.is_some() {
+            actor.last = self.states[seen].setup().epoch;
+        }
         if me == actor.me {
             return;
         }
@@ -465,56 +482,12 @@ impl World {
     }
 }
 
-/// What the group's members do to their own number.
-impl World {
-    /// Begins to prepare an epoch in which those actors are the members, by seat. New ones are added.
-    pub(super) fn prepare(&mut self, members: &[usize]) -> Result<(), PrepareError> {
-        let present = self.ordered().setup().clone();
-        let seated = present.resilience.sites();
-        let mut joiners = Vec::new();
-        let mut numbers = Vec::new();
-        for who in members {
-            let seat = Self::seat_in(self.ordered(), *who).filter(|own| own.index() < seated);
-            numbers.push(seat.unwrap_or_else(|| {
-                joiners.push(signing_key(site(*who)).public());
-                site(seated + joiners.len() - 1)
-            }));
-        }
-        let resilience = Resilience::largest(FaultModel::Arbitrary, members.len()).unwrap();
-        let next = NextCommittee {
-            epoch: present.epoch.next(),
-            resilience,
-            joiners,
-            members: numbers,
-        };
-        let mut state = self.ordered().clone();
-        state.prepare(&next, self.states.len() as u64, self.now.as_millis())?;
-        self.push(state);
-        while members.iter().any(|who| *who >= self.actors.len()) {
-            let seen = self.states.len() - 1;
-            let who = self.actors.len();
-            let me = Self::seat_in(self.ordered(), who);
-            self.actors.push(Actor::new(who, me, seen, &mut self.rng));
-        }
-        Ok(())
-    }
-
-    pub(super) fn abandon(&mut self) {
-        let mut state = self.ordered().clone();
-        state.abandon();
-        self.push(state);
-    }
-
-    pub(super) fn epoch(&self) -> u64 {
-        self.ordered().setup().epoch.0
-    }
-}
-
 impl Actor {
     fn new(who: usize, me: Option<SiteId>, seen: usize, rng: &mut ChaCha20Rng) -> Self {
         Self {
             site: start(who, me, None, rng),
             me,
+            last: Epoch(0),
             vault: None,
             vaults: Vec::new(),
             seen,
@@ -532,73 +505,4 @@ fn start(who: usize, me: Option<SiteId>, vault: Option<&[u8]>, rng: &mut ChaCha2
     // A site without a number is known to no state under any.
     let me = me.unwrap_or(site(SITES_MAX - 1));
     Site::new(me, GROUP, signing_key(site(who)), vault, seed).unwrap()
-}
-
-/// What must hold once everything is finished.
-impl World {
-    pub(super) fn check(&self) {
-        for record in self
-            .ordered()
-            .keys()
-            .filter(|own| own.state == State::Active)
-        {
-            in_group!(record.scheme, G => self.check_key::<G>(record.id));
-        }
-        self.check_blame();
-        self.check_publications();
-    }
-
-    fn check_key<G: KeyGroup>(&self, key: KeyId) {
-        let record = self.ordered().key(key).unwrap();
-        let correct = |actor: &&Actor| actor.intruder.is_none();
-        let seated = self.actors.iter().filter(|actor| actor.me.is_some());
-        let shares: Vec<_> = seated
-            .filter(correct)
-            .map(|actor| {
-                actor
-                    .site
-                    .share::<G>(record)
-                    .expect("every correct site has its share")
-            })
-            .collect();
-        assert_threshold(record.active().unwrap(), &shares);
-        // Nothing is left of what came before.
-        for actor in self.actors.iter().filter(correct) {
-            let held = actor.site.vault.held.keys().filter(|(own, _)| *own == key);
-            let versions: Vec<_> = held.map(|(_, version)| *version).collect();
-            let expected = actor.me.map(|_| record.active().unwrap().number);
-            assert_eq!(versions, Vec::from_iter(expected));
-            assert!(actor.site.vault.works.is_empty());
-        }
-    }
-
-    /// No correct site is ever convicted.
-    fn check_blame(&self) {
-        for state in &self.states {
-            let underway = state.ceremonies().map(|own| &own.culprits);
-            let made = state
-                .keys()
-                .filter_map(|own| Some(&own.current.as_ref()?.culprits));
-            for culprit in underway.chain(made).flat_map(BTreeMap::keys) {
-                assert!(!self.is_correct(state, *culprit), "{culprit} is correct");
-            }
-        }
-    }
-
-    /// No correct dealer ever publishes two sets of shares in one ceremony.
-    fn check_publications(&self) {
-        for (who, actor) in self.actors.iter().enumerate() {
-            let own = site(who);
-            if actor.intruder.is_some() {
-                continue;
-            }
-            for number in 1..self.ordered().next_ceremony {
-                let deals = self.deals(own, number);
-                assert!(
-                    deals.iter().all(|deal| Some(deal) == deals.first()),
-                    "{own} {number}"
-                );
-            }
-        }
-    }
 }
