@@ -5,6 +5,7 @@
 
 mod blocks;
 mod corrections;
+mod fast_path;
 mod harness;
 mod hostile;
 mod misbehaviour;
