@@ -32,6 +32,10 @@ pub struct Group {
     pub model: FaultModel,
     /// How many sites may be intruded.
     pub f: usize,
+    /// Whether a leader that almost all sites vote for is final at once, two message delays after it
+    /// was sent. Needs f ≥ 1.
+    #[serde(default)]
+    pub fast_path: bool,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
@@ -121,6 +125,9 @@ impl GroupFile {
             return Err(GroupError::Model(group.model));
         }
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
+        if group.fast_path {
+            resilience.fast_path()?;
+        }
         check_names(&group)?;
         check_addresses(&group)?;
         let directory = directory(&group)?;
@@ -199,8 +206,9 @@ impl GroupFile {
 }
 
 impl Group {
-    /// The digest of what must be equal at all sites and clients: name, kind, model, f, and in
-    /// order the names and keys of sites and clients.
+    /// The digest of what must be equal at all sites and clients: name, kind, model, f, in order
+    /// the names and keys of sites and clients, and whether the fast path is on: sites that decide
+    /// by different rules must not take one another for the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -223,6 +231,10 @@ impl Group {
         for client in &self.clients {
             text(&mut hasher, &client.name);
             hasher.update(client.key.as_bytes());
+        }
+        // Where it is off nothing is added: such groups are as old as the format.
+        if self.fast_path {
+            text(&mut hasher, "fast path");
         }
         hasher.finish()
     }

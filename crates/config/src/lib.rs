@@ -23,7 +23,7 @@ mod site;
 mod spelling;
 
 pub use error::ConfigError;
-pub use generate::{Generated, NamedKey, Plan, consecutive, generate};
+pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
 pub use group::{ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 pub use names::{NAME_BYTES_MAX, is_name};
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};
