@@ -62,6 +62,7 @@ sometimes! {
     rounds,
     blocks,
     commits,
+    fast_commits,
     digest_replies,
     reincarnations,
     resent,
