@@ -18,6 +18,7 @@ fn group(kind: Kind) -> GroupFile {
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), 4).unwrap(),
         http: Vec::new(),
         clients: Vec::new(),
+        fast_path: None,
     };
     generate(plan, &mut ChaCha20Rng::seed_from_u64(1))
         .unwrap()

@@ -78,6 +78,9 @@ pub(crate) struct Init {
     /// Name of a client to make a key for; may be repeated
     #[arg(long = "client", value_name = "NAME", default_values_t = [String::from("agent")])]
     pub(crate) clients: Vec<String>,
+    /// Final after two message delays where almost all sites agree: on or off
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    pub(crate) fast_path: Option<bool>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -129,4 +132,13 @@ pub(crate) struct SiteRun {
     /// Take orders on the channel inherited from `demo` or `dev`
     #[arg(long, hide = true)]
     pub(crate) harness: bool,
+}
+
+/// The value of a switch.
+pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say on or off".to_owned()),
+    }
 }

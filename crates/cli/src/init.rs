@@ -33,6 +33,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
         sites: addresses,
         http: Vec::new(),
         clients: typed.clients.clone(),
+        fast_path: typed.fast_path,
     })?;
     if typed.json {
         return output::json(&json!({
@@ -40,6 +41,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             "group": group.digest().to_string(),
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
             "tolerance": group.resilience().intruded_max(),
+            "fast_path": group.group().fast_path,
         }));
     }
     let f = group.resilience().intruded_max();

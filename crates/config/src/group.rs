@@ -52,6 +52,10 @@ pub struct Group {
     /// How its shared keys are managed.
     #[serde(default)]
     pub keys: KeysEntry,
+    /// Whether a leader that almost all sites vote for is final at once, two message delays after it
+    /// was sent. Needs f ≥ 1.
+    #[serde(default)]
+    pub fast_path: bool,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
@@ -202,6 +206,9 @@ impl GroupFile {
             return Err(GroupError::Model(group.model));
         }
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
+        if group.fast_path {
+            resilience.fast_path()?;
+        }
         check_names(&group)?;
         check_addresses(&group)?;
         check_approvals(&group)?;
@@ -305,7 +312,8 @@ impl Group {
     /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
     /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
     /// covered where a file says other than what holds for one that does not speak of them, which
-    /// keeps its digest.
+    /// keeps its digest; and so is the fast path where it is on: sites that decide by different
+    /// rules must not take one another for the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -336,6 +344,10 @@ impl Group {
             for client in &self.clients {
                 hasher.number(client.powers.bits().into());
             }
+        }
+        // Where it is off nothing is added: such groups are as old as the format.
+        if self.fast_path {
+            text(&mut hasher, "fast path");
         }
         hasher.finish()
     }

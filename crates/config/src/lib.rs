@@ -27,7 +27,7 @@ mod spelling;
 mod views;
 
 pub use error::ConfigError;
-pub use generate::{Generated, NamedKey, Plan, consecutive, generate};
+pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
 pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
 pub use join::JoinFile;
 pub use maftia_membership::{NAME_BYTES_MAX, is_name};

@@ -48,8 +48,13 @@
 //!    parents: two certified twins would share a correct voter.
 //! 4. (S2): skip if q authors at r+1 vote for no candidate: fewer than q_sp are left to vote for one.
 //! 5. (S3): else ask the first committed slot at r+3 or above: commit what its history certifies,
-//!    else skip. A quorum of certifiers and the anchor's q parents share a correct author. There is
-//!    no evidence clause, as there is no fast path (correction 1).
+//!    else skip. A quorum of certifiers and the anchor's q parents share a correct author.
+//!
+//!    With [`Parameters::fast_path`], and never without (correction 1): (F1) commit L also if q_f
+//!    authors at r+1 vote for it; (F2) in place of S2, skip if q_sp authors at r+1 do not vote for L,
+//!    for each L, and q_sp authors at r+2 are evidence for none; (F3) in S3 commit also what q_sp
+//!    authors at r+2 are evidence for. After F1 every block at r+2 is: T1 of its parents' authors are
+//!    correct voters, or T2 if it has seen a twin, as V6 then keeps the leader out.
 //! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
 //!    (round, author, digest); own payloads that fall to the cut are proposed again.
 //! 7. Make the next block when its round has legal parents and the leader below is here and the one
@@ -80,8 +85,8 @@
 //!   that one may have accepted it with its parents exempt.
 //!
 //! # Complexity
-//! n² headers a round, each O(n) long; three message delays from a leader's block to its commit; a
-//! decision costs O(n³) look-ups per new block and open slot.
+//! n² headers a round, each O(n) long; three message delays from a leader's block to its commit, two
+//! with the fast path; a decision costs O(n³) look-ups per new block and open slot.
 //!
 //! # Duties of the caller
 //! Perform steps in order; records before anything that waits for them. Say `lost` only if the log is

@@ -143,7 +143,7 @@ fn parameters(group: &GroupFile) -> Parameters {
         config: *group.digest(),
         epoch: group.view().epoch(),
         resilience: group.resilience(),
-        fast_path: false,
+        fast_path: group.group().fast_path,
         delivery_depth: DELIVERY_DEPTH,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

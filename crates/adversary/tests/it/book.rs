@@ -63,6 +63,7 @@ sometimes! {
     rounds,
     blocks,
     commits,
+    fast_commits,
     digest_replies,
     reincarnations,
     resent,

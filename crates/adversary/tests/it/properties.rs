@@ -394,8 +394,15 @@ impl Property<Replica> for Convergence {
                 let Some(reached) = self.sites.get_mut(site) else {
                     return Ok(());
                 };
-                reached.commit = replica.engine().frontier().index;
-                reached.tip = replica.engine().dag().tip();
+                let (dag, frontier) = (replica.engine().dag(), replica.engine().frontier());
+                // Without a block two rounds above, only votes can have committed the leader.
+                let voted = !dag.authors(frontier.leader_round.next()).is_empty();
+                let fast = voted && dag.authors(frontier.leader_round.plus(2)).is_empty();
+                if fast && frontier.index > reached.commit {
+                    self.book.borrow_mut().sometimes.fast_commits += 1;
+                }
+                reached.commit = frontier.index;
+                reached.tip = dag.tip();
                 if self.healed {
                     let status = replica.status();
                     reached.position = status.position;

@@ -19,7 +19,7 @@ use crate::demo::verdict::{Drill, Keys, Verdict};
 use crate::demo::workload::Workload;
 use crate::failure::Failure;
 use crate::front;
-use crate::local::{Attack, LOAD, LocalGroup};
+use crate::local::{Attack, LOAD, LocalGroup, Shape};
 use crate::output;
 use crate::site::{log_to_stderr, stop_signal};
 
@@ -47,7 +47,14 @@ async fn demo(typed: &Demo) -> Result<(), Failure> {
         .prefix("maftia-demo-")
         .tempdir()
         .map_err(|error| Failure::failed(format!("cannot make a folder: {error}")))?;
-    let local = LocalGroup::start(scratch.path(), Kind::Demo, Some(typed.sites))?;
+    let local = LocalGroup::start(
+        scratch.path(),
+        Kind::Demo,
+        Shape {
+            sites: Some(typed.sites),
+            fast_path: typed.fast_path,
+        },
+    )?;
     let result = tokio::select! {
         result = show(typed, &local, started) => result,
         () = stop_signal() => Ok(()),

@@ -31,9 +31,9 @@ pub(crate) struct LocalGroup {
 }
 
 impl LocalGroup {
-    /// Starts the group in a folder, which is made if there is none yet. With `sites`, the number
-    /// must be that of the group.
-    pub(crate) fn start(path: &Path, kind: Kind, sites: Option<u8>) -> Result<Self, Failure> {
+    /// Starts the group in a folder, which is made if there is none yet. What `shape` says must be
+    /// so in a group that is there already.
+    pub(crate) fn start(path: &Path, kind: Kind, shape: Shape) -> Result<Self, Failure> {
         std::fs::create_dir_all(path)
             .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
         let path = path
@@ -43,19 +43,10 @@ impl LocalGroup {
         let dir = GroupDir::new(&path.join("group"));
         let group = if dir.exists() {
             let group = GroupFile::load(&dir.group_path())?;
-            let has = group.group().sites.len();
-            if sites.is_some_and(|sites| usize::from(sites) != has) {
-                let text = format!("the group in {} has {has} sites", path.display());
-                return Err(Failure::failed(text).next("leave --sites out, or name a new folder"));
-            }
+            shape.check(&path, &group)?;
             group
         } else {
-            make(
-                &dir,
-                &path.join("group.new"),
-                kind,
-                usize::from(sites.unwrap_or(4)),
-            )?
+            make(&dir, &path.join("group.new"), kind, shape)?
         };
         let names = names(&dir, &group)?;
         let (orders, supervisor) = supervisor::start(&dir, &names)?;
@@ -101,8 +92,34 @@ fn names(dir: &GroupDir, group: &GroupFile) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// What is asked of a local group; a new one is by default of four sites.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) sites: Option<u8>,
+    pub(crate) fast_path: Option<bool>,
+}
+
+impl Shape {
+    /// Whether a group is as asked for: what was decided when it was made cannot be changed.
+    fn check(self, path: &Path, group: &GroupFile) -> Result<(), Failure> {
+        let (sites, fast_path) = (group.group().sites.len(), group.group().fast_path);
+        let path = path.display();
+        if self.sites.is_some_and(|asked| usize::from(asked) != sites) {
+            let text = format!("the group in {path} has {sites} sites");
+            return Err(Failure::failed(text).next("leave --sites out, or name a new folder"));
+        }
+        if self.fast_path.is_some_and(|asked| asked != fast_path) {
+            let state = if fast_path { "on" } else { "off" };
+            let text = format!("the group in {path} has its fast path {state}");
+            return Err(Failure::failed(text).next("leave --fast-path out, or name a new folder"));
+        }
+        Ok(())
+    }
+}
+
 /// Makes a group aside and moves it into place whole: killed meanwhile, the next start makes it anew.
-fn make(dir: &GroupDir, aside: &Path, kind: Kind, count: usize) -> Result<GroupFile, Failure> {
+fn make(dir: &GroupDir, aside: &Path, kind: Kind, shape: Shape) -> Result<GroupFile, Failure> {
+    let count = usize::from(shape.sites.unwrap_or(4));
     let fail = |what: &str, error: std::io::Error| {
         Failure::failed(format!("cannot {what} {}: {error}", aside.display()))
     };
@@ -117,6 +134,7 @@ fn make(dir: &GroupDir, aside: &Path, kind: Kind, count: usize) -> Result<GroupF
         sites: links.to_vec(),
         http: http.to_vec(),
         clients: vec![AGENT.into(), LOAD.into()],
+        fast_path: shape.fast_path,
     })?;
     std::fs::rename(aside, dir.path()).map_err(|error| fail("move", error))?;
     Ok(group)

@@ -85,6 +85,7 @@ impl Group {
             sites: listeners.iter().map(|l| l.local_addr().unwrap()).collect(),
             http: Vec::new(),
             clients: vec!["app".to_owned()],
+            fast_path: None,
         };
         let Generated {
             group,

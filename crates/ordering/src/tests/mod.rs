@@ -6,6 +6,7 @@
 mod blocks;
 mod corrections;
 mod epochs;
+mod fast_path;
 mod harness;
 mod hostile;
 mod misbehaviour;

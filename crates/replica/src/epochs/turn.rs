@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
-use maftia_membership::Member;
+use maftia_membership::{Member, View};
 use maftia_ordering::{
     Boot, Commit, Engine, Former, Frontier, Identity, Parameters, Record as Logged,
 };
@@ -74,6 +74,7 @@ impl Replica {
             config: state.config(),
             epoch,
             resilience: state.view().resilience(),
+            fast_path: has_fast_path(self.engine.parameters(), state.view()),
             ..self.engine.parameters().clone()
         };
         let learners = state.joiners().len();
@@ -229,6 +230,7 @@ pub(crate) fn place_in(
         config: state.config(),
         epoch: state.view().epoch(),
         resilience: state.view().resilience(),
+        fast_path: has_fast_path(&parameters, state.view()),
         ..parameters
     };
     (parameters, identity)
@@ -239,4 +241,9 @@ fn site_at(place: usize) -> SiteId {
     let mut all = SiteId::all(SITES_MAX);
     all.nth(place.min(SITES_MAX - 1))
         .expect("a group may have one site at least")
+}
+
+/// Whether the group decides on the fast path in a view: if it does at all, and the view carries it.
+fn has_fast_path(parameters: &Parameters, view: &View) -> bool {
+    parameters.fast_path && view.resilience().fast_path().is_ok()
 }

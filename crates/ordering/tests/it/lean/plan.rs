@@ -95,9 +95,9 @@ fn stance(committee: &Committee, dice: &mut Dice) -> [u8; SITES] {
     let mut stance = [0; SITES];
     let mut left = dissenters;
     // Of the correct members not yet looked at, each is as likely as the next.
-    for author in f..n {
+    for (author, choice) in stance.iter_mut().enumerate().take(n).skip(f) {
         if dice.below(n - author) < left {
-            stance[author] = other;
+            *choice = other;
             left -= 1;
         }
     }
