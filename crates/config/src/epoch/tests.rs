@@ -8,6 +8,7 @@ use crate::{Group, GroupError, GroupFile, Kind, Plan, consecutive, generate};
 
 fn founded() -> GroupFile {
     let plan = Plan {
+        fast_path: None,
         name: "test".to_owned(),
         kind: Kind::Dev,
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), 4).unwrap(),
