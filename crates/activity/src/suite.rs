@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::Domain;
-use maftia_types::Digest;
+use maftia_types::{Digest, Power};
 
 use crate::keys;
 use crate::kv;
@@ -40,6 +40,11 @@ impl Suite {
             keys,
         }
     }
+
+    fn may_operate(&self, context: &Context) -> bool {
+        let setup = self.keys.setup();
+        setup.permits(context.client.key, Power::Operate)
+    }
 }
 
 /// The operation of the keyed services as one of the group's.
@@ -67,6 +72,9 @@ impl StateMachine for Suite {
     fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
         if is_keys(operation) {
             self.keys.apply(context, &operation.slice(1..), reply);
+        } else if !self.may_operate(context) {
+            let refused = kv::Response::Refused(kv::Refusal::NotPermitted);
+            reply.extend_from_slice(&refused.to_bytes());
         } else {
             self.store.apply(context, operation, reply);
         }
@@ -172,10 +180,10 @@ impl Snapshot for Frozen {
 mod tests {
     use maftia_codec::Wire as _;
     use maftia_crypto::SigningKey;
-    use maftia_types::{ClientId, Epoch, FaultModel, Resilience};
+    use maftia_types::{ClientId, Epoch, FaultModel, Powers, Resilience};
 
     use super::*;
-    use crate::keys::{GENESIS_KEYS, Operation, Ordered, Refusal, Reply, Scheme, Setup};
+    use crate::keys::{Act, GENESIS_KEYS, Operation, Ordered, Refusal, Reply, Scheme, Setup};
 
     fn suite() -> Suite {
         let setup = Setup {
@@ -185,15 +193,21 @@ mod tests {
             sites: (0..4)
                 .map(|seed| SigningKey::from_seed([seed; 32]).public())
                 .collect(),
+            clients: vec![Powers::ALL, Powers::NONE],
+            approvals: 1,
         };
         Suite::new(Ordered::new(setup, GENESIS_KEYS))
     }
 
     fn apply(suite: &mut Suite, operation: &Bytes) -> Bytes {
+        apply_as(0, suite, operation)
+    }
+
+    fn apply_as(key: u32, suite: &mut Suite, operation: &Bytes) -> Bytes {
         let context = Context {
             position: 1,
             commit_time_ms: 5,
-            client: ClientId { key: 0, session: 0 },
+            client: ClientId { key, session: 0 },
         };
         let mut reply = Vec::new();
         suite.apply(&context, operation, &mut reply);
@@ -201,10 +215,11 @@ mod tests {
     }
 
     fn create(name: &str) -> Bytes {
-        keys_operation(&Operation::Create {
+        keys_operation(&Operation::Change(Act::Create {
             name: name.to_owned(),
             scheme: Scheme::Seal,
-        })
+            policy: None,
+        }))
     }
 
     fn chunks(snapshot: &Arc<dyn Snapshot>) -> Vec<Bytes> {
@@ -232,6 +247,23 @@ mod tests {
         assert_eq!(other.snapshot().root(), snapshot.root());
         let taken = Reply::from_bytes(apply(&mut other, &create("vault"))).unwrap();
         assert_eq!(taken, Reply::Refused(Refusal::NameTaken));
+    }
+
+    #[test]
+    fn a_client_without_the_power_to_operate_neither_reads_nor_writes_the_store() {
+        let mut suite = suite();
+        let refused = kv::Response::Refused(kv::Refusal::NotPermitted);
+        let before = suite.snapshot().root();
+        for operation in [kv::Operation::put("k", "v"), kv::Operation::get("k")] {
+            for (key, permitted) in [(0, true), (1, false), (2, false)] {
+                let mut suite = self::suite();
+                let answer = apply_as(key, &mut suite, &operation.to_bytes());
+                let answer = kv::Response::from_bytes(answer).unwrap();
+                assert_eq!(answer != refused, permitted, "client {key}");
+                let same = suite.snapshot().root() == before;
+                assert!(permitted || same);
+            }
+        }
     }
 
     #[test]

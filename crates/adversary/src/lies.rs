@@ -58,7 +58,9 @@ pub(crate) const fn kind_of(message: &Message) -> Option<usize> {
         Message::Transfer(Transfer::Offer { .. }) => Some(2),
         Message::Transfer(Transfer::Manifest { .. }) => Some(3),
         Message::Transfer(Transfer::Chunk { .. }) => Some(4),
-        Message::Ordering(..) | Message::Transfer(_) | Message::Pair(_) => None,
+        Message::Ordering(..) | Message::Transfer(_) | Message::Pair(_) | Message::Passage(_) => {
+            None
+        }
     }
 }
 
@@ -136,7 +138,7 @@ pub(crate) fn about_state(rng: &mut impl Rng, scene: &Scene<'_>, message: &mut M
             .seal(scene.key);
         }
         Message::Transfer(transfer) => about_transfer(rng, transfer),
-        Message::Ordering(..) | Message::Pair(_) => {}
+        Message::Ordering(..) | Message::Pair(_) | Message::Passage(_) => {}
     }
 }
 

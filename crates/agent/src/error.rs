@@ -118,6 +118,12 @@ impl ApiError {
                 text,
                 "delete keys: deletions go on",
             ),
+            Refusal::NotPermitted => Self::new(
+                StatusCode::FORBIDDEN,
+                "no-power",
+                text,
+                "ask through an agent whose client has the power `operate`",
+            ),
             _ => Self::malformed(text, "correct the request; nothing happened"),
         }
     }

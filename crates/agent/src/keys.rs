@@ -6,12 +6,11 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maftia_activity::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
-use maftia_activity::keys::sessions::{Answer as Used, Policy, Request, Users};
+use maftia_activity::keys::sessions::{Answer as Used, Request};
 use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
-use maftia_activity::keys::{KeySummary, NAME_BYTES_MAX, Operation, Reply, Scheme, State as Life};
+use maftia_activity::keys::{KeySummary, Operation, Reply, State as Life};
 use maftia_client::RequestId;
 use maftia_codec::Wire;
-use maftia_config::GroupFile;
 use maftia_threshold::export::is_sshsig;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,35 +22,18 @@ use crate::kv::{read, unfit};
 use crate::serve::Shared;
 
 mod ask;
+mod audit;
+mod manage;
 mod refusal;
 mod show;
 
 pub(crate) use ask::Ask;
+pub(crate) use audit::audit;
+pub(crate) use manage::{approve, create, permit, proposals, refresh, retire};
 pub(crate) use refusal::use_refused;
 
-/// The longest JSON of a new key: its name and those of its users.
-const CREATE_JSON_BYTES_MAX: usize = 16 * 1024;
 /// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
 const DECRYPT_JSON_BYTES_MAX: usize = CIPHERTEXT_BYTES_MAX / 3 * 4 + 4 * 1024;
-
-/// `POST /v1/keys`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Create {
-    name: String,
-    scheme: SchemeName,
-    /// The clients that may use it. What the scheme says, if this is not given.
-    users: Option<Vec<String>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum SchemeName {
-    Beacon,
-    Bls,
-    Ed25519,
-    Seal,
-}
 
 /// `POST /v1/keys/{name}/decrypt`.
 #[derive(Debug, Deserialize)]
@@ -69,7 +51,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let keys = Ask::new(&shared, &headers)?.list().await?;
     let group = shared.store.client().group();
-    let keys: Vec<Value> = keys.iter().map(|key| show::key(group, key)).collect();
+    let keys: Vec<Value> = keys.iter().map(|key| show::key(&group, key)).collect();
     Ok(Json(json!({ "keys": keys })))
 }
 
@@ -80,7 +62,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     let key = Ask::new(&shared, &headers)?.named(&name).await?;
-    Ok(Json(show::key(shared.store.client().group(), &key)))
+    Ok(Json(show::key(&shared.store.client().group(), &key)))
 }
 
 /// `GET /v1/ceremonies`.
@@ -96,65 +78,9 @@ pub(crate) async fn ceremonies(
     let group = shared.store.client().group();
     let all = all.iter().map(|own| {
         let key = keys.iter().find(|key| key.id == own.key);
-        show::ceremony(group, key.map_or("?", |key| &key.name), own)
+        show::ceremony(&group, key.map_or("?", |key| &key.name), own)
     });
     Ok(Json(json!({ "ceremonies": all.collect::<Vec<_>>() })))
-}
-
-/// `POST /v1/keys`.
-pub(crate) async fn create(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let body = read(body, &headers, CREATE_JSON_BYTES_MAX).await?;
-    let asked: Create = from_json(&body, "send `{\"name\":...,\"scheme\":\"ed25519\"}`")?;
-    if asked.name.is_empty() || asked.name.len() > NAME_BYTES_MAX {
-        return Err(refusal::key_refused(maftia_activity::keys::Refusal::Name));
-    }
-    let group = shared.store.client().group();
-    let scheme = Scheme::from(asked.scheme);
-    let mut policy = Policy::of(scheme);
-    if let Some(users) = asked.users {
-        let keys = users.iter().map(|user| client_key(group, user));
-        policy.users = Users::Only(keys.collect::<Result<_, _>>()?);
-    }
-    let keys = &shared.keys;
-    let made = keys.create((asked.name, scheme), policy, ask.id(), ask.patience());
-    let (id, reply) = ask.settle(made.await?)?;
-    made_or_not(group, id, reply)
-}
-
-/// `POST /v1/keys/{name}/refresh`.
-pub(crate) async fn refresh(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let key = ask.usable(&name).await?;
-    let made = shared.keys.refresh(key.id, ask.id(), ask.patience());
-    let (id, reply) = ask.settle(made.await?)?;
-    made_or_not(shared.store.client().group(), id, reply)
-}
-
-/// `POST /v1/keys/{name}/retire`.
-pub(crate) async fn retire(
-    State(shared): State<Shared>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let key = ask.named(&name).await?;
-    let operation = Operation::Retire(key.id);
-    let told = shared.keys.execute(&operation, ask.id(), ask.patience());
-    let (id, reply) = ask.settle(told.await?)?;
-    match reply {
-        Reply::Retired(_) => Ok(done(id, json!({ "retired": key.name }))),
-        Reply::Refused(refusal) => Err(refusal::key_refused(refusal).of_request(id)),
-        _ => Err(unfit(id)),
-    }
 }
 
 /// `POST /v1/keys/{name}/sign`.
@@ -242,44 +168,12 @@ fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
     let error = match used {
         Used::Refused(refusal) => use_refused(refusal),
         Used::Pending { awaited } => {
-            let names = show::sites(shared.store.client().group(), awaited);
+            let names = show::sites(&shared.store.client().group(), awaited);
             ApiError::pending(&format!("sites are awaited: {}", names.join(", ")))
         }
         _ => unfit(id),
     };
     error.of_request(id)
-}
-
-fn made_or_not(
-    group: &GroupFile,
-    id: Option<RequestId>,
-    reply: Reply,
-) -> Result<Response, ApiError> {
-    match reply {
-        Reply::Key(key) if key.state == Life::Retired => Err(refusal::key_refused(
-            maftia_activity::keys::Refusal::Retired,
-        )),
-        Reply::Key(key) => Ok(done(id, show::key(group, &key))),
-        Reply::Ceremonies(all) => {
-            let awaited = all.iter().flat_map(|own| show::sites(group, own.awaited));
-            let awaited: Vec<String> = awaited.collect();
-            let what = format!("the ceremony goes on; awaited: {}", awaited.join(", "));
-            Err(ApiError::pending(&what))
-        }
-        Reply::Refused(refusal) => Err(refusal::key_refused(refusal)),
-        _ => Err(unfit(id)),
-    }
-    .map_err(|error| error.of_request(id))
-}
-
-fn client_key(group: &GroupFile, name: &str) -> Result<u32, ApiError> {
-    let mut clients = group.group().clients.iter();
-    let place = clients.position(|client| client.name == name);
-    let key = place.and_then(|place| u32::try_from(place).ok());
-    key.ok_or_else(|| {
-        let message = "a user is none of the group's clients";
-        ApiError::malformed(message, "name clients as the group file has them")
-    })
 }
 
 fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8], next: &'static str) -> Result<T, ApiError> {
@@ -304,17 +198,6 @@ fn of_name(keys: Vec<KeySummary>, name: &str) -> Option<KeySummary> {
             keys.find(|key| key.state != Life::Retired).or(Some(key))
         }
         last => last,
-    }
-}
-
-impl From<SchemeName> for Scheme {
-    fn from(name: SchemeName) -> Self {
-        match name {
-            SchemeName::Beacon => Self::Beacon,
-            SchemeName::Bls => Self::Bls,
-            SchemeName::Ed25519 => Self::Ed25519,
-            SchemeName::Seal => Self::Seal,
-        }
     }
 }
 

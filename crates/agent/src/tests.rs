@@ -153,6 +153,24 @@ fn f_plus_1_sites_call_an_answering_site_silent_and_f_do_not() {
 }
 
 #[test]
+fn a_site_that_the_group_suspects_counts_once_f_plus_1_sites_say_so() {
+    let accused = |words: &mut Vec<Option<serde_json::Value>>, of: &[usize]| {
+        for of in of {
+            let suspected = json!([{"site": "D", "reason": "invalid", "accusers": [], "since": 1}]);
+            words[*of].as_mut().unwrap()["suspected"] = suspected;
+        }
+    };
+    let lone = status(|words| accused(words, &[1]));
+    assert_eq!((states(&lone)[3], lone.suspected.len()), ("serving", 0));
+    assert_eq!(lone.remaining_tolerance, 1);
+    let agreed = status(|words| accused(words, &[1, 2]));
+    assert_eq!(states(&agreed)[3], "suspected");
+    assert_eq!(agreed.suspected[0].reason, "invalid");
+    assert_eq!(agreed.remaining_tolerance, 0);
+    assert_eq!(agreed.compromised.len(), 0, "suspicion is no proof");
+}
+
+#[test]
 fn another_digest_of_the_same_checkpoint_is_divergence() {
     let other = |index: u64| {
         move |words: &mut Vec<Option<serde_json::Value>>| {

@@ -102,7 +102,7 @@ impl GroupDir {
     }
 }
 
-fn make_dir(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)
         .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))
 }

@@ -4,25 +4,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
-use maftia_replica::{ClientMessage, RequestId, SiteMessage, request_digest};
-use maftia_types::{ClientId, Duration, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
+use maftia_replica as replica;
+use maftia_replica::{ClientMessage, SiteMessage, request_digest};
+use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, SiteSet, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use crate::inquiry::Inquiry;
 use crate::life::{clock, next_life};
+use crate::links::Links;
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
-use crate::{Answer, Outcome, Rejection};
+use crate::views::Views;
+use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Commands and events taken in one tick: what they cause leaves in one message per site.
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for the sites' status under way at once.
+/// Questions to all sites under way at once.
 const QUESTIONS_MAX: usize = 64;
-/// How long sites have to say how they see the group.
+/// How long sites have to answer them.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
@@ -40,7 +44,9 @@ pub(crate) enum Command {
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
-    Status {
+    /// Asks every site the same; the number is put in.
+    Ask {
+        what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
     Stop {
@@ -50,13 +56,14 @@ pub(crate) enum Command {
 
 /// The one task of a client: feeds commands and events to the sessions and sends what they say.
 pub(crate) struct Driver {
-    network: Network,
-    shared: Arc<Shared>,
+    pub(crate) network: Network,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) views: Views,
+    pub(crate) links: Links,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) sites: usize,
     origin: Instant,
-    lanes: Vec<Lane>,
     first_session: u32,
-    up: SiteSet,
-    sites: usize,
     memory: Memory,
     questions: BTreeMap<u64, Question>,
     nonce: u64,
@@ -65,8 +72,8 @@ pub(crate) struct Driver {
 }
 
 /// A session and who waits for its requests.
-struct Lane {
-    session: Session,
+pub(crate) struct Lane {
+    pub(crate) session: Session,
     /// Of the window.
     entries: Entries,
     /// Of what was asked for again and is not in the window.
@@ -94,11 +101,12 @@ impl Driver {
     pub(crate) fn new(
         network: Network,
         shared: Arc<Shared>,
-        resilience: Resilience,
         timing: Timing,
         (key, first_session, sessions): (u32, u32, usize),
     ) -> Self {
         let life = next_life(Incarnation(0), clock(), 0);
+        let known = shared.known();
+        let resilience = known.group.resilience();
         let lane = |session| {
             let settings = Settings {
                 client: ClientId { key, session },
@@ -115,11 +123,12 @@ impl Driver {
         Self {
             network,
             shared,
-            origin: Instant::now(),
+            views: Views::new(known),
+            links: Links::default(),
             lanes: (first_session..).take(sessions).map(lane).collect(),
-            first_session,
-            up: SiteSet::EMPTY,
             sites: resilience.sites(),
+            origin: Instant::now(),
+            first_session,
             memory: Memory::default(),
             questions: BTreeMap::new(),
             nonce: 0,
@@ -174,15 +183,23 @@ impl Driver {
     fn on_event(&mut self, now: Time, event: NetworkEvent) {
         match event {
             NetworkEvent::Up {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Up),
-            NetworkEvent::Down {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Down),
+                peer, key, link, ..
+            } => {
+                let known = self.views.place(&key);
+                if let Some(site) = known.filter(|site| peer == Peer::Site(*site)) {
+                    self.links.up(link, site, key);
+                    self.on_link(now, site, Standing::Up);
+                    self.ask_view(site);
+                }
+            }
+            NetworkEvent::Down { link, .. } => {
+                if let Some(site) = self.links.down(link) {
+                    self.on_link(now, site, Standing::Down);
+                    self.ask_views_soon(now);
+                }
+            }
             NetworkEvent::Message(message) => {
-                if let Peer::Site(site) = message.peer {
+                if let Some(site) = self.links.site(message.link) {
                     self.on_message(now, site, message.bytes);
                 }
             }
@@ -192,16 +209,10 @@ impl Driver {
 
     fn on_link(&mut self, now: Time, site: SiteId, standing: Standing) {
         debug!(%site, ?standing, "link");
-        match standing {
-            Standing::Up => {
-                self.up.insert(site);
-            }
-            Standing::Down => {
-                self.up.remove(site);
-                self.answer_questions(|question| question.waiting.remove(site));
-            }
+        if standing == Standing::Down {
+            self.answer_questions(|question| question.waiting.remove(site));
         }
-        self.shared.set_up(self.up);
+        self.shared.set_up(self.links.sites());
         for lane in &mut self.lanes {
             lane.session.on_link(now, site, standing);
         }
@@ -218,17 +229,24 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => {
-                if let Some(question) = self.questions.get_mut(&nonce)
-                    && question.waiting.contains(site)
-                    && let Some(answer) = question.answers.get_mut(site.index())
-                {
-                    *answer = Some(json);
-                    question.waiting.remove(site);
-                    self.answer_questions(|_| {});
-                }
+            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, json),
+            // No exhibit is empty.
+            Ok(SiteMessage::Evidence { nonce, exhibit }) => {
+                self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
+            Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
+        }
+    }
+
+    fn on_answer(&mut self, site: SiteId, nonce: u64, said: Bytes) {
+        if let Some(asked) = self.questions.get_mut(&nonce)
+            && asked.waiting.contains(site)
+            && let Some(answer) = asked.answers.get_mut(site.index())
+        {
+            *answer = Some(said);
+            asked.waiting.remove(site);
+            self.answer_questions(|_| {});
         }
     }
 
@@ -250,7 +268,7 @@ impl Driver {
                 permit,
                 reply,
             } => self.again(now, &id, body, permit, reply),
-            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Ask { what, reply } => self.ask(now, what, reply),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -283,14 +301,15 @@ impl Driver {
     fn again(
         &mut self,
         now: Time,
-        id: &RequestId,
+        name: &RequestId,
         body: Bytes,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     ) {
+        let id = &name.request;
         let digest = request_digest(id, &body);
         let known = self.memory.get(id).cloned();
-        let reject = |reply, why| answer(reply, Some(*id), Outcome::Rejected(why));
+        let reject = |reply, why| answer(reply, Some(*name), Outcome::Rejected(why));
         let Some(lane) = self.lane(id.client.session) else {
             return reject(reply, Rejection::IdUnknown);
         };
@@ -299,10 +318,14 @@ impl Driver {
         if id.client != session.client() || (session.incarnation(), issued) <= place(id) {
             return reject(reply, Rejection::IdUnknown);
         }
+        // The sites could not tell if it was executed in a batch by an earlier process.
+        if !name.is_of(&digest) {
+            return reject(reply, Rejection::IdMismatch);
+        }
         match known {
             Some((other, _)) if other != digest => return reject(reply, Rejection::IdMismatch),
             Some((_, outcome @ (Outcome::Committed { .. } | Outcome::Forgotten))) => {
-                return answer(reply, Some(*id), outcome);
+                return answer(reply, Some(*name), outcome);
             }
             _ => {}
         }
@@ -312,12 +335,12 @@ impl Driver {
             Some(true) => &mut lane.entries,
             None if place(id) < (session.incarnation(), session.first()) => {
                 if session.ask_again(now, id, body).is_err() {
-                    return answer(reply, Some(*id), Outcome::Unknown);
+                    return answer(reply, Some(*name), Outcome::Unknown);
                 }
                 &mut lane.strays
             }
             // Decided, but the result is gone.
-            None => return answer(reply, Some(*id), Outcome::Unknown),
+            None => return answer(reply, Some(*name), Outcome::Unknown),
         };
         let entry = entries.entry(place(id)).or_insert_with(|| Entry {
             waiters: Vec::new(),
@@ -325,12 +348,12 @@ impl Driver {
         });
         entry.waiters.retain(|waiter| !waiter.is_closed());
         if entry.waiters.len() >= WAITERS_MAX {
-            return answer(reply, Some(*id), Outcome::Unknown);
+            return answer(reply, Some(*name), Outcome::Unknown);
         }
         entry.waiters.push(reply);
     }
 
-    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
+    fn ask(&mut self, now: Time, what: Inquiry, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
         self.nonce += 1;
         if self.questions.len() >= QUESTIONS_MAX {
             // The oldest has had the longest time for its answers.
@@ -340,9 +363,9 @@ impl Driver {
                 .for_each(|(_, question)| question.answer());
         }
         let nonce = self.nonce;
-        let message = ClientMessage::Status { nonce }.to_bytes();
+        let message = what.numbered(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
-        for site in self.up.iter() {
+        for site in self.links.sites().iter() {
             if self
                 .network
                 .send(site, Class::Control, message.clone())
@@ -367,7 +390,13 @@ impl Driver {
         done.for_each(|(_, question)| question.answer());
     }
 
+    /// Answers them with what has been said so far.
+    pub(crate) fn give_up_questions(&mut self) {
+        self.answer_questions(|question| question.waiting = SiteSet::EMPTY);
+    }
+
     fn on_time(&mut self, now: Time) {
+        self.ask_views(now);
         for lane in &mut self.lanes {
             lane.session.on_timeout(now);
         }
@@ -414,7 +443,10 @@ impl Driver {
         for Outgoing { to, message } in self.outgoing.drain(..) {
             let class = match message {
                 ClientMessage::Submit { .. } => Class::Payload,
-                ClientMessage::Vouch { .. } | ClientMessage::Status { .. } => Class::Control,
+                ClientMessage::Vouch { .. }
+                | ClientMessage::Evidence { .. }
+                | ClientMessage::Status { .. }
+                | ClientMessage::Views { .. } => Class::Control,
             };
             let bytes = message.to_bytes();
             for site in to.iter() {
@@ -434,7 +466,8 @@ impl Driver {
     fn next_timeout(&self) -> Option<Time> {
         let sessions = self.lanes.iter().filter_map(|l| l.session.next_timeout());
         let questions = self.questions.values().map(|question| question.deadline);
-        sessions.chain(questions).min()
+        let views = self.views.next_timeout();
+        sessions.chain(questions).chain([views]).min()
     }
 
     fn now(&self) -> Time {
@@ -458,7 +491,8 @@ fn tell(entries: &mut Entries, strays: &mut Entries, settled: &Settled) {
         (None, None) => return,
     };
     for waiter in waiters {
-        answer(waiter, Some(settled.id), settled.outcome.clone());
+        let name = RequestId::new(settled.id, &settled.digest);
+        answer(waiter, Some(name), settled.outcome.clone());
     }
     if matches!(settled.outcome, Outcome::Rejected(_)) {
         // Taken back: its number may be given to another request.
@@ -471,6 +505,6 @@ fn answer(reply: oneshot::Sender<Answer>, id: Option<RequestId>, outcome: Outcom
     let _ = reply.send(Answer { id, outcome });
 }
 
-const fn place(id: &RequestId) -> (Incarnation, Sequence) {
+const fn place(id: &replica::RequestId) -> (Incarnation, Sequence) {
     (id.incarnation, id.sequence)
 }

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use maftia_activity::keys::sessions::{self, Policy, Request, SessionId};
-use maftia_activity::keys::{self, KeyId, Operation, Reply};
+use maftia_activity::keys::sessions::{self, Request, SessionId};
+use maftia_activity::keys::{Act, KeyId, Operation, Reply};
 use maftia_activity::suite::{keys_operation, keys_request};
 use maftia_codec::Wire;
+use maftia_types::Digest;
 use tokio::time::{Instant, sleep};
 
 use crate::{Answer, Client, Outcome, Patience, RequestId};
@@ -147,58 +148,39 @@ impl Keys {
         }
     }
 
-    /// Has a key generated for whose use the policy holds, and waits until it can be used:
-    /// [`Reply::Key`] says so, while [`Reply::Ceremonies`] says that time was up before, and whom
-    /// the ceremony waits for.
+    /// Makes a change of the keys, and waits until it is made: [`Reply::Key`] shows the key that was
+    /// created, while [`Reply::Ceremonies`] says that time was up before, and whom the ceremony waits
+    /// for; [`Reply::Proposed`] says that others must approve.
     ///
     /// # Errors
     /// [`NoKeys`].
-    pub async fn create(
+    pub async fn change(&self, act: Act, id: Option<RequestId>, patience: Patience) -> Told {
+        self.begin(&Operation::Change(act), id, patience).await
+    }
+
+    /// Approves a proposal by its number and digest, and waits as [`Keys::change`] does.
+    ///
+    /// # Errors
+    /// [`NoKeys`].
+    pub async fn approve(
         &self,
-        (name, scheme): (String, keys::Scheme),
-        policy: Policy,
+        (proposal, digest): (u64, Digest),
         id: Option<RequestId>,
         patience: Patience,
     ) -> Told {
-        let deadline = self.deadline(patience);
-        let request = Request::Create {
-            name,
-            scheme,
-            policy,
-        };
-        let Answer { id, outcome } = self.request(&request, id, patience).await?;
-        let outcome = match outcome {
-            Outcome::Committed { position, result } => Outcome::Committed {
-                position,
-                result: match result {
-                    sessions::Answer::Begun { key, ceremony } => Reply::Begun { key, ceremony },
-                    sessions::Answer::Refused(sessions::Refusal::Key(refusal)) => {
-                        Reply::Refused(refusal)
-                    }
-                    sessions::Answer::Refused(sessions::Refusal::Malformed) => {
-                        Reply::Refused(keys::Refusal::Malformed)
-                    }
-                    _ => return Err(NoKeys),
-                },
-            },
-            Outcome::Forgotten => Outcome::Forgotten,
-            Outcome::Rejected(rejection) => Outcome::Rejected(rejection),
-            Outcome::Unknown => Outcome::Unknown,
-        };
-        self.follow(Answer { id, outcome }, deadline).await
+        let approve = Operation::Approve { proposal, digest };
+        self.begin(&approve, id, patience).await
     }
 
-    /// Has all shares of a key exchanged for others, and waits as [`Keys::create`] does.
+    /// Has all shares of a key exchanged for others, and waits as [`Keys::change`] does.
     ///
     /// # Errors
     /// [`NoKeys`].
     pub async fn refresh(&self, key: KeyId, id: Option<RequestId>, patience: Patience) -> Told {
-        let deadline = self.deadline(patience);
-        let begun = self.execute(&Operation::Refresh(key), id, patience).await?;
-        self.follow(begun, deadline).await
+        self.begin(&Operation::Refresh(key), id, patience).await
     }
 
-    /// Waits until a ceremony has ended, and then shows its key; see [`Keys::create`].
+    /// Waits until a ceremony has ended, and then shows its key; see [`Keys::change`].
     ///
     /// # Errors
     /// [`NoKeys`].
@@ -246,8 +228,15 @@ impl Keys {
         self.request(&request, None, patience).await
     }
 
-    /// Waits for the end of a ceremony, if one has begun.
-    async fn follow(&self, begun: Answer<Reply>, deadline: Instant) -> Told {
+    /// What may begin a ceremony, and what comes of it.
+    async fn begin(
+        &self,
+        operation: &Operation,
+        id: Option<RequestId>,
+        patience: Patience,
+    ) -> Told {
+        let deadline = self.deadline(patience);
+        let begun = self.execute(operation, id, patience).await?;
         let Outcome::Committed {
             result: Reply::Begun { key, ceremony },
             ..

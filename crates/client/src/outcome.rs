@@ -1,6 +1,38 @@
 use bytes::Bytes;
-use maftia_replica::RequestId;
-use maftia_types::{ClientId, Incarnation, Sequence};
+use maftia_replica as replica;
+use maftia_types::{ClientId, Digest, Incarnation, Sequence};
+
+/// A request's name, and what it names.
+///
+/// The sites know what was executed by its number, and only of some requests also what was in them.
+/// So the name itself says what it stands for: asked for again with another body, even by another
+/// process than gave it out, it is refused before it leaves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RequestId {
+    /// Which request.
+    pub request: replica::RequestId,
+    /// The beginning of its [`request_digest`](replica::request_digest): enough, since only its own
+    /// client could profit from two bodies that agree in it.
+    pub content: [u8; 8],
+}
+
+impl RequestId {
+    pub(crate) fn new(request: replica::RequestId, digest: &Digest) -> Self {
+        let (content, _) = digest
+            .as_bytes()
+            .split_first_chunk()
+            .expect("a digest has 32 bytes");
+        Self {
+            request,
+            content: *content,
+        }
+    }
+
+    /// Whether it stands for the request with that digest.
+    pub(crate) fn is_of(&self, digest: &Digest) -> bool {
+        *self == Self::new(self.request, digest)
+    }
+}
 
 /// What became of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,16 +109,23 @@ impl<R> Outcome<R> {
     }
 }
 
-/// The text form of a request's name: `key.session.incarnation.sequence`.
+/// The text form of a request's name: `key.session.incarnation.sequence.content`, the last in
+/// hexadecimal.
 pub fn id_text(id: &RequestId) -> String {
-    format!("{}.{}.{}", id.client, id.incarnation, id.sequence)
+    let replica::RequestId {
+        client,
+        incarnation,
+        sequence,
+    } = id.request;
+    let content = u64::from_be_bytes(id.content);
+    format!("{client}.{incarnation}.{sequence}.{content:016x}")
 }
 
 /// Reads what [`id_text`] prints, and nothing else.
 pub fn parse_id(text: &str) -> Option<RequestId> {
     let mut parts = text.split('.');
     let mut number = || parts.next()?.parse::<u64>().ok();
-    let id = RequestId {
+    let request = replica::RequestId {
         client: ClientId {
             key: u32::try_from(number()?).ok()?,
             session: u32::try_from(number()?).ok()?,
@@ -94,5 +133,7 @@ pub fn parse_id(text: &str) -> Option<RequestId> {
         incarnation: Incarnation(number()?),
         sequence: Sequence(number()?),
     };
+    let content = u64::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes();
+    let id = RequestId { request, content };
     (id_text(&id) == text).then_some(id)
 }

@@ -1,10 +1,10 @@
 use std::net::SocketAddr;
 
 use maftia_crypto::SigningKey;
-use maftia_types::{FaultModel, Resilience, SiteId};
+use maftia_types::{FaultModel, Powers, Resilience, SiteId};
 use rand::CryptoRng;
 
-use crate::group::{ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
+use crate::group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
 
 /// What a new group is to be.
 #[derive(Clone, Debug)]
@@ -42,7 +42,8 @@ pub struct NamedKey {
 }
 
 /// Makes a group with fresh keys that tolerates as many intruded sites as its size carries. Sites
-/// are called `A`, `B`, ….
+/// are called `A`, `B`, …. Every client has all powers: take from each in the file what it does not
+/// need before the first start, since powers are part of what the group is.
 ///
 /// # Errors
 /// If the plan is no valid group.
@@ -65,6 +66,9 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         kind: plan.kind,
         model: resilience.model(),
         f: resilience.intruded_max(),
+        epoch: 0,
+        id: None,
+        keys: KeysEntry::default(),
         sites: sites
             .iter()
             .zip(plan.sites)
@@ -74,13 +78,16 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
                 key: named.key.public(),
                 address,
                 http,
+                joined: false,
             })
             .collect(),
+        joining: Vec::new(),
         clients: clients
             .iter()
             .map(|named| ClientEntry {
                 name: named.name.clone(),
                 key: named.key.public(),
+                powers: Powers::ALL,
             })
             .collect(),
     };

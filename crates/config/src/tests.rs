@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use maftia_types::{Power, Powers};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -81,6 +82,71 @@ fn refuses_what_is_no_group() {
         address,
         GroupError::DuplicateAddress("A".into(), "D".into())
     );
+}
+
+#[test]
+fn a_file_that_does_not_speak_of_powers_keeps_its_digest_and_gives_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = saved(folder.path());
+    let silent: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            !["powers", "[keys]", "approvals"]
+                .iter()
+                .any(|it| line.starts_with(it))
+        })
+        .collect();
+    assert_eq!(silent.len() + 4, text.lines().count(), "{text}");
+    let path = folder.path().join("old.toml");
+    std::fs::write(&path, silent.join("\n")).unwrap();
+    let old = GroupFile::load(&path).unwrap();
+    assert_eq!(old.powers(), [Powers::ALL; 2]);
+    assert_eq!(old.digest(), made(4).group.digest());
+    // As it was before there were powers.
+    let digest = "a60dd5cc3592c7e747d707bc5c6e362569504a7145f18f646e394109fc9e44ba";
+    assert_eq!(old.digest().to_string(), digest);
+}
+
+#[test]
+fn powers_read_back_are_digested_and_must_let_enough_approve() {
+    let few = |group: &mut Group| {
+        group.clients[0].powers = [Power::UseKeys, Power::Audit].into_iter().collect();
+    };
+    let base = changed(few).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("group.toml");
+    base.save(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#"powers = ["audit", "use-keys"]"#), "{text}");
+    assert_eq!(GroupFile::load(&path).unwrap().powers(), base.powers());
+    assert_ne!(base.digest(), made(4).group.digest());
+    let none = changed(|group| group.clients[0].powers = Powers::NONE).unwrap();
+    assert_ne!(none.digest(), base.digest());
+    let two = changed(|group| group.keys.approvals = 2).unwrap();
+    assert_ne!(two.digest(), made(4).group.digest());
+
+    let refused = |wanted, change: &dyn Fn(&mut Group)| {
+        changed(|group| {
+            change(group);
+            group.keys.approvals = wanted;
+        })
+        .unwrap_err()
+    };
+    assert_eq!(
+        refused(2, &few),
+        GroupError::Approvals { wanted: 2, able: 1 }
+    );
+    assert_eq!(
+        refused(3, &|_| ()),
+        GroupError::Approvals { wanted: 3, able: 2 }
+    );
+    assert_eq!(
+        refused(0, &|_| ()),
+        GroupError::Approvals { wanted: 0, able: 2 }
+    );
+    let error = loads(&text.replace("\"audit\"", "\"admin\""));
+    assert!(error.what().contains("approve-members"), "{error}");
+    assert!(error.line().is_some(), "{error}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use maftia_activity::keys::sessions::{Answer, Request};
-use maftia_activity::keys::{GENESIS_KEYS, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site};
+use maftia_activity::keys::sessions::{Answer, Policy, Request, Users};
+use maftia_activity::keys::{
+    Act, GENESIS_KEYS, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site,
+};
 use maftia_activity::replication::{Effects, SiteContext, StateMachine};
 use maftia_activity::suite::{KEYS, Suite};
 use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
-use maftia_types::{Digest, Epoch, FaultModel, Resilience, SiteId, Time};
+use maftia_types::{Digest, Epoch, FaultModel, Powers, Resilience, SiteId, Time};
 
 use crate::services::context;
 use crate::{join, split};
@@ -68,10 +70,22 @@ pub(crate) fn operation_seeds() -> Vec<Bytes> {
         Operation::Ceremonies,
         Operation::Show(key),
         Operation::Refresh(key),
-        Operation::Create {
+        Operation::Proposals,
+        Operation::Approve {
+            proposal: 2,
+            digest: GROUP,
+        },
+        Operation::Change(Act::Retire(key)),
+        Operation::Change(Act::Permit {
+            key,
+            users: Users::Only([1, 2].into()),
+            uses_per_minute_max: 9,
+        }),
+        Operation::Change(Act::Create {
             name: "seed".into(),
             scheme: Scheme::Seal,
-        },
+            policy: Some(Policy::of(Scheme::Seal)),
+        }),
     ];
     let message = Bytes::from_static(b"seed");
     let requests = [
@@ -127,6 +141,8 @@ fn ordered() -> Ordered {
         epoch: Epoch(0),
         resilience: Resilience::new(FaultModel::Arbitrary, 1, 0, 0).expect("one site, no fault"),
         sites: vec![key().public()],
+        clients: vec![Powers::ALL; 4],
+        approvals: 2,
     };
     Ordered::new(setup, GENESIS_KEYS)
 }

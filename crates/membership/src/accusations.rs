@@ -11,8 +11,8 @@
 //!   back and fewer than f+1 remain. A conviction replaces it.
 //!
 //! # Rules
-//! 1. Upon ACCUSE(s) by a: unless either is convicted, or they are the same, a's accusation of s
-//!    stands from this commit on. Its newest accusation replaces the one before.
+//! 1. Upon ACCUSE(s) by a: unless either is convicted or no member, or they are the same, a's
+//!    accusation of s stands from this commit on. Its newest accusation replaces the one before.
 //! 2. Upon RETRACT(s) by a: a's accusation stands no more; if fewer than f+1 of any age stand, s is
 //!    official no more.
 //! 3. Whenever f+1 accusations of s are younger than an interval, s is a candidate; an official one
@@ -79,15 +79,11 @@ pub struct Session<'a> {
 }
 
 impl Accusations {
-    /// Rule 1. What makes no sense is ignored, by everybody alike.
-    pub fn accuse(&mut self, at: Session<'_>, by: SiteId, accused: SiteId, reason: Reason) {
-        let n = at.resilience.sites();
-        let members = by.index() < n && accused.index() < n;
-        let convicted = at.convicted.contains(by) || at.convicted.contains(accused);
-        if by == accused || !members || convicted {
+    /// Rule 1, of which [`Self::settle`] drops what involves the convicted and strangers.
+    pub fn accuse(&mut self, commit: u64, by: SiteId, accused: SiteId, reason: Reason) {
+        if by == accused {
             return;
         }
-        let commit = at.commit;
         let accusation = Accusation { commit, reason };
         self.standing.insert((accused, by), accusation);
     }
@@ -104,8 +100,8 @@ impl Accusations {
             return;
         }
         self.standing.retain(|(accused, by), own| {
-            let convicted = at.convicted.contains(*accused) || at.convicted.contains(*by);
-            !convicted && at.is_within(EXPIRY_COMMITS, own.commit)
+            let counts = |site: &SiteId| at.is_member(*site) && !at.convicted.contains(*site);
+            counts(accused) && counts(by) && at.is_within(EXPIRY_COMMITS, own.commit)
         });
         let needed = at.resilience.one_correct();
         for site in SiteId::all(SITES_MAX) {
@@ -159,6 +155,10 @@ impl Accusations {
 }
 
 impl Session<'_> {
+    const fn is_member(&self, site: SiteId) -> bool {
+        site.index() < self.resilience.sites()
+    }
+
     /// Whether a commit lies less than so many back.
     const fn is_within(&self, commits: u64, commit: u64) -> bool {
         commit.saturating_add(commits) > self.commit

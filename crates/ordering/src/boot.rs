@@ -58,7 +58,7 @@ impl Engine {
     /// A site that is not in the view follows: it accepts, delivers, and signs nothing.
     ///
     /// # Panics
-    /// If the keys do not fit the parameters.
+    /// If the keys do not fit the parameters, or the parameters one another.
     pub fn boot(
         parameters: Parameters,
         identity: Identity,
@@ -92,7 +92,7 @@ impl Engine {
         let settled = frontier.settled;
         Self {
             dag: empty_dag(&parameters, settled),
-            committer: Committer::new(parameters.resilience, schedule, settled),
+            committer: Committer::new(parameters.rule(), schedule, settled),
             delivered_before: frontier.delivered.iter().copied().collect(),
             linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
@@ -239,7 +239,7 @@ impl Engine {
         let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
         let settled = frontier.settled;
         self.dag = empty_dag(&self.parameters, settled);
-        self.committer = Committer::new(self.parameters.resilience, schedule, settled);
+        self.committer = Committer::new(self.parameters.rule(), schedule, settled);
         self.delivered_before = frontier.delivered.iter().copied().collect();
         self.linearizer = Linearizer::new(frontier);
         self.suspended = Suspended::default();

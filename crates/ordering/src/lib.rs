@@ -99,6 +99,7 @@
 //!     config: Digest([1; 32]),
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
+//!     fast_path: false,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -144,6 +145,7 @@ mod suspended;
 mod synchroniser;
 mod turn;
 mod validity;
+mod view;
 
 pub use block::{Block, BlockRef, HEADER_BYTES_MAX, Header, IndexedDigest, payload_digest};
 pub use boot::{Boot, Identity};
@@ -157,10 +159,11 @@ pub use message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
 pub use parameters::{CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
-pub use rule::Verdict;
+pub use rule::{Rule, Verdict};
 pub use schedule::Schedule;
 pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
+pub use view::View;
 
 #[cfg(test)]
 mod tests;

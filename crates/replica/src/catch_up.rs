@@ -179,7 +179,10 @@ impl Replica {
         if self.machine.restore(&fetched.app).is_err() {
             return self.start_fetch(now);
         }
+        let clients = std::mem::take(&mut self.ledger.clients);
         self.ledger = ledger;
+        self.ledger.clients = clients;
+        self.watch_convicted();
         self.chain.clear();
         self.intake = Intake::default();
         self.diverged = false;

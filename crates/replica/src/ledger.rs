@@ -1,17 +1,17 @@
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::evidence::Report;
 use maftia_membership::membership::Asked;
-use maftia_membership::{MEMBERSHIP, Membership};
-use maftia_ordering::{Commit, Equivocation};
+use maftia_membership::{MEMBERSHIP, Member, Membership};
+use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SITES_MAX, SiteId};
+use maftia_types::{Digest, Power, Powers, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
+use crate::conduct::{Conduct, Members};
 use crate::epochs::word::WORDS_PER_BLOCK_MAX;
 use crate::item::{Item, items};
 use crate::limits::Limits;
@@ -31,12 +31,15 @@ pub(crate) struct Ledger {
     pub(crate) needed: usize,
     pub(crate) vouches: Vouches,
     sessions: Sessions,
-    pub(crate) convicted: BTreeMap<SiteId, Equivocation>,
+    pub(crate) conduct: Conduct,
     position: u64,
     /// Who the sites are; none in a group whose sites never change.
     pub(crate) membership: Option<Membership>,
     /// Whether the state machine makes ready for the next committee.
     pub(crate) preparing: bool,
+    /// The clients' keys, which no site may have, and what each may do. Of the group's file, whose
+    /// digest covers them, and not of the state.
+    pub(crate) clients: Vec<(PublicKey, Powers)>,
 }
 
 /// A request that a commit has executed or refused.
@@ -63,11 +66,12 @@ impl Ledger {
         Self {
             membership,
             preparing: false,
+            clients: Vec::new(),
             limits,
             needed,
             vouches: Vouches::default(),
             sessions: Sessions::default(),
-            convicted: BTreeMap::new(),
+            conduct: Conduct::default(),
             position: 0,
         }
     }
@@ -76,7 +80,7 @@ impl Ledger {
     pub(crate) fn apply(
         &mut self,
         machine: &mut dyn StateMachine,
-        keys: &[PublicKey],
+        members: Members<'_>,
         commit: &Commit,
     ) -> Applied {
         let mut applied = Applied::default();
@@ -107,7 +111,19 @@ impl Ledger {
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
-                    Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                    Item::Evidence(proof) => {
+                        let report = Report {
+                            commit: commit.index,
+                            time_ms: commit.time_ms,
+                            reporter: author,
+                        };
+                        let convicted = self.conduct.convict(members, proof, report);
+                        applied.convicted.extend(convicted);
+                    }
+                    Item::Accuse { site, reason } => {
+                        self.conduct.accuse(commit.index, author, site, reason);
+                    }
+                    Item::Retract { site } => self.conduct.retract(author, site),
                     Item::Contribution(bytes) => {
                         let context = SiteContext {
                             site: author,
@@ -124,6 +140,7 @@ impl Ledger {
                 }
             }
         }
+        self.conduct.settle(members, commit.index);
         if commit.index.is_multiple_of(EXPIRY_COMMITS) {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
@@ -196,12 +213,16 @@ impl Ledger {
         let mut result = Vec::new();
         match (&mut self.membership, request.body.split_first()) {
             (Some(state), Some((&MEMBERSHIP, _))) => {
-                let convicted = |site: SiteId| self.convicted.contains_key(&site);
+                let convicted = self.conduct.convicted(&state.view().keys());
+                let clients = &self.clients;
+                let reserved = |member: &Member| clients.iter().any(|own| own.0 == member.key);
+                let place = usize::try_from(id.client.key).unwrap_or(usize::MAX);
+                let powers = clients.get(place).map(|own| own.1);
                 let asked = Asked {
                     context: &context,
-                    power: true,
-                    convicted: &convicted,
-                    reserved: &|_| false,
+                    power: powers.is_some_and(|own| own.contains(Power::ApproveMembers)),
+                    convicted: &|site| convicted.contains(site),
+                    reserved: &reserved,
                 };
                 result = state.apply(&asked, &request.body.slice(1..));
             }
@@ -223,26 +244,14 @@ impl Ledger {
         });
     }
 
-    /// Evidence convicts whom it names, once, if it holds.
-    fn convict(&mut self, keys: &[PublicKey], proof: Equivocation, applied: &mut Applied) {
-        let culprit = proof.culprit();
-        let Some(key) = keys.get(culprit.index()) else {
-            return;
-        };
-        if !self.convicted.contains_key(&culprit) && proof.verify(key).is_ok() {
-            self.convicted.insert(culprit, proof);
-            applied.convicted.push(culprit);
-        }
-    }
-
     /// What is known of a request.
     pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
         self.sessions.expected(&self.limits, id, digest)
     }
 
-    /// The convicted sites with the proofs.
-    pub(crate) const fn convicted(&self) -> &BTreeMap<SiteId, Equivocation> {
-        &self.convicted
+    /// What the log says against sites.
+    pub(crate) const fn conduct(&self) -> &Conduct {
+        &self.conduct
     }
 
     /// How many requests have been executed.
@@ -265,12 +274,7 @@ impl Ledger {
         let mut ledger = Self::new(limits, needed, None);
         ledger.vouches = Vouches::decode(&mut reader)?;
         ledger.sessions = Sessions::decode(&mut reader)?;
-        for _ in 0..reader.length("convicted", SITES_MAX)? {
-            let site = reader.site()?;
-            ledger
-                .convicted
-                .insert(site, Equivocation::decode(&mut reader)?);
-        }
+        ledger.conduct = Conduct::decode(&mut reader)?;
         ledger.position = reader.u64()?;
         if reader.bool()? {
             let state = Membership::decode(&mut reader)?;
@@ -287,11 +291,7 @@ impl Ledger {
         let mut writer = Writer::new();
         self.vouches.encode(&mut writer);
         self.sessions.encode(&mut writer);
-        writer.length(self.convicted.len());
-        for (site, proof) in &self.convicted {
-            writer.site(*site);
-            proof.encode(&mut writer);
-        }
+        self.conduct.encode(&mut writer);
         writer.u64(self.position);
         writer.bool(self.membership.is_some());
         self.membership

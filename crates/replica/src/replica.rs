@@ -6,9 +6,11 @@ use bytes::Bytes;
 use maftia_activity::replication::StateMachine;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::detector::Change;
+use maftia_membership::evidence::Proof;
 use maftia_membership::{Certificate, Membership};
 use maftia_ordering::{
-    Boot as EngineBoot, Commit, Engine, Equivocation, Frontier, Identity, Parameters, Standing,
+    Boot as EngineBoot, Commit, Engine, Frontier, Identity, Parameters, Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
@@ -16,6 +18,7 @@ use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
+use crate::conduct::Members;
 use crate::custodian::{Custodian, Vault};
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
@@ -27,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::transfer::Fetch;
+use crate::watch::{Watch, weight};
 
 /// One site's whole behaviour. See the crate's documentation.
 pub struct Replica {
@@ -47,7 +51,9 @@ pub struct Replica {
     pub(crate) replay: BTreeMap<Epoch, Vec<maftia_ordering::Record>>,
     pub(crate) nonce: u64,
     /// Proofs that are not in an own block yet: at most one for each site.
-    evidence: Vec<Equivocation>,
+    evidence: Vec<Proof>,
+    /// None while the log is replayed: what it shows is over.
+    pub(crate) watch: Option<Watch>,
     logged_bytes: usize,
     image_wanted: bool,
 }
@@ -111,6 +117,13 @@ pub enum Command {
     },
     /// The link to a site has come up.
     PeerUp(SiteId),
+    /// A site has sent something that is no message at all.
+    Malformed {
+        /// Which site.
+        site: SiteId,
+        /// How much of it.
+        bytes: usize,
+    },
 }
 
 /// What the replica gives to the driver.
@@ -154,6 +167,8 @@ pub enum Output {
         /// The checkpoint's commit.
         index: u64,
     },
+    /// This site has begun or ceased to suspect another. Its own word only.
+    Suspicion(Change),
 }
 
 /// What must be durable.
@@ -191,6 +206,11 @@ impl Protocol for Replica {
                 self.ask_once(peer, &mut step);
                 self.greet(now, peer, &mut step);
             }
+            Command::Malformed { site, bytes } => {
+                if let Some(watch) = &mut self.watch {
+                    watch.heard(now, site, bytes as u64, true);
+                }
+            }
         }
         self.finish(&mut step);
         Ok(step)
@@ -198,6 +218,10 @@ impl Protocol for Replica {
 
     fn handle(&mut self, now: Time, event: Event<Message>) -> Step<Self> {
         let mut step = Step::none();
+        let sender = match &event {
+            Event::Message { from, message } => Some((*from, weight(message))),
+            Event::Timeout => None,
+        };
         match event {
             Event::Message {
                 from,
@@ -240,7 +264,14 @@ impl Protocol for Replica {
                 self.say_ready(now, &mut step);
             }
         }
+        if let Some((from, bytes)) = sender
+            && let Some(watch) = &mut self.watch
+        {
+            let invalid = step.faults.iter().any(|fault| fault.culprit == from);
+            watch.heard(now, from, bytes, invalid);
+        }
         self.submit_evidence(now);
+        self.look(now, &mut step);
         self.finish(&mut step);
         step
     }
@@ -276,7 +307,7 @@ impl Replica {
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
         let beginning = boot.beginning;
-        let (frontier, ledger, window) = match boot.image {
+        let (frontier, mut ledger, window) = match boot.image {
             None => {
                 let state = beginning.as_ref();
                 let state = state.map(|own| Membership::new(own.view.clone(), own.policy));
@@ -293,6 +324,9 @@ impl Replica {
                 (image.frontier, ledger, image.window)
             }
         };
+        if let Some(beginning) = &beginning {
+            ledger.clients.clone_from(&beginning.clients);
+        }
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let mut replay = by_epoch(boot.records, parameters.epoch);
         let mut records = window;
@@ -321,6 +355,7 @@ impl Replica {
             replay,
             nonce: boot.nonce,
             evidence: Vec::new(),
+            watch: None,
             logged_bytes: 0,
             image_wanted: false,
         };
@@ -333,6 +368,7 @@ impl Replica {
         }
         replica.replay.clear();
         replica.follow_kept(now, &mut step);
+        replica.watch_anew(now);
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
@@ -357,7 +393,7 @@ impl Replica {
                 maftia_ordering::Output::Commit(commit) => {
                     is_void = self.on_commit(now, &commit, step);
                 }
-                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(*proof),
+                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }
@@ -365,7 +401,12 @@ impl Replica {
 
     /// Executes a commit. True if it is the last of its epoch: the engine is then that of the next.
     fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) -> bool {
-        let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
+        let members = Members {
+            keys: &self.keys,
+            resilience: self.engine.parameters().resilience,
+        };
+        let applied = self.ledger.apply(self.machine.as_mut(), members, commit);
+        self.watch_commit(now, commit, &applied.convicted);
         for id in &applied.expired {
             self.intake.forget(id);
         }
@@ -483,7 +524,7 @@ impl Replica {
     fn submit_evidence(&mut self, now: Time) {
         while let Some(proof) = self.evidence.pop() {
             let mut writer = Writer::new();
-            Item::Evidence(Box::new(proof.clone())).encode(&mut writer);
+            Item::Evidence(proof.clone()).encode(&mut writer);
             if self.engine.submit(writer.as_slice()).is_err() {
                 self.evidence.push(proof);
                 return;

@@ -13,14 +13,18 @@
 
 mod blame;
 mod digest;
+mod fast_path;
 mod id;
+mod power;
 mod resilience;
 mod site_set;
 mod time;
 
 pub use blame::{Alarm, Fault, Suspicion, TrustedBase};
 pub use digest::Digest;
+pub use fast_path::FastPath;
 pub use id::{ClientId, Epoch, Incarnation, Round, Sequence, SiteId};
+pub use power::{NoPower, Power, Powers};
 pub use resilience::{FaultModel, Resilience, ResilienceError};
 pub use site_set::SiteSet;
 pub use time::{Duration, Time};

@@ -99,6 +99,8 @@ impl Ordered {
             epoch: next.epoch,
             resilience: next.resilience,
             sites: next.members.iter().filter_map(key_of).collect(),
+            clients: self.setup.clients.clone(),
+            approvals: self.setup.approvals,
         };
         for ceremony in std::mem::take(&mut self.ceremonies).into_values() {
             self.activate(ceremony);

@@ -8,6 +8,7 @@
 //! transfer at any point loses nothing.
 //!
 //! - [`ceremony`]: how a key comes to be, and how its shares are exchanged for others.
+//! - [`management`]: who may have them made, refreshed and retired.
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
 //!
 //! # Duties of the caller
@@ -22,6 +23,7 @@
 pub mod beacon;
 pub mod ceremony;
 mod epoch;
+pub mod management;
 mod operation;
 mod ordered;
 mod record;
@@ -33,6 +35,7 @@ pub mod signing;
 mod site;
 mod vault;
 
+pub use management::{Act, Proposal};
 pub use operation::{KeySummary, Operation, Refusal, Reply};
 pub use ordered::{GENESIS_KEYS, KEYS_MAX, Ordered};
 pub use record::{

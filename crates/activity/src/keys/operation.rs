@@ -1,11 +1,14 @@
 //! What clients ask of the keyed services, and the answers.
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::Digest;
+use maftia_types::{Digest, Power};
 
 use super::ceremony::Status;
+use super::management::{Act, PROPOSALS_MAX, Proposal};
 use super::ordered::KEYS_MAX;
 use super::record::wire;
+use super::sessions::Policy;
+use super::setup::{decode_power, encode_power};
 use super::{KeyId, Scheme, State};
 
 /// The longest encoding of a public key: an element of G2.
@@ -14,21 +17,24 @@ const PUBLIC_KEY_BYTES_MAX: usize = 96;
 /// What a client asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Operation {
+    /// Approve what another client has proposed. Needs the power to approve keys.
+    Approve {
+        /// Its number.
+        proposal: u64,
+        /// [`Proposal::digest`]: nobody approves what he has not seen.
+        digest: Digest,
+    },
     /// Which ceremonies are under way, and what they wait for.
     Ceremonies,
-    /// Generate a key.
-    Create {
-        /// What people will call it.
-        name: String,
-        /// What it is for.
-        scheme: Scheme,
-    },
+    /// Change the keys: at once, or as soon as enough approve. Needs the power to approve keys.
+    Change(Act),
     /// All keys.
     List,
-    /// Exchange all shares of the key for others.
+    /// What waits for approvals.
+    Proposals,
+    /// Exchange all shares of the key for others. Needs the power to approve keys, and no second
+    /// client, since it changes neither the key nor who may use it.
     Refresh(KeyId),
-    /// Never use the key again, and erase its shares.
-    Retire(KeyId),
     /// One key.
     Show(KeyId),
 }
@@ -36,7 +42,7 @@ pub enum Operation {
 /// The answer to an [`Operation`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// To [`Operation::Create`] and [`Operation::Refresh`]: the ceremony has begun.
+    /// To [`Act::Create`] and [`Operation::Refresh`]: the ceremony has begun.
     Begun {
         /// The key.
         key: KeyId,
@@ -49,9 +55,15 @@ pub enum Reply {
     Key(KeySummary),
     /// To [`Operation::List`], in the order in which they were created.
     Keys(Vec<KeySummary>),
+    /// To [`Act::Permit`].
+    Permitted(KeyId),
+    /// To [`Operation::Proposals`], in the order in which they were made.
+    Proposals(Vec<Proposal>),
+    /// To a change that needs more approvals.
+    Proposed(Proposal),
     /// Nothing was done.
     Refused(Refusal),
-    /// To [`Operation::Retire`].
+    /// To [`Act::Retire`].
     Retired(KeyId),
 }
 
@@ -76,12 +88,17 @@ pub struct KeySummary {
     pub holders: u8,
     /// How many sites' shares are as good as public, because dealers had to publish their parts.
     pub exposed: u8,
+    /// Who may use it, and how.
+    pub policy: Policy,
 }
 
 /// Why nothing was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// This client has approved it already.
+    #[error("this client has approved it already; another one must")]
+    Approved,
     /// A ceremony of that key is under way.
     #[error("a ceremony of that key is under way")]
     Busy,
@@ -97,15 +114,30 @@ pub enum Refusal {
     /// Another key that is in use has this name.
     #[error("another key has this name")]
     NameTaken,
+    /// This client lacks a power.
+    #[error("this client has not the power `{0}`")]
+    NoPower(Power),
     /// There is no such key.
     #[error("there is no such key")]
     NoSuchKey,
+    /// There is no such proposal: it was carried out, or nobody approved it in time.
+    #[error("there is no such proposal")]
+    NoSuchProposal,
+    /// The proposal of that number is another one than was approved.
+    #[error("the proposal is not the one with this digest")]
+    OtherProposal,
+    /// This client, or all together, have begun enough ceremonies in this minute.
+    #[error("enough ceremonies were begun in this minute")]
+    RateLimited,
     /// The key is retired.
     #[error("the key is retired")]
     Retired,
     /// There are as many keys as there may be; retire one.
     #[error("there are {KEYS_MAX} keys already; retire one first")]
     TooManyKeys,
+    /// As many proposals wait as may wait, of this client or in all.
+    #[error("too many proposals wait for approvals")]
+    TooManyProposals,
     /// Under the group's fault model, what dealers must publish would give the key away.
     #[error("the group's fault model carries no shared keys; they need n >= 3f+2c+1")]
     Unshareable,
@@ -114,30 +146,32 @@ pub enum Refusal {
 impl Wire for Operation {
     fn encode(&self, w: &mut Writer) {
         match self {
-            Self::Create { name, scheme } => {
-                w.u8(1);
-                w.bytes(name.as_bytes());
-                scheme.encode(w);
-            }
+            Self::Change(act) => tagged(w, 1, act),
             Self::Refresh(key) => tagged(w, 2, key),
-            Self::Retire(key) => tagged(w, 3, key),
+            Self::Approve { proposal, digest } => {
+                w.u8(3);
+                w.u64(*proposal);
+                w.digest(digest);
+            }
             Self::List => w.u8(4),
             Self::Show(key) => tagged(w, 5, key),
             Self::Ceremonies => w.u8(6),
+            Self::Proposals => w.u8(7),
         }
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         match r.u8()? {
-            1 => Ok(Self::Create {
-                name: wire::read_name(r)?,
-                scheme: Scheme::decode(r)?,
-            }),
+            1 => Act::decode(r).map(Self::Change),
             2 => KeyId::decode(r).map(Self::Refresh),
-            3 => KeyId::decode(r).map(Self::Retire),
+            3 => Ok(Self::Approve {
+                proposal: r.u64()?,
+                digest: r.digest()?,
+            }),
             4 => Ok(Self::List),
             5 => KeyId::decode(r).map(Self::Show),
             6 => Ok(Self::Ceremonies),
+            7 => Ok(Self::Proposals),
             _ => Err(DecodeError::Invalid { field: "operation" }),
         }
     }
@@ -161,6 +195,12 @@ impl Wire for Reply {
             }
             Self::Refused(refusal) => tagged(w, 5, refusal),
             Self::Retired(key) => tagged(w, 6, key),
+            Self::Permitted(key) => tagged(w, 7, key),
+            Self::Proposals(all) => {
+                w.u8(8);
+                w.list(all);
+            }
+            Self::Proposed(proposal) => tagged(w, 9, proposal),
         }
     }
 
@@ -175,6 +215,9 @@ impl Wire for Reply {
             4 => r.list("keys", 2 * KEYS_MAX).map(Self::Keys),
             5 => Refusal::decode(r).map(Self::Refused),
             6 => KeyId::decode(r).map(Self::Retired),
+            7 => KeyId::decode(r).map(Self::Permitted),
+            8 => r.list("proposals", PROPOSALS_MAX).map(Self::Proposals),
+            9 => Proposal::decode(r).map(Self::Proposed),
             _ => Err(DecodeError::Invalid { field: "reply" }),
         }
     }
@@ -199,6 +242,7 @@ impl Wire for KeySummary {
         self.transcript.iter().for_each(|digest| w.digest(digest));
         w.u8(self.holders);
         w.u8(self.exposed);
+        self.policy.encode(w);
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -220,6 +264,7 @@ impl Wire for KeySummary {
             transcript: r.bool()?.then(|| r.digest()).transpose()?,
             holders: r.u8()?,
             exposed: r.u8()?,
+            policy: Policy::decode(r)?,
         })
     }
 }
@@ -235,8 +280,17 @@ impl Wire for Refusal {
             Self::Retired => 6,
             Self::TooManyKeys => 7,
             Self::Unshareable => 8,
-            Self::Changing => 9,
+            Self::NoPower(_) => 9,
+            Self::RateLimited => 10,
+            Self::Approved => 11,
+            Self::NoSuchProposal => 12,
+            Self::OtherProposal => 13,
+            Self::TooManyProposals => 14,
+            Self::Changing => 15,
         });
+        if let Self::NoPower(power) = self {
+            encode_power(w, *power);
+        }
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -249,7 +303,13 @@ impl Wire for Refusal {
             6 => Self::Retired,
             7 => Self::TooManyKeys,
             8 => Self::Unshareable,
-            9 => Self::Changing,
+            9 => Self::NoPower(decode_power(r)?),
+            10 => Self::RateLimited,
+            11 => Self::Approved,
+            12 => Self::NoSuchProposal,
+            13 => Self::OtherProposal,
+            14 => Self::TooManyProposals,
+            15 => Self::Changing,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

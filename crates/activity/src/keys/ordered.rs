@@ -5,6 +5,7 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
 use super::epoch::Next;
+use super::management::{Proposals, Rate};
 use super::record::wire::NAME;
 use super::sessions::{self, Sessions};
 use super::{KeyId, KeyRecord, KeySummary, Operation, Refusal, Reply, Scheme, Setup, State};
@@ -32,6 +33,9 @@ pub struct Ordered {
     pub(super) ceremonies: BTreeMap<u64, Ceremony>,
     pub(super) next_key: u32,
     pub(super) next_ceremony: u64,
+    pub(super) proposals: Proposals,
+    /// How many ceremonies clients have begun in this minute.
+    pub(super) rate: Rate,
     pub(super) sessions: Sessions,
 }
 
@@ -55,6 +59,8 @@ impl Ordered {
             ceremonies: BTreeMap::new(),
             next_key: 1,
             next_ceremony: 1,
+            proposals: Proposals::default(),
+            rate: Rate::default(),
             sessions: Sessions::default(),
         };
         for (name, scheme) in genesis_keys {
@@ -90,8 +96,9 @@ impl Ordered {
         }
     }
 
-    /// A commit begins. No ceremony depends on time, but sessions and beacons do.
+    /// A commit begins. No ceremony depends on time, but proposals, sessions and beacons do.
     pub fn tick(&mut self, _commit: u64, commit_time_ms: u64) {
+        self.proposals.tick(commit_time_ms);
         self.pass_time(commit_time_ms);
     }
 
@@ -125,15 +132,21 @@ impl Ordered {
     }
 
     fn execute(&mut self, context: &Context, operation: Operation) -> Reply {
-        let origin = ceremony::Origin::Request(*context);
         let done = match operation {
-            Operation::Create { name, scheme } => self.create(origin, name, scheme),
-            Operation::Refresh(key) => self.refresh(origin, key),
-            Operation::Retire(key) => self.retire(key),
-            Operation::List => Ok(Reply::Keys(self.keys().map(summary).collect())),
+            Operation::Approve { proposal, digest } => self.approve(context, proposal, digest),
+            Operation::Change(act) => self.change(context, act),
+            Operation::Refresh(key) => self.refresh_for(context, key),
+            Operation::List => {
+                let all = self.keys().map(|record| self.summary(record));
+                Ok(Reply::Keys(all.collect()))
+            }
+            Operation::Proposals => {
+                let all = self.proposals.waiting().cloned();
+                Ok(Reply::Proposals(all.collect()))
+            }
             Operation::Show(key) => {
                 let record = self.key(key).ok_or(Refusal::NoSuchKey);
-                record.map(|record| Reply::Key(summary(record)))
+                record.map(|record| Reply::Key(self.summary(record)))
             }
             Operation::Ceremonies => {
                 let all = self.ceremonies().map(|own| own.status());
@@ -142,21 +155,22 @@ impl Ordered {
         };
         done.unwrap_or_else(Reply::Refused)
     }
-}
 
-fn summary(record: &KeyRecord) -> KeySummary {
-    let current = record.current.as_ref();
-    let count = |sites: usize| u8::try_from(sites).expect("a group has at most 64 sites");
-    KeySummary {
-        id: record.id,
-        name: record.name.clone(),
-        scheme: record.scheme,
-        state: record.state,
-        version: current.map(|version| version.number),
-        public_key: current.map(|version| version.sharing.key_bytes()),
-        transcript: current.map(|version| version.transcript),
-        holders: current.map_or(0, |version| count(version.holders.len())),
-        exposed: current.map_or(0, |version| count(version.exposed.len())),
+    fn summary(&self, record: &KeyRecord) -> KeySummary {
+        let current = record.current.as_ref();
+        let count = |sites: usize| u8::try_from(sites).expect("a group has at most 64 sites");
+        KeySummary {
+            id: record.id,
+            name: record.name.clone(),
+            scheme: record.scheme,
+            state: record.state,
+            version: current.map(|version| version.number),
+            public_key: current.map(|version| version.sharing.key_bytes()),
+            transcript: current.map(|version| version.transcript),
+            holders: current.map_or(0, |version| count(version.holders.len())),
+            exposed: current.map_or(0, |version| count(version.exposed.len())),
+            policy: self.sessions.policy(record),
+        }
     }
 }
 
@@ -170,6 +184,8 @@ impl Wire for Ordered {
         self.keys.values().for_each(|record| record.encode(w));
         w.length(self.ceremonies.len());
         self.ceremonies.values().for_each(|own| own.encode(w));
+        self.proposals.encode(w);
+        self.rate.encode(w);
         self.sessions.encode(w);
     }
 
@@ -198,6 +214,8 @@ impl Wire for Ordered {
                 .collect(),
             next_key,
             next_ceremony,
+            proposals: Proposals::decode(r)?,
+            rate: Rate::decode(r)?,
             sessions: Sessions::decode(r)?,
         })
     }

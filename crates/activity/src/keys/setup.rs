@@ -1,7 +1,10 @@
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_threshold::Scope;
-use maftia_types::{Digest, Epoch, FaultModel, Resilience, SITES_MAX, SiteId};
+use maftia_types::{Digest, Epoch, FaultModel, Power, Powers, Resilience, SITES_MAX, SiteId};
+
+/// More clients than a group's file can list.
+const CLIENTS_MAX: usize = 64 * 1024;
 
 /// The group whose keys these are. Everything that is signed or proven is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +18,10 @@ pub struct Setup {
     /// The key with which each site signs, by index; behind those of the epoch's sites, while their
     /// coming is prepared, those of the sites that will join.
     pub sites: Vec<PublicKey>,
+    /// What each client key may do, by index. One that is not listed may do nothing.
+    pub clients: Vec<Powers>,
+    /// How many clients approve a change of the keys; at least 1.
+    pub approvals: u8,
 }
 
 impl Setup {
@@ -37,6 +44,14 @@ impl Setup {
     #[must_use]
     pub fn key_of(&self, site: SiteId) -> Option<&PublicKey> {
         self.sites.get(site.index())
+    }
+
+    /// Whether the client with that key has that power.
+    #[must_use]
+    pub fn permits(&self, client_key: u32, power: Power) -> bool {
+        let place = usize::try_from(client_key).ok();
+        let powers = place.and_then(|place| self.clients.get(place));
+        powers.is_some_and(|powers| powers.contains(power))
     }
 
     /// How many shares use a key together in this epoch.
@@ -87,6 +102,9 @@ impl Wire for Setup {
         for key in &self.sites {
             w.raw(key.as_bytes());
         }
+        w.length(self.clients.len());
+        self.clients.iter().for_each(|powers| w.u8(powers.bits()));
+        w.u8(self.approvals);
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
@@ -94,14 +112,35 @@ impl Wire for Setup {
         let resilience = read_resilience(r)?;
         let mut sites = Vec::new();
         for _ in 0..r.length("sites", SITES_MAX)? {
-            let invalid = DecodeError::Invalid { field: "site key" };
             sites.push(PublicKey::decode(r)?);
         }
+        let clients = r.length("clients", CLIENTS_MAX)?;
+        let clients = (0..clients)
+            .map(|_| Powers::from_bits(r.u8()?).ok_or(DecodeError::Invalid { field: "setup" }));
         Ok(Self {
             group,
             epoch,
             resilience,
             sites,
+            clients: clients.collect::<Result<_, _>>()?,
+            approvals: r.u8()?,
         })
+    }
+}
+
+/// A power as one byte.
+pub(super) fn encode_power(w: &mut Writer, power: Power) {
+    let alone: Powers = [power].into_iter().collect();
+    w.u8(alone.bits());
+}
+
+/// Reads what [`encode_power`] appends.
+pub(super) fn decode_power(r: &mut Reader) -> Result<Power, DecodeError> {
+    const INVALID: DecodeError = DecodeError::Invalid { field: "power" };
+    let powers = Powers::from_bits(r.u8()?).ok_or(INVALID)?;
+    let mut all = powers.iter();
+    match (all.next(), all.next()) {
+        (Some(power), None) => Ok(power),
+        _ => Err(INVALID),
     }
 }

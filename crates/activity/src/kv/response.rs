@@ -101,6 +101,9 @@ pub enum Refusal {
     /// The store would exceed its quota. Deletions are still possible.
     #[error("the store is full; delete keys to make room")]
     NoSpace,
+    /// The client lacks the power to operate.
+    #[error("this client has not the power `operate`")]
+    NotPermitted,
     /// The operation exceeds [`super::OPERATION_BYTES_MAX`].
     #[error("an operation has at most {} bytes", super::OPERATION_BYTES_MAX)]
     OperationTooLarge,
@@ -382,6 +385,7 @@ impl Refusal {
             Self::TooManyCompares => 9,
             Self::TooManyOperations => 10,
             Self::ValueTooLong => 11,
+            Self::NotPermitted => 12,
         }
     }
 
@@ -398,6 +402,7 @@ impl Refusal {
             9 => Self::TooManyCompares,
             10 => Self::TooManyOperations,
             11 => Self::ValueTooLong,
+            12 => Self::NotPermitted,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

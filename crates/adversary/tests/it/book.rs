@@ -58,6 +58,7 @@ sometimes! {
     checkpoints,
     transfers,
     convictions,
+    suspicions,
     images,
     rounds,
     blocks,

@@ -102,6 +102,7 @@ impl Case {
             config: Digest([5; 32]),
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
+            fast_path: false,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use maftia_membership::detector::{Level, Reason};
 use maftia_ordering::BlockRef;
 use maftia_protocol::Target;
 use maftia_replica::{Activity, Fate, Message, Output, Record, Replica, RequestId, result_digest};
@@ -255,7 +256,7 @@ impl Property<Replica> for Signed {
     }
 }
 
-/// No alarm, no divergence, no lost tail, no innocent convicted.
+/// No alarm, no divergence, no lost tail, no innocent convicted or called rude.
 pub(crate) struct Sanity {
     corrupted: SiteSet,
     book: Shared,
@@ -306,7 +307,19 @@ impl Property<Replica> for Sanity {
                 Output::Convicted(_) => book.sometimes.convictions += 1,
                 Output::Installed { .. } => book.sometimes.transfers += 1,
                 Output::Stable { .. } => book.sometimes.checkpoints += 1,
-                Output::Replies { .. } => {}
+                Output::Suspicion(change) => {
+                    let innocent = |site| !self.corrupted.contains(site);
+                    if let Level::Suspected(own) = change.level
+                        && matches!(own.reason, Reason::Abusive | Reason::Invalid)
+                        && innocent(*site)
+                        && innocent(change.site)
+                    {
+                        let text = format!("{site} calls {} {}", change.site, own.reason);
+                        return Err(Violation::new("blame soundness", text));
+                    }
+                    book.sometimes.suspicions += 1;
+                }
+                Output::Replies { .. } | Output::Sites | Output::Left(_) => {}
             },
             Observation::Faulted { site, fault } if !self.corrupted.contains(fault.culprit) => {
                 let text = format!("{site} blames {}: {}", fault.culprit, fault.misbehaviour);

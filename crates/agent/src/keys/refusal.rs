@@ -4,10 +4,12 @@ use axum::http::StatusCode;
 use maftia_activity::keys;
 use maftia_activity::keys::sessions::Refusal;
 use maftia_client::keys::NoKeys;
+use maftia_types::Power;
 
 use crate::ApiError;
 
 const LIST: &str = "list the keys with `GET /v1/keys`";
+const PROPOSALS: &str = "list the proposals with `GET /v1/proposals`";
 
 pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
     let (status, id, next) = match refusal {
@@ -20,6 +22,24 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
             StatusCode::CONFLICT,
             "name-taken",
             "use that key, retire it, or take another name",
+        ),
+        keys::Refusal::NoPower(power) => return no_power(power, refusal.to_string()),
+        keys::Refusal::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "wait for a minute",
+        ),
+        keys::Refusal::Approved => (
+            StatusCode::CONFLICT,
+            "approved",
+            "have another client with the power `approve-keys` approve it",
+        ),
+        keys::Refusal::NoSuchProposal => (StatusCode::NOT_FOUND, "no-such-proposal", PROPOSALS),
+        keys::Refusal::OtherProposal => (StatusCode::CONFLICT, "other-proposal", PROPOSALS),
+        keys::Refusal::TooManyProposals => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-proposals",
+            "have proposals approved; they are given up after seven days",
         ),
         keys::Refusal::NoSuchKey => (StatusCode::NOT_FOUND, "no-such-key", LIST),
         keys::Refusal::Retired => (StatusCode::CONFLICT, "key-retired", LIST),
@@ -42,6 +62,20 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
     ApiError::new(status, id, refusal.to_string(), next)
 }
 
+/// The client that this agent speaks for lacks a power.
+fn no_power(power: Power, message: String) -> ApiError {
+    let next = match power {
+        Power::ApproveKeys => "ask through an agent whose client has the power `approve-keys`",
+        Power::ApproveMembers => {
+            "ask through an agent whose client has the power `approve-members`"
+        }
+        Power::Audit => "ask through an agent whose client has the power `audit`",
+        Power::Operate => "ask through an agent whose client has the power `operate`",
+        Power::UseKeys => "ask through an agent whose client has the power `use-keys`",
+    };
+    ApiError::new(StatusCode::FORBIDDEN, "no-power", message, next)
+}
+
 pub(super) fn generating() -> ApiError {
     ApiError::new(
         StatusCode::CONFLICT,
@@ -53,7 +87,7 @@ pub(super) fn generating() -> ApiError {
 
 pub(crate) fn use_refused(refusal: Refusal) -> ApiError {
     let (status, id, next) = match refusal {
-        Refusal::Key(refusal) => return key_refused(refusal),
+        Refusal::NoPower(power) => return no_power(power, refusal.to_string()),
         Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy", "send it again later"),
         Refusal::RateLimited => (
             StatusCode::TOO_MANY_REQUESTS,

@@ -1,5 +1,6 @@
 use maftia_activity::keys::ceremony::Status;
-use maftia_activity::keys::{KeySummary, Scheme, State};
+use maftia_activity::keys::sessions::{Policy, Users};
+use maftia_activity::keys::{Act, KeyId, KeySummary, Proposal, Scheme, State};
 use maftia_config::GroupFile;
 use maftia_types::SiteSet;
 use serde_json::{Map, Value, json};
@@ -31,8 +32,75 @@ pub(super) fn key(group: &GroupFile, key: &KeySummary) -> Value {
         "transcript": key.transcript.map(|digest| digest.to_string()),
         "holders": key.holders,
         "exposed": key.exposed,
+        "users": users(group, &key.policy.users),
+        "uses_per_minute": key.policy.uses_per_minute_max,
         "group": group.digest().to_string(),
     })
+}
+
+/// Who may use a key, by name; null for all with the power to.
+fn users(group: &GroupFile, users: &Users) -> Value {
+    match users {
+        Users::Everyone => Value::Null,
+        Users::Only(keys) => keys.iter().map(|key| client(group, *key)).collect(),
+    }
+}
+
+/// The name of a client.
+pub(super) fn client(group: &GroupFile, key: u32) -> String {
+    let place = usize::try_from(key).ok();
+    let entry = place.and_then(|place| group.group().clients.get(place));
+    entry.map_or_else(|| key.to_string(), |entry| entry.name.clone())
+}
+
+/// A proposal, with the digest that an approval must name.
+pub(super) fn proposal(group: &GroupFile, keys: &[KeySummary], own: &Proposal) -> Value {
+    let (act, name, more) = match &own.act {
+        Act::Create {
+            name,
+            scheme: of,
+            policy,
+        } => {
+            let policy = policy.clone().unwrap_or_else(|| Policy::of(*of));
+            let more = json!({
+                "scheme": scheme(*of),
+                "users": users(group, &policy.users),
+                "uses_per_minute": policy.uses_per_minute_max,
+                "one_message_per_slot": policy.one_message_per_slot,
+            });
+            ("create", Some(name.clone()), more)
+        }
+        Act::Permit {
+            key,
+            users: permitted,
+            uses_per_minute_max,
+        } => {
+            let more = json!({
+                "id": key.0,
+                "users": users(group, permitted),
+                "uses_per_minute": uses_per_minute_max,
+            });
+            ("permit", name_of(keys, *key), more)
+        }
+        Act::Retire(key) => ("retire", name_of(keys, *key), json!({ "id": key.0 })),
+    };
+    let approved = own.approved_by.iter().map(|key| client(group, *key));
+    json!({
+        "number": own.number,
+        "act": act,
+        "key": name,
+        "details": more,
+        "proposed_by": client(group, own.proposer),
+        "approved_by": approved.collect::<Vec<_>>(),
+        "missing": own.missing(),
+        "until_ms": own.until_ms,
+        "digest": own.digest(*group.digest()).to_string(),
+    })
+}
+
+fn name_of(keys: &[KeySummary], id: KeyId) -> Option<String> {
+    let key = keys.iter().find(|key| key.id == id);
+    key.map(|key| key.name.clone())
 }
 
 pub(super) fn ceremony(group: &GroupFile, name: &str, own: &Status) -> Value {

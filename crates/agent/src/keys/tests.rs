@@ -1,6 +1,7 @@
 use axum::response::IntoResponse;
-use maftia_activity::keys::sessions::Refusal as Use;
+use maftia_activity::keys::sessions::{Policy, Refusal as Use};
 use maftia_activity::keys::{KeyId, KeySummary, Refusal, Scheme, State};
+use maftia_types::Power;
 
 use super::{check_purpose, of_name, refusal};
 
@@ -15,6 +16,7 @@ fn key(id: u32, name: &str, state: State) -> KeySummary {
         transcript: None,
         holders: 0,
         exposed: 0,
+        policy: Policy::of(Scheme::Ed25519),
     }
 }
 
@@ -64,5 +66,11 @@ fn refusals_have_the_statuses_that_callers_know() {
     assert_eq!(of_use(Use::Expired), 503);
     assert_eq!(of_use(Use::NotPermitted), 403);
     assert_eq!(of_use(Use::OtherScheme), 409);
-    assert_eq!(of_use(Use::Key(Refusal::NoSuchKey)), 404);
+    for power in Power::ALL {
+        assert_eq!(status(Refusal::NoPower(power)), 403);
+        assert_eq!(of_use(Use::NoPower(power)), 403);
+    }
+    assert_eq!(status(Refusal::RateLimited), 429);
+    assert_eq!(status(Refusal::NoSuchProposal), 404);
+    assert_eq!(status(Refusal::OtherProposal), 409);
 }

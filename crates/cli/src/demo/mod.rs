@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod census;
 mod history;
+mod replace;
 mod verdict;
 mod workload;
 
@@ -14,7 +15,7 @@ use maftia_config::{Kind, load_key};
 
 use crate::bench::ready;
 use crate::demo::args::Demo;
-use crate::demo::verdict::{Keys, Verdict};
+use crate::demo::verdict::{Drill, Keys, Verdict};
 use crate::demo::workload::Workload;
 use crate::failure::Failure;
 use crate::front;
@@ -154,7 +155,12 @@ async fn drill(
     say(format!(
         "site {intruded} was killed (SIGKILL) and is started again"
     ));
-    tokio::time::sleep(lasting.saturating_sub(stage * 5 / 2)).await;
+    tokio::time::sleep(stage / 2).await;
+    let fresh = replace::replace(local, client, &intruded).await?;
+    say(format!(
+        "site {fresh} has taken the place of {intruded}; the keys are shared anew"
+    ));
+    tokio::time::sleep(lasting.saturating_sub(began.elapsed())).await;
     let ran = began.elapsed();
     say("the load ends; comparing the sites".into());
     let seen = workload.finish().await;
@@ -164,5 +170,11 @@ async fn drill(
         before: key.to_owned(),
         after: kept,
     };
-    Ok(Verdict::reach(seen, end, &intruded, keys, ran))
+    let drill = Drill {
+        intruded,
+        fresh,
+        keys,
+        ran,
+    };
+    Ok(Verdict::reach(seen, end, drill))
 }

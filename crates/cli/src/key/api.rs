@@ -24,6 +24,9 @@ pub(crate) struct Reported {
     pub(crate) holders: u8,
     #[serde(default)]
     pub(crate) exposed: u8,
+    /// Who may use it; all with the power to use keys, if this is not given.
+    #[serde(default)]
+    pub(crate) users: Option<Vec<String>>,
     /// The digest of the group that it is a key of.
     pub(crate) group: String,
 }
@@ -109,7 +112,12 @@ pub(crate) fn hint(problem: Problem) -> Problem {
         "no-such-round" => "maftia beacon latest",
         "expired" | "no-answer" => "maftia status, then type the same again",
         "rate-limited" => "wait for a minute",
-        "not-permitted" => "use the agent of a client that was a --user of `maftia key create`",
+        "no-power" => "use the agent of a client to which group.toml gives this power",
+        "no-such-proposal" | "other-proposal" => "maftia key proposals",
+        "approved" => "type it at the agent of another client with the power `approve-keys`",
+        "not-permitted" => {
+            "use the agent of a client that is a user of the key; see `maftia key show`"
+        }
         _ => return problem,
     };
     problem.next(next)

@@ -19,6 +19,10 @@ pub(crate) struct Key {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
+    /// Approve a change of the keys that another client has proposed
+    Approve(Approve),
+    /// List what was done with the keys, and by whom
+    Audit(Audit),
     /// Have the sites make a key together, and wait until it can be used
     Create(Create),
     /// Have the sites help to decrypt a file; it is opened here
@@ -29,6 +33,10 @@ pub(crate) enum KeyCommand {
     Export(Export),
     /// List the keys
     List(List),
+    /// Say who may use a key from now on
+    Permit(Permit),
+    /// List the changes that wait for approvals
+    Proposals(List),
     /// Exchange all shares of a key for others; the public key stays
     Refresh(Named),
     /// Never use a key again, and have its shares erased
@@ -86,6 +94,64 @@ pub(crate) struct Create {
     pub(crate) users: Vec<String>,
     #[command(flatten)]
     pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What else was decided when the key was created stays.\n\nExamples:\n  maftia key \
+                  permit releases --user ci --user agent\n  maftia key permit releases --everyone"
+)]
+pub(crate) struct Permit {
+    /// The key's name
+    pub(crate) name: String,
+    /// A client that may use it, as the group file names it; may be repeated
+    #[arg(long = "user", value_name = "CLIENT", required_unless_present_any = ["everyone", "nobody"])]
+    pub(crate) users: Vec<String>,
+    /// Every client with the power to use keys may use it
+    #[arg(long, conflicts_with_all = ["users", "nobody"])]
+    pub(crate) everyone: bool,
+    /// Nobody may use it
+    #[arg(long, conflicts_with = "users")]
+    pub(crate) nobody: bool,
+    /// How often each may use it in a minute; as before, if not given
+    #[arg(long, value_name = "N")]
+    pub(crate) uses_per_minute: Option<u32>,
+    #[command(flatten)]
+    pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The digest stands for this very change: read in `maftia key proposals` what it \
+                  is.\n\nExample:\n  maftia key approve 3 5d1c..."
+)]
+pub(crate) struct Approve {
+    /// The proposal's number
+    pub(crate) proposal: u64,
+    /// Its digest, in full
+    pub(crate) digest: String,
+    #[command(flatten)]
+    pub(crate) repeat: Repeat,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Number, time, client, deed and key of each entry. Signatures are not listed. The \
+                  group keeps the latest 1024; the chain's digest covers all there ever \
+                  were.\n\nExamples:\n  maftia key audit\n  maftia key audit vault"
+)]
+pub(crate) struct Audit {
+    /// Only what was done with the key of this name
+    pub(crate) name: Option<String>,
+    /// From that number on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) from: u64,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-use clap::ValueEnum;
 use maftia_threshold::export;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,48 +9,13 @@ use serde_json::{Value, json};
 use super::api::{Reported, hex, key_path, saved};
 use super::args::{self, KeyFormat};
 use crate::files::{at, print, save};
-use crate::http::{Answer, Body, Problem};
+use crate::http::{Answer, Problem};
 use crate::output;
 use crate::status::table;
 
 #[derive(Deserialize)]
 struct Listed {
     keys: Vec<Reported>,
-}
-
-pub(super) fn create(typed: &args::Create) -> Result<(), Problem> {
-    let scheme = typed.scheme.to_possible_value();
-    let mut asked = json!({
-        "name": typed.name,
-        "scheme": scheme.map(|scheme| scheme.get_name().to_owned()),
-    });
-    if let (false, Some(fields)) = (typed.users.is_empty(), asked.as_object_mut()) {
-        fields.insert("users".into(), json!(typed.users));
-    }
-    let client = typed.common.connection.client()?;
-    let body = asked.to_string();
-    let body = Body::Json(body.as_bytes());
-    let id = typed.repeat.request_id.clone();
-    let answer = client.use_key("/v1/keys".into(), Some(body), id)?;
-    told(&answer, "created", typed.common.json)
-}
-
-pub(super) fn refresh(typed: &args::Named) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
-    let target = key_path(&typed.name, "/refresh");
-    let answer = client.use_key(target, None, typed.repeat.request_id.clone())?;
-    told(&answer, "refreshed", typed.common.json)
-}
-
-pub(super) fn retire(typed: &args::Named) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
-    let target = key_path(&typed.name, "/retire");
-    let answer = client.use_key(target, None, typed.repeat.request_id.clone())?;
-    if typed.common.json {
-        return print(&answer.json()?);
-    }
-    output::line(format!("retired {}", plain(&typed.name)));
-    Ok(())
 }
 
 pub(super) fn show(typed: &args::Show) -> Result<(), Problem> {
@@ -125,7 +89,7 @@ pub(super) fn out(bytes: &[u8], is_text: bool) {
     output::raw(bytes);
 }
 
-fn told(answer: &Answer, what: &str, json: bool) -> Result<(), Problem> {
+pub(super) fn told(answer: &Answer, what: &str, json: bool) -> Result<(), Problem> {
     let given: Value = answer.json()?;
     if json {
         return print(&given);
@@ -140,6 +104,7 @@ fn told(answer: &Answer, what: &str, json: bool) -> Result<(), Problem> {
         ("public key", key.public_key),
         ("transcript", key.transcript),
         ("holders", Some(key.holders.to_string())),
+        ("users", key.users.map(|users| users.join(", "))),
     ];
     for (name, value) in facts {
         if let Some(value) = value {

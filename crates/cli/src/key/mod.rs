@@ -2,8 +2,10 @@
 
 pub(crate) mod api;
 pub(crate) mod args;
+mod audit;
 mod check;
 mod commands;
+mod manage;
 mod seal;
 mod sign;
 
@@ -12,13 +14,17 @@ use crate::failure::Failure;
 
 pub(crate) fn run(typed: &Key) -> Result<(), Failure> {
     let (json, result) = match &typed.command {
-        KeyCommand::Create(it) => (it.common.json, commands::create(it)),
+        KeyCommand::Approve(it) => (it.common.json, manage::approve(it)),
+        KeyCommand::Audit(it) => (it.common.json, audit::audit(it)),
+        KeyCommand::Create(it) => (it.common.json, manage::create(it)),
         KeyCommand::Decrypt(it) => (it.common.json, seal::decrypt(it)),
         KeyCommand::Encrypt(it) => (it.common.json, seal::encrypt(it)),
         KeyCommand::Export(it) => (it.common.json, commands::export(it)),
         KeyCommand::List(it) => (it.common.json, commands::list(it)),
-        KeyCommand::Refresh(it) => (it.common.json, commands::refresh(it)),
-        KeyCommand::Retire(it) => (it.common.json, commands::retire(it)),
+        KeyCommand::Permit(it) => (it.common.json, manage::permit(it)),
+        KeyCommand::Proposals(it) => (it.common.json, manage::proposals(it)),
+        KeyCommand::Refresh(it) => (it.common.json, manage::refresh(it)),
+        KeyCommand::Retire(it) => (it.common.json, manage::retire(it)),
         KeyCommand::Show(it) => (it.common.json, commands::show(it)),
         KeyCommand::Sign(it) => (it.common.json, sign::sign(it)),
         KeyCommand::Verify(it) => (it.common.json, sign::verify(it)),

@@ -57,7 +57,7 @@ impl LocalGroup {
                 usize::from(sites.unwrap_or(4)),
             )?
         };
-        let names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
+        let names = names(&dir, &group)?;
         let (orders, supervisor) = supervisor::start(&dir, &names)?;
         Ok(Self {
             dir,
@@ -74,6 +74,31 @@ impl LocalGroup {
         // It ends after the order; if it panicked, its sites were killed with it.
         let _ = self.supervisor.await;
     }
+}
+
+/// The sites to start: those of the group's file and those that have joined since, but for those that
+/// have left.
+fn names(dir: &GroupDir, group: &GroupFile) -> Result<Vec<String>, Failure> {
+    let sites = dir.path().join("sites");
+    let fail = |error: std::io::Error| {
+        Failure::failed(format!("cannot read {}: {error}", sites.display()))
+    };
+    let mut names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
+    for entry in std::fs::read_dir(&sites).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let Some(name) = name.to_str().map(ToOwned::to_owned) else {
+            continue;
+        };
+        let ready = ["site.toml", "group.toml"];
+        let joined = ready
+            .iter()
+            .all(|file| dir.site_dir(&name).join(file).exists());
+        if joined && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.retain(|name| !supervisor::has_left(dir, name));
+    Ok(names)
 }
 
 /// Makes a group aside and moves it into place whole: killed meanwhile, the next start makes it anew.

@@ -165,24 +165,31 @@ fn digest_of(sequence: u64, body: &str) -> Digest {
 
 #[test]
 fn an_id_reads_back_from_its_text_and_from_no_other() {
-    let id = RequestId {
-        client: CLIENT,
-        incarnation: Incarnation(u64::MAX),
-        sequence: Sequence(9),
+    let id = crate::RequestId {
+        request: RequestId {
+            client: CLIENT,
+            incarnation: Incarnation(u64::MAX),
+            sequence: Sequence(9),
+        },
+        content: [0, 1, 2, 3, 4, 5, 6, 0xff],
     };
     let text = crate::id_text(&id);
-    assert_eq!(text, "2.0.18446744073709551615.9");
+    assert_eq!(text, "2.0.18446744073709551615.9.00010203040506ff");
     assert_eq!(crate::parse_id(&text), Some(id));
     for other in [
         "",
         "1.2.3",
+        "1.2.3.4",
         "1.2.3.4.5",
-        "1.2.3.+4",
-        "01.2.3.4",
-        "1.2.3.4294967296x",
-        "a.b.c.d",
+        "1.2.3.4.0000000000000005.6",
+        "1.2.3.4.000000000000000A",
+        "1.2.3.+4.0000000000000005",
+        "01.2.3.4.0000000000000005",
+        "1.2.3.4294967296x.0000000000000005",
+        "a.b.c.d.e",
     ] {
         assert_eq!(crate::parse_id(other), None, "{other}");
     }
-    assert_eq!(crate::parse_id("4294967296.0.1.1"), None);
+    let too_large = "4294967296.0.1.1.0000000000000005";
+    assert_eq!(crate::parse_id(too_large), None);
 }

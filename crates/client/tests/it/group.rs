@@ -176,6 +176,7 @@ impl Site {
             config: *file.digest(),
             epoch: Epoch(0),
             resilience: file.resilience(),
+            fast_path: false,
             delivery_depth: 64,
             checkpoints: CheckpointPolicy {
                 commits: 16,
@@ -270,6 +271,12 @@ impl Site {
                     self.perform(step);
                 }
                 Peer::Client(key) => match ClientMessage::from_bytes(message.bytes).unwrap() {
+                    ClientMessage::Evidence { nonce, id } => {
+                        let exhibit = self.replica.evidence().get(&id).map(Wire::to_bytes);
+                        let answer = SiteMessage::Evidence { nonce, exhibit };
+                        let to = To::Link(message.link);
+                        let _ = self.network.send(to, Class::Control, answer.to_bytes());
+                    }
                     ClientMessage::Status { nonce } => self.tell(message.link, nonce),
                     message => self.command(Command::Client { key, message }),
                 },

@@ -140,10 +140,10 @@ async fn the_same_id_executes_once() {
         .unwrap();
     assert_eq!(other.outcome, Outcome::Rejected(Rejection::IdMismatch));
     let mut id = first.id.unwrap();
-    id.sequence.0 += 100_000;
+    id.request.sequence.0 += 100_000;
     let never = within(store.execute(&again, Some(id))).await.unwrap();
     assert_eq!(never.outcome, Outcome::Rejected(Rejection::IdUnknown));
-    id.incarnation.0 = u64::MAX;
+    id.request.incarnation.0 = u64::MAX;
     let future = within(store.execute(&again, Some(id))).await.unwrap();
     assert_eq!(future.outcome, Outcome::Rejected(Rejection::IdUnknown));
 }
@@ -159,6 +159,25 @@ async fn another_process_of_the_key_learns_an_outcome_by_its_id() {
         .await
         .unwrap();
     assert_eq!(again, answer);
+}
+
+#[tokio::test]
+async fn another_process_is_refused_other_content_also_of_what_was_executed_in_a_batch() {
+    let group = Group::honest();
+    let mut config = group.config();
+    config.sessions = 1;
+    let client = maftia_client::Client::connect(config).unwrap();
+    let put = |value: &'static str| Operation::put("a", value).to_bytes();
+    let together = async { tokio::join!(client.execute(put("1")), client.execute(put("2"))) };
+    let (first, second) = within(together).await;
+    client.shutdown().await;
+    let other = group.client();
+    for (answer, value, wrong) in [(first, "1", "2"), (second, "2", "3")] {
+        let id = answer.id.unwrap();
+        let refused = within(other.execute_as(id, put(wrong))).await;
+        assert_eq!(refused.outcome, Outcome::Rejected(Rejection::IdMismatch));
+        assert_eq!(within(other.execute_as(id, put(value))).await, answer);
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,8 @@ impl Court {
             commit: self.commit,
         };
         for by in by {
-            self.state.accuse(at, site(by), site(accused), MUTE);
+            self.state
+                .accuse(self.commit, site(by), site(accused), MUTE);
         }
         self.state.settle(at);
     }
@@ -135,7 +136,7 @@ fn candidates_of_the_same_commit_are_taken_by_name() {
         commit: court.commit,
     };
     for (by, accused) in [(0, 3), (1, 3), (0, 2), (1, 2)] {
-        court.state.accuse(at, site(by), site(accused), MUTE);
+        court.state.accuse(at.commit, site(by), site(accused), MUTE);
     }
     court.state.settle(at);
     assert_eq!(court.official(), [site(2)]);

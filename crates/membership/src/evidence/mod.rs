@@ -23,7 +23,9 @@ mod store;
 pub use export::{EXPORT_BYTES_MAX, Export, ExportError};
 pub use maftia_ordering::NoProof;
 pub use proof::{Proof, Statement};
-pub use store::{Admission, EXHIBITS_MAX, Exhibit, PER_CULPRIT_MAX, Report, Store};
+pub use store::{
+    Admission, EXHIBIT_BYTES_MAX, EXHIBITS_MAX, Exhibit, PER_CULPRIT_MAX, Report, Store,
+};
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,12 @@ impl From<Equivocation> for Proof {
     }
 }
 
+impl From<Box<Equivocation>> for Proof {
+    fn from(own: Box<Equivocation>) -> Self {
+        Self::Equivocation(own)
+    }
+}
+
 impl Wire for Proof {
     fn encode(&self, writer: &mut Writer) {
         match self {

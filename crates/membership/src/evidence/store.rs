@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_ordering::HEADER_BYTES_MAX;
 use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
 
 use super::Proof;
@@ -10,6 +11,10 @@ use super::Proof;
 pub const PER_CULPRIT_MAX: usize = 4;
 /// Proofs kept in all: as many as the members of the largest group can have.
 pub const EXHIBITS_MAX: usize = PER_CULPRIT_MAX * SITES_MAX;
+
+/// The longest encoded [`Exhibit`]: two largest headers with their signatures, and what goes with
+/// them.
+pub const EXHIBIT_BYTES_MAX: usize = 2 * (HEADER_BYTES_MAX + 68) + 128;
 
 /// How a proof came into the ordered state.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

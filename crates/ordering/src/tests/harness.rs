@@ -16,6 +16,7 @@ pub(super) fn parameters(n: usize) -> Parameters {
         config: CONFIG,
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
+        fast_path: false,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

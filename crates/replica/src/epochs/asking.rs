@@ -14,12 +14,8 @@ impl Replica {
     /// Says what came after that epoch, as far as this site can prove it, or votes for it.
     pub(super) fn answer_ask(&self, to: SiteId, epoch: Epoch, step: &mut Step<Self>) {
         let Some(epochs) = &self.epochs else { return };
-        let later = epochs.chain.iter().filter(|own| epoch_of(own) > epoch);
-        let chain: Vec<Certificate> = later.take(CERTIFICATES_MAX).cloned().collect();
-        if chain
-            .first()
-            .is_some_and(|first| epoch_of(first) == epoch.next())
-        {
+        let chain = self.views_after(epoch);
+        if !chain.is_empty() {
             let message = Message::Passage(Passage::Chain(chain));
             return step.send(Target::One(to), message);
         }
@@ -31,11 +27,30 @@ impl Replica {
             return;
         };
         let vote = handing.collector.vote(seat);
-        if let Some(vote) = vote.filter(|vote| vote.statement.epoch == epoch.next()) {
+        if let Some(vote) = vote.filter(|vote| vote.statement.epoch == epoch.plus(1)) {
             let vote = *vote;
             let message = Message::Passage(Passage::Vote { seat, vote });
             step.send(Target::One(to), message);
         }
+    }
+
+    /// The certificates that lead on from the view of an epoch, in order: at most
+    /// [`CERTIFICATES_MAX`]. None if there is no later view, or if this site does not keep them any
+    /// more.
+    pub fn views_after(&self, epoch: Epoch) -> Vec<Certificate> {
+        let Some(epochs) = &self.epochs else {
+            return Vec::new();
+        };
+        let mut later = epochs
+            .chain
+            .iter()
+            .skip_while(|own| epoch_of(own) <= epoch)
+            .peekable();
+        let leads_on = later
+            .peek()
+            .is_some_and(|first| epoch_of(first) == epoch.plus(1));
+        let chain = later.take(CERTIFICATES_MAX).filter(|_| leads_on);
+        chain.cloned().collect()
     }
 
     /// Who asks what came after the epoch that this site is in may be further: it is told how far this

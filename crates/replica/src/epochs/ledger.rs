@@ -93,9 +93,8 @@ impl Ledger {
         machine.enter();
         self.preparing = false;
         self.vouches = Vouches::default();
-        let convicted = std::mem::take(&mut self.convicted).into_iter();
-        let seated = convicted.filter_map(|(site, proof)| Some((next.seat(site)?, proof)));
-        self.convicted = seated.collect();
+        // Proofs are kept by key; accusations are of seats.
+        self.conduct.forget_accusations();
         next
     }
 }

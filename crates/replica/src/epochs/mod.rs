@@ -37,9 +37,10 @@
 
 use std::collections::VecDeque;
 
+use maftia_crypto::PublicKey;
 use maftia_membership::membership::Policy;
 use maftia_membership::{Certificate, Member, Membership, View};
-use maftia_types::{Duration, Epoch, SITES_MAX, SiteId, SiteSet, Time};
+use maftia_types::{Duration, Epoch, Powers, SITES_MAX, SiteId, SiteSet, Time};
 
 use crate::ledger::Ledger;
 use crate::message::Message;
@@ -74,6 +75,8 @@ pub struct Beginning {
     pub joiners: Vec<Member>,
     /// Who must agree to a change.
     pub policy: Policy,
+    /// The clients' keys, which no site may have, and what each client may do.
+    pub clients: Vec<(PublicKey, Powers)>,
     /// The certificates that this site has kept.
     pub chain: Vec<Certificate>,
 }

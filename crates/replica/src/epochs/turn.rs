@@ -103,6 +103,9 @@ impl Replica {
         let (below, former) = self.engine.turn(parameters, (me, keys), boot, lasting, now);
         self.engine.set_learners(learners);
         self.renumber_custodian(me, step);
+        if self.watch.is_some() {
+            self.watch_anew(now);
+        }
         step.outputs.push(Output::Sites);
         (below, former)
     }
@@ -160,7 +163,12 @@ impl Replica {
 /// the keyed services and joiners say is of one epoch; they say it anew.
 fn lasting(payload: &Bytes) -> Bytes {
     let mut writer = Writer::new();
-    let lasts = |item: &Item| !matches!(item, Item::Contribution(_) | Item::Word(_));
+    let lasts = |item: &Item| {
+        matches!(
+            item,
+            Item::Requests { .. } | Item::Vouch { .. } | Item::Evidence(_)
+        )
+    };
     items(payload)
         .filter(lasts)
         .for_each(|item| item.encode(&mut writer));

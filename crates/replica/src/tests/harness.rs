@@ -49,6 +49,7 @@ pub(super) fn boot_with(
         config: CONFIG,
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, SITES).unwrap(),
+        fast_path: false,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

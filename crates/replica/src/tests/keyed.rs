@@ -6,7 +6,7 @@ use maftia_activity::keys::{
 use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::{Suite, keys_operation};
 use maftia_protocol::Protocol;
-use maftia_types::{Epoch, FaultModel, Incarnation, Resilience, Sequence, SiteId};
+use maftia_types::{Epoch, FaultModel, Incarnation, Powers, Resilience, Sequence, SiteId};
 
 use super::harness::{CONFIG, Net, SITES, boot_with, key, site};
 use crate::{Bodies, Boot, ClientMessage, Command, Record, Replica, Settings, Span};
@@ -17,6 +17,8 @@ fn suite() -> Box<dyn StateMachine> {
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, SITES).unwrap(),
         sites: SiteId::all(SITES).map(|site| key(site).public()).collect(),
+        clients: vec![Powers::ALL],
+        approvals: 1,
     };
     Box::new(Suite::new(Ordered::new(setup, GENESIS_KEYS)))
 }

@@ -5,4 +5,5 @@ mod harness;
 mod hostile;
 mod keyed;
 mod state_transfer;
+mod suspicion;
 mod vouching;

@@ -23,7 +23,7 @@ impl Ordered {
         origin: Origin,
         name: String,
         scheme: Scheme,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<(KeyId, u64), Refusal> {
         if self.next.is_some() {
             return Err(Refusal::Changing);
         }
@@ -51,7 +51,8 @@ impl Ordered {
             current: None,
         };
         self.keys.insert(id, record);
-        self.begin(origin, id)
+        let ceremony = self.begin(origin, id)?;
+        Ok((id, ceremony))
     }
 
     pub(in crate::keys) fn refresh(
@@ -63,7 +64,10 @@ impl Ordered {
             State::Retired => Err(Refusal::Retired),
             _ if self.next.is_some() => Err(Refusal::Changing),
             _ if self.ceremonies().any(|own| own.key == key) => Err(Refusal::Busy),
-            State::Generating | State::Active => self.begin(origin, key),
+            State::Generating | State::Active => {
+                let ceremony = self.begin(origin, key)?;
+                Ok(Reply::Begun { key, ceremony })
+            }
         }
     }
 
@@ -107,7 +111,7 @@ impl Ordered {
     }
 
     /// Begins a ceremony of that key: for the next committee while one is prepared.
-    pub(in crate::keys) fn begin(&mut self, origin: Origin, key: KeyId) -> Result<Reply, Refusal> {
+    pub(in crate::keys) fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
         let number = self.next_ceremony;
         let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
         let target = match &self.next {
@@ -125,10 +129,7 @@ impl Ordered {
         let ceremony = Ceremony::begin(&self.setup, target, origin, (number, record));
         self.ceremonies.insert(number, ceremony);
         self.next_ceremony += 1;
-        Ok(Reply::Begun {
-            key,
-            ceremony: number,
-        })
+        Ok(number)
     }
 
     /// Rule 3: the first valid DEAL of each dealer counts, until there are enough; the first invalid

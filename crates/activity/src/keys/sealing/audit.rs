@@ -13,9 +13,9 @@ pub const AUDIT_ENTRIES_MAX: usize = 1024;
 /// Entries in one page of answers: about 8 KiB.
 pub const AUDIT_PAGE_MAX: usize = 64;
 
-const CHAIN: Domain = Domain::new("decryption audit");
+const CHAIN: Domain = Domain::new("key audit");
 
-/// One permitted decryption: who asked the group to open what, and when.
+/// What a client did with a key, by the group's agreement: who, when, what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Counts from 0, without gaps.
@@ -24,14 +24,37 @@ pub struct AuditEntry {
     pub at_ms: u64,
     /// Who asked.
     pub client: ClientId,
-    /// Under which key.
-    pub key: KeyId,
-    /// Where the shares were handed out.
-    pub session: SessionId,
-    /// The ciphertext, label included ([`Checked::digest`](maftia_threshold::tdh2::Checked)).
-    pub ciphertext: Digest,
-    /// To whose ephemeral key.
-    pub to: [u8; 32],
+    /// Which key; none before there is one.
+    pub key: Option<KeyId>,
+    /// What it was.
+    pub deed: Deed,
+}
+
+/// What the audit list tells of: what is permitted, not what is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Approved a proposal; if it was the last approval, the entry before says what was done.
+    Approve(u64),
+    /// Had a key generated.
+    Create,
+    /// Asked the group to open a ciphertext.
+    Decrypt {
+        /// Where the shares were handed out.
+        session: SessionId,
+        /// The ciphertext, label included
+        /// ([`Checked::digest`](maftia_threshold::tdh2::Checked)).
+        ciphertext: Digest,
+        /// To whose ephemeral key.
+        to: [u8; 32],
+    },
+    /// Changed who may use a key.
+    Permit,
+    /// Proposed a change.
+    Propose(u64),
+    /// Had the shares of a key exchanged for others.
+    Refresh,
+    /// Retired a key.
+    Retire,
 }
 
 /// A part of the audit list.
@@ -45,7 +68,7 @@ pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
 }
 
-/// Every decryption that was permitted: nothing is changed or taken out, the oldest entries are
+/// Every change of the keys and every decryption: nothing is changed or taken out, the oldest entries are
 /// forgotten but for the chain's digest, which a reader who kept them can still verify.
 #[derive(Default, Debug, Clone, PartialEq, Eq)]
 pub(in crate::keys) struct Audit {
@@ -89,15 +112,59 @@ impl AuditEntry {
     }
 }
 
+impl Wire for Deed {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Approve(proposal) => {
+                writer.u8(1);
+                writer.u64(*proposal);
+            }
+            Self::Create => writer.u8(2),
+            Self::Decrypt {
+                session,
+                ciphertext,
+                to,
+            } => {
+                writer.u8(3);
+                session.encode(writer);
+                writer.digest(ciphertext);
+                writer.raw(to);
+            }
+            Self::Permit => writer.u8(4),
+            Self::Propose(proposal) => {
+                writer.u8(5);
+                writer.u64(*proposal);
+            }
+            Self::Refresh => writer.u8(6),
+            Self::Retire => writer.u8(7),
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match reader.u8()? {
+            1 => Self::Approve(reader.u64()?),
+            2 => Self::Create,
+            3 => Self::Decrypt {
+                session: SessionId::decode(reader)?,
+                ciphertext: reader.digest()?,
+                to: reader.array()?,
+            },
+            4 => Self::Permit,
+            5 => Self::Propose(reader.u64()?),
+            6 => Self::Refresh,
+            7 => Self::Retire,
+            _ => return Err(DecodeError::Invalid { field: "deed" }),
+        })
+    }
+}
+
 impl Wire for AuditEntry {
     fn encode(&self, writer: &mut Writer) {
         writer.u64(self.number);
         writer.u64(self.at_ms);
         writer.client(self.client);
-        self.key.encode(writer);
-        self.session.encode(writer);
-        writer.digest(&self.ciphertext);
-        writer.raw(&self.to);
+        writer.option(self.key.as_ref());
+        self.deed.encode(writer);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
@@ -105,10 +172,8 @@ impl Wire for AuditEntry {
             number: reader.u64()?,
             at_ms: reader.u64()?,
             client: reader.client()?,
-            key: KeyId::decode(reader)?,
-            session: SessionId::decode(reader)?,
-            ciphertext: reader.digest()?,
-            to: reader.array()?,
+            key: reader.option()?,
+            deed: Deed::decode(reader)?,
         })
     }
 }

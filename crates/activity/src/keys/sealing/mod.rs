@@ -41,7 +41,7 @@ mod envelope;
 mod opening;
 mod site;
 
-pub use audit::{AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, AuditEntry, AuditPage};
+pub use audit::{AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, AuditEntry, AuditPage, Deed};
 pub use envelope::{ENVELOPE_BYTES, Recipient};
 
 pub(super) use audit::Audit;

@@ -5,8 +5,8 @@ use maftia_threshold::{Ristretto255, Secret};
 use maftia_types::{ClientId, Digest};
 
 use super::{
-    AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, Audit, AuditEntry, AuditPage, CIPHERTEXT_BYTES_MAX, Handed,
-    LATE_SHARES_MS, OpenError, PLAINTEXT_BYTES_MAX, Recipient, open,
+    AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, Audit, AuditEntry, AuditPage, CIPHERTEXT_BYTES_MAX, Deed,
+    Handed, LATE_SHARES_MS, OpenError, PLAINTEXT_BYTES_MAX, Recipient, open,
 };
 use crate::keys::sessions::tests::world::{CLIENT, GROUP, Habit, World, rng, site};
 use crate::keys::sessions::{Answer, Policy, Refusal, Request, SessionId, Users};
@@ -266,7 +266,10 @@ fn every_permitted_decryption_is_in_the_audit_list() {
     let listed: Vec<_> = page
         .entries
         .iter()
-        .map(|own| (own.client, own.session))
+        .map(|own| match own.deed {
+            Deed::Decrypt { session, .. } => (own.client, session),
+            other => panic!("{other:?}"),
+        })
         .collect();
     assert_eq!(listed, sessions.map(|own| (CLIENT, own)));
     let chained = |chain: Digest, own: &AuditEntry| own.chained(&chain);
@@ -281,10 +284,12 @@ fn the_audit_list_forgets_its_oldest_entries_but_not_in_its_chain() {
         number: 0,
         at_ms: 5,
         client: CLIENT,
-        key: KeyId(1),
-        session: SessionId(1),
-        ciphertext: Digest::ZERO,
-        to: [0; 32],
+        key: Some(KeyId(1)),
+        deed: Deed::Decrypt {
+            session: SessionId(1),
+            ciphertext: Digest::ZERO,
+            to: [0; 32],
+        },
     };
     let mut chain = Digest::ZERO;
     for number in 0..=AUDIT_ENTRIES_MAX as u64 {

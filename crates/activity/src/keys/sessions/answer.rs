@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::SiteSet;
+use maftia_types::{Power, SiteSet};
 
 use super::SessionId;
-use crate::keys::record::KeyId;
+use crate::keys::beacon;
 use crate::keys::sealing::{AuditPage, Handed};
-use crate::keys::{self, beacon};
+use crate::keys::setup::{decode_power, encode_power};
 
 /// The longest signature: Ed25519's.
 const SIGNATURE_BYTES_MAX: usize = 64;
@@ -15,13 +15,6 @@ const SIGNATURE_BYTES_MAX: usize = 64;
 pub enum Answer {
     /// To `Audit`.
     Audit(AuditPage),
-    /// To `Create`: the ceremony has begun.
-    Begun {
-        /// The key.
-        key: KeyId,
-        /// The ceremony.
-        ceremony: u64,
-    },
     /// To `Result`: there is no result yet.
     Pending {
         /// Whose contribution would help.
@@ -53,15 +46,15 @@ pub enum Refusal {
     /// Too few sites answered in time.
     #[error("too few sites answered in time")]
     Expired,
-    /// What [`Operation::Create`](keys::Operation) was refused for.
-    #[error(transparent)]
-    Key(keys::Refusal),
     /// The key was retired before the session had a result.
     #[error("the key was retired")]
     KeyGone,
     /// The bytes are no request.
     #[error("the bytes are no request")]
     Malformed,
+    /// This client lacks a power.
+    #[error("this client has not the power `{0}`")]
+    NoPower(Power),
     /// There is no such key, or it has no public key yet, or it is retired.
     #[error("there is no such key in use")]
     NoSuchKey,
@@ -107,11 +100,6 @@ impl Wire for Answer {
                 w.u8(32);
                 page.encode(w);
             }
-            Self::Begun { key, ceremony } => {
-                w.u8(33);
-                key.encode(w);
-                w.u64(*ceremony);
-            }
             Self::Pending { awaited } => {
                 w.u8(34);
                 w.u64(awaited.bits());
@@ -142,10 +130,6 @@ impl Wire for Answer {
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match r.u8()? {
             32 => Self::Audit(AuditPage::decode(r)?),
-            33 => Self::Begun {
-                key: KeyId::decode(r)?,
-                ceremony: r.u64()?,
-            },
             34 => Self::Pending {
                 awaited: SiteSet::from_bits(r.u64()?),
             },
@@ -165,7 +149,7 @@ impl Wire for Refusal {
             Self::Busy => 1,
             Self::Ciphertext => 2,
             Self::Expired => 3,
-            Self::Key(_) => 4,
+            Self::NoPower(_) => 4,
             Self::KeyGone => 5,
             Self::Malformed => 6,
             Self::NoSuchKey => 7,
@@ -181,7 +165,7 @@ impl Wire for Refusal {
             Self::TooManyRegisters => 17,
         });
         match self {
-            Self::Key(refusal) => refusal.encode(w),
+            Self::NoPower(power) => encode_power(w, *power),
             Self::SlotPast { last } => w.u64(*last),
             _ => {}
         }
@@ -192,7 +176,7 @@ impl Wire for Refusal {
             1 => Self::Busy,
             2 => Self::Ciphertext,
             3 => Self::Expired,
-            4 => Self::Key(keys::Refusal::decode(r)?),
+            4 => Self::NoPower(decode_power(r)?),
             5 => Self::KeyGone,
             6 => Self::Malformed,
             7 => Self::NoSuchKey,

@@ -2,20 +2,28 @@ use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::Domain;
 use maftia_threshold::tdh2::Ciphertext;
+use maftia_types::Power;
 
 use super::open::{Bls, Open, Work};
 use super::ordered::{Sessions, World};
 use super::{Answer, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request, SessionId};
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
-use crate::keys::sealing::{self, AuditEntry, Opening, Recipient};
+use crate::keys::sealing::{self, Deed, Opening, Recipient};
 use crate::keys::signing::{Frost, Shares, Slot};
 use crate::replication::Context;
 
 /// By which a register knows a message.
 const MESSAGE: Domain = Domain::new("message to sign");
 
+fn require(world: World<'_>, context: &Context, power: Power) -> Result<(), Refusal> {
+    match world.setup.permits(context.client.key, power) {
+        true => Ok(()),
+        false => Err(Refusal::NoPower(power)),
+    }
+}
+
 impl Sessions {
-    /// Executes a client's request; creating keys is not ours.
+    /// Executes a client's request.
     pub(in crate::keys) fn execute(
         &mut self,
         world: World<'_>,
@@ -23,8 +31,9 @@ impl Sessions {
         request: Request,
     ) -> Answer {
         let done = match request {
-            Request::Audit { from } => Ok(Answer::Audit(self.audit.page(from))),
-            Request::Create { .. } => Err(Refusal::Malformed),
+            Request::Audit { from } => {
+                require(world, context, Power::Audit).map(|()| Answer::Audit(self.audit.page(from)))
+            }
             Request::Decrypt {
                 key,
                 ciphertext,
@@ -57,6 +66,7 @@ impl Sessions {
     ) -> Result<(&'a KeyRecord, &'a Version, Policy), Refusal> {
         let record = world.keys.get(&key).ok_or(Refusal::NoSuchKey)?;
         let version = record.active().ok_or(Refusal::NoSuchKey)?;
+        require(world, context, Power::UseKeys)?;
         let policy = self.policy(record);
         if !policy.permits(context.client.key) {
             return Err(Refusal::NotPermitted);
@@ -123,15 +133,12 @@ impl Sessions {
             .ok_or(Refusal::Ciphertext)?;
         let work = Work::Opening(Opening::new(ciphertext, to));
         let session = self.begin((key, version), work);
-        self.audit.append(AuditEntry {
-            number: 0,
-            at_ms: self.now_ms,
-            client: context.client,
-            key,
+        let deed = Deed::Decrypt {
             session,
             ciphertext: checked.digest(),
             to: to.to_bytes(),
-        });
+        };
+        self.note(context, Some(key), deed);
         Ok(Answer::Session(session))
     }
 

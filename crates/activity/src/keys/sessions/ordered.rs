@@ -12,12 +12,11 @@ use super::{
     Answer, Conduct, Contribution, Evidence, Policy, Refusal, Request, SessionId, Standing,
 };
 use crate::keys::beacon::Beacon;
-use crate::keys::ceremony::Origin;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
-use crate::keys::sealing::Audit;
+use crate::keys::sealing::{Audit, AuditEntry, Deed};
 use crate::keys::seats::Seats;
 use crate::keys::signing::{Pool, Registers};
-use crate::keys::{Ordered, Reply, Setup};
+use crate::keys::{Ordered, Setup};
 use crate::replication::{Context, SiteContext};
 
 /// The ordered half of the keys at work.
@@ -47,6 +46,22 @@ pub(in crate::keys) struct World<'a> {
 }
 
 impl Sessions {
+    /// What holds for the use of the key from now on.
+    pub(in crate::keys) fn set_policy(&mut self, key: KeyId, policy: Policy) {
+        self.policies.insert(key, policy);
+    }
+
+    /// Puts what a client did with a key into the audit list.
+    pub(in crate::keys) fn note(&mut self, context: &Context, key: Option<KeyId>, deed: Deed) {
+        self.audit.append(AuditEntry {
+            number: 0,
+            at_ms: context.commit_time_ms,
+            client: context.client,
+            key,
+            deed,
+        });
+    }
+
     /// The key is used no more.
     pub(in crate::keys) fn forget_policy(&mut self, key: KeyId) {
         self.policies.remove(&key);
@@ -96,7 +111,7 @@ impl Sessions {
         self.advance_all(world);
     }
 
-    pub(super) fn policy(&self, record: &KeyRecord) -> Policy {
+    pub(in crate::keys) fn policy(&self, record: &KeyRecord) -> Policy {
         let policy = self.policies.get(&record.id).cloned();
         policy.unwrap_or_else(|| Policy::of(record.scheme))
     }
@@ -167,11 +182,6 @@ impl Ordered {
 
     pub(in crate::keys) fn serve(&mut self, context: &Context, request: &Bytes) -> Answer {
         match Request::from_bytes(request.clone()) {
-            Ok(Request::Create {
-                name,
-                scheme,
-                policy,
-            }) => self.create_for(context, (name, scheme), policy),
             Ok(request) => {
                 let (sessions, world) = self.split();
                 sessions.execute(world, context, request)
@@ -184,22 +194,6 @@ impl Ordered {
         if let Ok(contribution) = Contribution::from_bytes(contribution.clone()) {
             let (sessions, world) = self.split();
             sessions.contribute(world, context, contribution);
-        }
-    }
-
-    fn create_for(
-        &mut self,
-        context: &Context,
-        (name, scheme): (String, Scheme),
-        policy: Policy,
-    ) -> Answer {
-        match self.create(Origin::Request(*context), name, scheme) {
-            Ok(Reply::Begun { key, ceremony }) => {
-                self.sessions.policies.insert(key, policy);
-                Answer::Begun { key, ceremony }
-            }
-            Ok(_) => Answer::Refused(Refusal::Malformed),
-            Err(refusal) => Answer::Refused(Refusal::Key(refusal)),
         }
     }
 

@@ -24,7 +24,7 @@ pub const BEACON_PERIOD_MS_MIN: u32 = 1_000;
 /// The most uses in a minute that a policy may allow a client.
 pub const USES_PER_MINUTE_CEILING: u32 = 60_000;
 
-/// What a key may be used for, and by whom. Fixed when the key is created.
+/// What a key may be used for, and by whom. Slots and period are fixed when the key is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Who may use it. Anybody may read a beacon.
@@ -41,10 +41,10 @@ pub struct Policy {
 /// Who may use a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Users {
-    /// Every client that the group executes operations of.
+    /// Every client with the power to use keys.
     Everyone,
     /// The clients with these keys ([`ClientId::key`](maftia_types::ClientId)), at most
-    /// [`POLICY_USERS_MAX`].
+    /// [`POLICY_USERS_MAX`], as far as they have the power to use keys.
     Only(BTreeSet<u32>),
 }
 
@@ -107,38 +107,46 @@ impl Uses {
     }
 }
 
-impl Wire for Policy {
+impl Wire for Users {
     fn encode(&self, writer: &mut Writer) {
-        match &self.users {
-            Users::Everyone => writer.bool(false),
-            Users::Only(keys) => {
+        match self {
+            Self::Everyone => writer.bool(false),
+            Self::Only(keys) => {
                 writer.bool(true);
                 writer.length(keys.len());
                 keys.iter().for_each(|key| writer.u32(*key));
             }
         }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        const USERS: &str = "users";
+        if !reader.bool()? {
+            return Ok(Self::Everyone);
+        }
+        let mut keys = BTreeSet::new();
+        for _ in 0..reader.length(USERS, POLICY_USERS_MAX)? {
+            let key = reader.u32()?;
+            if keys.last().is_some_and(|last| *last >= key) {
+                return Err(DecodeError::Invalid { field: USERS });
+            }
+            keys.insert(key);
+        }
+        Ok(Self::Only(keys))
+    }
+}
+
+impl Wire for Policy {
+    fn encode(&self, writer: &mut Writer) {
+        self.users.encode(writer);
         writer.bool(self.one_message_per_slot);
         writer.u32(self.uses_per_minute_max);
         writer.u32(self.period_ms);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        const USERS: &str = "users";
-        let users = if reader.bool()? {
-            let mut keys = BTreeSet::new();
-            for _ in 0..reader.length(USERS, POLICY_USERS_MAX)? {
-                let key = reader.u32()?;
-                if keys.last().is_some_and(|last| *last >= key) {
-                    return Err(DecodeError::Invalid { field: USERS });
-                }
-                keys.insert(key);
-            }
-            Users::Only(keys)
-        } else {
-            Users::Everyone
-        };
         let policy = Self {
-            users,
+            users: Users::decode(reader)?,
             one_message_per_slot: reader.bool()?,
             uses_per_minute_max: reader.u32()?,
             period_ms: reader.u32()?,

@@ -1,29 +1,20 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
-use super::{Policy, SessionId};
-use crate::keys::record::{KeyId, Scheme, wire};
+use super::SessionId;
+use crate::keys::record::KeyId;
 use crate::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
 use crate::keys::signing::{MESSAGE_BYTES_MAX, Slot};
 
 /// What a client asks of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Which decryptions were permitted, from that number on.
+    /// What was done with the keys, from that number on. Needs the power to audit.
     Audit {
         /// The number of the first entry wanted.
         from: u64,
     },
-    /// Generate a key for whose use these rules hold.
-    Create {
-        /// What people will call it.
-        name: String,
-        /// What it is for.
-        scheme: Scheme,
-        /// Who may use it, and how.
-        policy: Policy,
-    },
-    /// Hand out decryption shares of a ciphertext.
+    /// Hand out decryption shares of a ciphertext. Needs the power to use keys.
     Decrypt {
         /// The key it was encrypted to.
         key: KeyId,
@@ -49,7 +40,7 @@ pub enum Request {
         /// The session.
         session: SessionId,
     },
-    /// Sign a message.
+    /// Sign a message. Needs the power to use keys.
     Sign {
         /// With which key: one for Ed25519 or BLS.
         key: KeyId,
@@ -66,16 +57,6 @@ impl Wire for Request {
             Self::Audit { from } => {
                 w.u8(32);
                 w.u64(*from);
-            }
-            Self::Create {
-                name,
-                scheme,
-                policy,
-            } => {
-                w.u8(33);
-                w.bytes(name.as_bytes());
-                scheme.encode(w);
-                policy.encode(w);
             }
             Self::Decrypt {
                 key,
@@ -112,11 +93,6 @@ impl Wire for Request {
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match r.u8()? {
             32 => Self::Audit { from: r.u64()? },
-            33 => Self::Create {
-                name: wire::read_name(r)?,
-                scheme: Scheme::decode(r)?,
-                policy: Policy::decode(r)?,
-            },
             34 => Self::Decrypt {
                 key: KeyId::decode(r)?,
                 ciphertext: r.bytes("ciphertext", CIPHERTEXT_BYTES_MAX)?,

@@ -136,10 +136,11 @@ fn refusals() {
         (9, Refusal::TooManyCompares),
         (10, Refusal::TooManyOperations),
         (11, Refusal::ValueTooLong),
+        (12, Refusal::NotPermitted),
     ] {
         check(&Response::Refused(refusal), &format!("02 {code:02x}"));
     }
-    for code in [0, 12, 255] {
+    for code in [0, 13, 255] {
         assert!(Response::from_bytes(vec![2, code].into()).is_err());
     }
 }

@@ -81,6 +81,7 @@ pub(super) fn start(
         epoch: Epoch(0),
         resilience: view.resilience(),
         delivery_depth: 16,
+        fast_path: false,
         checkpoints: CheckpointPolicy {
             commits: 16,
             ..CheckpointPolicy::default()
@@ -107,6 +108,8 @@ pub(super) fn start(
 
 fn setup(founders: &View) -> Setup {
     Setup {
+        clients: vec![maftia_types::Powers::ALL],
+        approvals: 1,
         group: CONFIG,
         epoch: Epoch(0),
         resilience: founders.resilience(),

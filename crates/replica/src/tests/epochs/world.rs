@@ -58,6 +58,7 @@ impl World {
             view: founders,
             joiners: Vec::new(),
             policy: Policy::default(),
+            clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
         };
         (0..n).for_each(|_| world.add(beginning.clone()));
@@ -85,6 +86,7 @@ impl World {
             view: state.view().clone(),
             joiners,
             policy: Policy::default(),
+            clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
         };
         self.add(beginning);

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use maftia_codec::Wire;
+use maftia_types::Digest;
 use rand::RngExt as _;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -8,7 +9,8 @@ use super::super::deal::Contribution;
 use super::hostile::{Intruder, Kind};
 use super::runs::EVERY_SCHEME;
 use super::world::World;
-use crate::keys::{KeyId, Operation, Ordered, Refusal, Reply, Scheme};
+use crate::keys::sessions::{Policy, Users};
+use crate::keys::{Act, KeyId, Operation, Ordered, Proposal, Refusal, Reply, Scheme};
 
 /// Bends the encoding of a value; what still decodes has that encoding and no other.
 fn check<T: Wire>(value: &T, times: usize) {
@@ -33,12 +35,43 @@ fn check<T: Wire>(value: &T, times: usize) {
 #[test]
 fn whatever_clients_say_and_hear_has_one_encoding() {
     let (name, scheme) = ("code".to_owned(), Scheme::Seal);
-    check(&Operation::Create { name, scheme }, 500);
+    let policy = Some(Policy {
+        users: Users::Only([1, 7].into()),
+        ..Policy::of(scheme)
+    });
+    let act = Act::Create {
+        name,
+        scheme,
+        policy,
+    };
+    check(&Operation::Change(act.clone()), 500);
+    let proposal = Proposal {
+        number: 1,
+        act,
+        proposer: 4,
+        approved_by: [2, 4].into(),
+        needed: 3,
+        until_ms: 5,
+    };
+    check(&Reply::Proposals(vec![proposal.clone(), proposal]), 500);
+    check(
+        &Operation::Change(Act::Permit {
+            key: KeyId(1),
+            users: Users::Only([1, 7].into()),
+            uses_per_minute_max: 5,
+        }),
+        200,
+    );
     for operation in [
         Operation::Ceremonies,
         Operation::List,
+        Operation::Proposals,
+        Operation::Approve {
+            proposal: 7,
+            digest: Digest::ZERO,
+        },
         Operation::Refresh(KeyId(1)),
-        Operation::Retire(KeyId(1)),
+        Operation::Change(Act::Retire(KeyId(1))),
         Operation::Show(KeyId(1)),
     ] {
         check(&operation, 50);
@@ -51,7 +84,10 @@ fn whatever_clients_say_and_hear_has_one_encoding() {
     world.finish();
     check(&world.request(&Operation::List), 2000);
     check(&world.request(&Operation::Show(KeyId(1))), 500);
-    check(&world.request(&Operation::Retire(KeyId(1))), 50);
+    check(
+        &world.request(&Operation::Change(Act::Retire(KeyId(1)))),
+        50,
+    );
     check(&world.request(&Operation::Refresh(KeyId(2))), 50);
     for refusal in [
         Refusal::Busy,

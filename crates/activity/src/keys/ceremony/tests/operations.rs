@@ -5,13 +5,17 @@ use maftia_types::{FaultModel, Resilience, SiteSet};
 use super::hostile::{Intruder, Kind};
 use super::world::{World, setup, site};
 use crate::keys::{
-    KEYS_MAX, KeyId, NAME_BYTES_MAX, Operation, Ordered, Refusal, Reply, Scheme, State,
+    Act, KEYS_MAX, KeyId, NAME_BYTES_MAX, Operation, Ordered, Refusal, Reply, Scheme, State,
 };
 use crate::replication::Context;
 
 fn create(name: &str) -> Operation {
     let (name, scheme) = (name.to_owned(), Scheme::Ed25519);
-    Operation::Create { name, scheme }
+    Operation::Change(Act::Create {
+        name,
+        scheme,
+        policy: None,
+    })
 }
 
 fn refused(world: &mut World, operation: &Operation) -> Refusal {
@@ -61,13 +65,16 @@ fn a_key_is_created_shown_refreshed_and_retired() {
     );
     // A key may be retired in the middle of a refresh; nothing of it stays anywhere.
     (0..40).for_each(|_| world.step());
-    assert_eq!(world.request(&Operation::Retire(key)), Reply::Retired(key));
+    assert_eq!(
+        world.request(&Operation::Change(Act::Retire(key))),
+        Reply::Retired(key)
+    );
     world.finish();
     for actor in &world.actors {
         assert!(actor.site.vault.held.is_empty() && actor.site.vault.works.is_empty());
     }
     assert_eq!(
-        refused(&mut world, &Operation::Retire(key)),
+        refused(&mut world, &Operation::Change(Act::Retire(key))),
         Refusal::Retired
     );
     assert_eq!(
@@ -108,11 +115,13 @@ fn names_have_bounds_and_are_not_used_twice() {
 #[test]
 fn there_are_at_most_so_many_keys_and_retired_ones_make_room() {
     let mut ordered = Ordered::new(setup(4), &[]);
+    let mut minutes = 0_u64..;
     let mut request = |operation: &Operation| {
         let client = maftia_types::ClientId { key: 0, session: 0 };
         let context = Context {
             position: 1,
-            commit_time_ms: 0,
+            // A minute each time: how many in one is limited elsewhere.
+            commit_time_ms: minutes.next().unwrap() * 60_000,
             client,
         };
         let mut reply = Vec::new();
@@ -134,7 +143,7 @@ fn there_are_at_most_so_many_keys_and_retired_ones_make_room() {
     // As often as anybody likes: the oldest retired keys are forgotten.
     for key in 1..200 {
         assert_eq!(
-            request(&Operation::Retire(KeyId(key))),
+            request(&Operation::Change(Act::Retire(KeyId(key)))),
             Reply::Retired(KeyId(key))
         );
         assert!(matches!(

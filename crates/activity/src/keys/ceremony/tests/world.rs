@@ -5,7 +5,7 @@ use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::SigningKey;
 use maftia_types::{
-    ClientId, Digest, Duration, Epoch, FaultModel, Resilience, SITES_MAX, SiteId, Time,
+    ClientId, Digest, Duration, Epoch, FaultModel, Powers, Resilience, SITES_MAX, SiteId, Time,
 };
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
@@ -42,6 +42,8 @@ pub(super) fn setup(n: usize) -> Setup {
         sites: SiteId::all(n)
             .map(|own| signing_key(own).public())
             .collect(),
+        clients: vec![Powers::ALL],
+        approvals: 1,
     }
 }
 

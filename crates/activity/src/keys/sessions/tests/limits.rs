@@ -1,13 +1,13 @@
 use bytes::Bytes;
 use maftia_types::ClientId;
 
-use super::world::{COMMIT_MS, Habit, World};
+use super::world::{CLIENT, COMMIT_MS, Habit, World};
 use crate::keys::sessions::{
     Answer, FINISHED_MAX, FINISHED_MS_MAX, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request,
     USES_MAX, USES_PER_MINUTE_CEILING, Users,
 };
 use crate::keys::signing::MESSAGE_BYTES_MAX;
-use crate::keys::{KeyId, Scheme};
+use crate::keys::{Act, KeyId, Operation, Reply, Scheme};
 
 fn sign(key: u32) -> Request {
     Request::Sign {
@@ -149,18 +149,18 @@ fn a_key_is_created_with_its_policy() {
         uses_per_minute_max: 1,
         period_ms: 7_000,
     };
-    let create = Request::Create {
+    let create = Operation::Change(Act::Create {
         name: "release".into(),
         scheme: Scheme::Ed25519,
-        policy: policy.clone(),
-    };
-    let Answer::Begun { key, .. } = world.ask(&create) else {
+        policy: Some(policy.clone()),
+    });
+    let Reply::Begun { key, .. } = world.operate_as(CLIENT, &create) else {
         panic!("not begun");
     };
     world.restore();
     assert_eq!(world.ordered.sessions.policies.get(&key), Some(&policy));
-    let taken = Refusal::Key(crate::keys::Refusal::NameTaken);
-    assert_eq!(world.ask(&create), Answer::Refused(taken));
+    let taken = Reply::Refused(crate::keys::Refusal::NameTaken);
+    assert_eq!(world.operate_as(CLIENT, &create), taken);
 }
 
 #[test]

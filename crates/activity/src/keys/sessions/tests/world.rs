@@ -7,19 +7,24 @@ use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::SigningKey;
 use maftia_threshold::{Ceremony, Committee, Group, Index, Share, Sharing};
-use maftia_types::{ClientId, Digest, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
+use maftia_types::{
+    ClientId, Digest, Epoch, FaultModel, Powers, Resilience, SiteId, SiteSet, Time,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
 use crate::keys::record::{KeyGroup, KeyRecord, State, Version, in_group};
+use crate::keys::sealing::AuditEntry;
 use crate::keys::sessions::open::Work;
 use crate::keys::sessions::{Answer, Contribution, Policy, Request, SessionId};
 use crate::keys::vault::{Held, Vault};
-use crate::keys::{KeyId, Ordered, Scheme, Setup, Site};
+use crate::keys::{KeyId, Operation, Ordered, Reply, Scheme, Setup, Site};
 use crate::replication::{Context, Effects, SiteContext};
 
 pub(in crate::keys) const GROUP: Digest = Digest([7; 32]);
 pub(in crate::keys) const COMMIT_MS: u64 = 100;
+/// Clients of the group: more than can be counted in a minute.
+pub(in crate::keys) const CLIENTS: usize = crate::keys::sessions::USES_MAX + 1;
 pub(in crate::keys) const CLIENT: ClientId = ClientId { key: 3, session: 1 };
 
 /// What a site does with its contributions.
@@ -62,6 +67,8 @@ impl World {
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, n.into()).unwrap(),
             sites: keys.iter().map(SigningKey::public).collect(),
+            clients: vec![Powers::ALL; CLIENTS],
+            approvals: 1,
         };
         let mut world = Self {
             ordered: Ordered::new(setup, &[]),
@@ -205,6 +212,24 @@ impl World {
         self.ordered
             .apply(&context, &request.to_bytes(), &mut reply);
         Answer::from_bytes(reply.into()).unwrap()
+    }
+
+    /// A client's operation on the keys themselves, ordered now.
+    pub(in crate::keys) fn operate_as(&mut self, client: ClientId, operation: &Operation) -> Reply {
+        let context = Context {
+            position: self.commit,
+            commit_time_ms: self.now_ms,
+            client,
+        };
+        let mut reply = Vec::new();
+        self.ordered
+            .apply(&context, &operation.to_bytes(), &mut reply);
+        Reply::from_bytes(reply.into()).unwrap()
+    }
+
+    /// The audit list, as far as one page goes.
+    pub(in crate::keys) fn audit_entries(&self) -> Vec<AuditEntry> {
+        self.ordered.sessions.audit.page(0).entries
     }
 
     pub(in crate::keys) fn begin(&mut self, request: &Request) -> SessionId {
