@@ -71,6 +71,7 @@ struct Founded {
 
 fn founded() -> Founded {
     let plan = Plan {
+        fast_path: None,
         name: "test".to_owned(),
         kind: Kind::Dev,
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), 4).unwrap(),
