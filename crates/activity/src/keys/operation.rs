@@ -42,7 +42,7 @@ pub enum Operation {
 /// The answer to an [`Operation`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// To [`Act::Create`] and [`Operation::Refresh`]: the ceremony has begun.
+    /// To [`Act::Create`], [`Act::Rotate`] and [`Operation::Refresh`]: the ceremony has begun.
     Begun {
         /// The key.
         key: KeyId,
@@ -135,6 +135,9 @@ pub enum Refusal {
     /// As many proposals wait as may wait, of this client or in all.
     #[error("too many proposals wait for approvals")]
     TooManyProposals,
+    /// What was encrypted to the key could not be opened by another.
+    #[error("a key that decrypts is not rotated: create another, and keep this one")]
+    Unrotatable,
     /// Under the group's fault model, what dealers must publish would give the key away.
     #[error("the group's fault model carries no shared keys; they need n >= 3f+2c+1")]
     Unshareable,
@@ -283,6 +286,7 @@ impl Wire for Refusal {
             Self::NoSuchProposal => 12,
             Self::OtherProposal => 13,
             Self::TooManyProposals => 14,
+            Self::Unrotatable => 15,
         });
         if let Self::NoPower(power) = self {
             encode_power(w, *power);
@@ -305,6 +309,7 @@ impl Wire for Refusal {
             12 => Self::NoSuchProposal,
             13 => Self::OtherProposal,
             14 => Self::TooManyProposals,
+            15 => Self::Unrotatable,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

@@ -8,7 +8,7 @@ use maftia_types::{SiteId, SiteSet};
 
 use super::deal::{Contribution, Deal, Misdealing, transcript};
 use super::rules::Run;
-use super::{Ceremony, Origin};
+use super::{Ceremony, Origin, RunName};
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::{
     KeyId, KeyRecord, NAME_BYTES_MAX, Ordered, Refusal, Reply, Scheme, State, Version,
@@ -31,6 +31,38 @@ impl Ordered {
         if self.key_named(&name).is_some() {
             return Err(Refusal::NameTaken);
         }
+        self.add(origin, (name, scheme), None)
+    }
+
+    /// Generates a key of the same name, which replaces the other as soon as it can be used.
+    pub(in crate::keys) fn rotate(
+        &mut self,
+        origin: Origin,
+        key: KeyId,
+    ) -> Result<(KeyId, u64), Refusal> {
+        let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
+        let replaced = self.keys().filter(|own| own.state != State::Retired);
+        let replaced = replaced
+            .filter_map(|own| own.replaces)
+            .any(|own| own == key);
+        match record.state {
+            State::Retired => return Err(Refusal::Retired),
+            State::Generating => return Err(Refusal::Busy),
+            // What was encrypted to it would be lost.
+            State::Active if record.scheme == Scheme::Seal => return Err(Refusal::Unrotatable),
+            State::Active if replaced => return Err(Refusal::Busy),
+            State::Active => {}
+        }
+        let (name, scheme) = (record.name.clone(), record.scheme);
+        self.add(origin, (name, scheme), Some(key))
+    }
+
+    fn add(
+        &mut self,
+        origin: Origin,
+        (name, scheme): (String, Scheme),
+        replaces: Option<KeyId>,
+    ) -> Result<(KeyId, u64), Refusal> {
         let in_use = self.keys().filter(|own| own.state != State::Retired);
         if in_use.count() >= KEYS_MAX {
             return Err(Refusal::TooManyKeys);
@@ -42,6 +74,7 @@ impl Ordered {
             name,
             scheme,
             state: State::Generating,
+            replaces,
             current: None,
         };
         self.keys.insert(id, record);
@@ -75,7 +108,7 @@ impl Ordered {
         }
         self.ceremonies.retain(|_, own| own.key != key);
         // At once: a checkpoint may follow before the next tick, and holds no more than it may.
-        self.sessions.forget_policy(key);
+        self.sessions.forget(key);
         // The public part stays, so that old signatures can be attributed, while there is room.
         let retired = self.keys.values().filter(|own| own.state == State::Retired);
         if retired.clone().count() > KEYS_MAX {
@@ -103,6 +136,12 @@ impl Ordered {
         })
     }
 
+    /// The ceremony that a word is about, if it is still this run.
+    pub(super) fn run_named(&self, name: RunName) -> Option<Run<'_>> {
+        let run = self.run(name.number)?;
+        (run.ceremony.run_name() == name).then_some(run)
+    }
+
     fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
         let number = self.next_ceremony;
         let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
@@ -114,10 +153,11 @@ impl Ordered {
 
     /// Rule 3: the first valid DEAL of each dealer counts, until there are enough; the first invalid
     /// one convicts its dealer. Anything else is late or repeated.
-    fn take_deal(&mut self, site: SiteId, number: u64, body: Bytes) {
-        let Some(run) = self.run(number) else {
+    fn take_deal(&mut self, site: SiteId, name: RunName, body: Bytes) {
+        let Some(run) = self.run_named(name) else {
             return;
         };
+        let number = name.number;
         let own = run.ceremony;
         if own.made.is_some() || own.has_dealt(site) || own.culprits.contains_key(&site) {
             return;
@@ -182,8 +222,10 @@ impl Ordered {
 
     /// Rule 6: when a threshold of members hold their shares, the new sharing is in use. Later ones
     /// are noted, so that the dealings can be forgotten once nobody needs them.
-    fn take_have(&mut self, site: SiteId, number: u64) {
-        if let Some(own) = self.ceremonies.get_mut(&number) {
+    fn take_have(&mut self, site: SiteId, name: RunName) {
+        let number = name.number;
+        let own = self.ceremonies.get_mut(&number);
+        if let Some(own) = own.filter(|own| own.run_name() == name) {
             let Some(made) = &mut own.made else {
                 return;
             };
@@ -193,11 +235,11 @@ impl Ordered {
             }
             return;
         }
-        let versions = self
+        let mut versions = self
             .keys
             .values_mut()
             .filter_map(|own| own.current.as_mut());
-        if let Some(version) = versions.into_iter().find(|own| own.ceremony == number) {
+        if let Some(version) = versions.find(|own| RunName::of(own) == name) {
             note_holder(version, site);
         }
     }
@@ -210,7 +252,13 @@ impl Ordered {
         let mut made = own.made.expect("the caller found the new sharing");
         made.culprits = own.culprits;
         record.current = Some(made);
+        let first = record.state == State::Generating;
         record.state = State::Active;
+        if let Some(former) = record.replaces.filter(|_| first) {
+            self.sessions.hand_over(former, own.key);
+            // It may have been retired meanwhile.
+            let _retired = self.retire(former);
+        }
     }
 }
 

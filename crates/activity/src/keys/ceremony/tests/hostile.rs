@@ -84,7 +84,7 @@ impl Intruder {
             self.acks
                 .entry(from)
                 .or_default()
-                .insert(ceremony, signature);
+                .insert(ceremony.number, signature);
         }
     }
 
@@ -129,7 +129,7 @@ impl Intruder {
             }
             if let Some(body) = self.misdeal(me, site, run, log) {
                 self.done.insert(number);
-                let ceremony = number;
+                let ceremony = run.ceremony.run_name();
                 out.contributions
                     .push(Contribution::Deal { ceremony, body }.to_bytes());
             }
@@ -150,7 +150,7 @@ impl Intruder {
             else {
                 continue;
             };
-            if ceremony != run.ceremony.number || *to != victim {
+            if ceremony != run.ceremony.run_name() || *to != victim {
                 continue;
             }
             let dealing = match self.kind {
@@ -251,7 +251,7 @@ fn own_dealing(me: SiteId, site: &Site, run: Run<'_>, salt: u8) -> Option<OwnDea
 
 fn deal_of(word: &Bytes) -> Option<(u64, Bytes)> {
     match Contribution::from_bytes(word.clone()) {
-        Ok(Contribution::Deal { ceremony, body }) => Some((ceremony, body)),
+        Ok(Contribution::Deal { ceremony, body }) => Some((ceremony.number, body)),
         _ => None,
     }
 }

@@ -180,6 +180,7 @@ impl World {
             name: format!("key {key}"),
             scheme,
             state: State::Active,
+            replaces: None,
             current: Some(version),
         };
         self.ordered.keys.insert(key, record);
