@@ -230,7 +230,12 @@ fn the_pool_takes_as_many_commitments_of_a_site_as_may_be_and_lives_in_one_direc
         bytes[16..24].copy_from_slice(&number.to_le_bytes());
         SentCommitment::from_bytes(bytes.into()).unwrap()
     };
-    let mut add = |own| pool.add((Epoch(0), 1), site(0), &own);
+    // A commit for each: how many are looked at in one is another matter.
+    let mut commits = 1..;
+    let mut add = |own| {
+        let commit = commits.next().unwrap();
+        pool.add((Epoch(0), commit), site(0), &own)
+    };
     assert_eq!(add(of(5, 0)), Intake::NewLife);
     for number in 1..COMMITMENTS_MAX as u64 {
         assert_eq!(add(of(5, number)), Intake::Taken);
