@@ -46,6 +46,28 @@ fn at(endpoint: &str, arguments: &[&str]) -> Output {
     command.env("MAFTIA_ENDPOINT", endpoint).output().unwrap()
 }
 
+/// The agent of `load` says what power is wanted, and what to do.
+fn refuses_all_but_approving(home: &Path, load: &str) {
+    let notes = home.join("notes");
+    fs::write(&notes, b"notes\n").unwrap();
+    let sign = ["key", "sign", "signing", notes.to_str().unwrap()];
+    for (refused, power) in [
+        (&sign[..], "use-keys"),
+        (&["key", "audit"], "audit"),
+        (&["kv", "put", "a", "1"], "operate"),
+        (&["kv", "get", "a"], "operate"),
+    ] {
+        let output = at(load, refused);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("[no-power]") && said.contains(power),
+            "{said}"
+        );
+        assert!(said.contains("next: "), "{said}");
+    }
+}
+
 #[test]
 fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
     let _alone = alone();
@@ -62,24 +84,7 @@ fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
         };
         ready.then_some(())
     });
-    let notes = home.path().join("notes");
-    fs::write(&notes, b"notes\n").unwrap();
-    let sign = ["key", "sign", "signing", notes.to_str().unwrap()];
-    for (refused, power) in [
-        (&sign[..], "use-keys"),
-        (&["key", "audit"], "audit"),
-        (&["kv", "put", "a", "1"], "operate"),
-        (&["kv", "get", "a"], "operate"),
-    ] {
-        let output = at(&load, refused);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = text(&output.stderr);
-        assert!(
-            said.contains("[no-power]") && said.contains(power),
-            "{said}"
-        );
-        assert!(said.contains("next: "), "{said}");
-    }
+    refuses_all_but_approving(home.path(), &load);
     let create = ["key", "create", "releases", "--scheme", "ed25519"];
     let proposed = group.run(&[&create[..], &long].concat());
     assert!(proposed.status.success(), "{proposed:?}");

@@ -12,7 +12,8 @@ pub const COMMITMENTS_MAX: usize = 64;
 
 /// Commitments of a site whose points are looked at in one commit, found good or not: what a correct
 /// site publishes at once, and once more if it restarts meanwhile. Each takes two square roots.
-pub(in crate::keys) const LOOKS_MAX: u32 = 2 * COMMITMENTS_AHEAD as u32;
+pub(in crate::keys) const LOOKS_MAX: u32 = 32;
+const _: () = assert!(LOOKS_MAX as usize == 2 * COMMITMENTS_AHEAD);
 
 /// How far a site's incarnation may jump. A site that was intruded, and claimed a high one, can
 /// still claim higher ones ever after: 2³² times.
