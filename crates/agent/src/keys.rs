@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maftia_activity::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
 use maftia_activity::keys::sessions::{Answer as Used, Request};
-use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
+use maftia_activity::keys::signing::{MESSAGE_BYTES_MAX, Slot};
 use maftia_activity::keys::{KeySummary, Operation, Reply, State as Life};
 use maftia_client::RequestId;
 use maftia_codec::Wire;
@@ -29,7 +29,7 @@ mod show;
 
 pub(crate) use ask::Ask;
 pub(crate) use audit::audit;
-pub(crate) use manage::{approve, create, permit, proposals, refresh, retire};
+pub(crate) use manage::{approve, create, permit, proposals, refresh, retire, rotate};
 pub(crate) use refusal::use_refused;
 
 /// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
@@ -93,9 +93,14 @@ pub(crate) async fn sign(
 ) -> Result<Response, ApiError> {
     let ask = Ask::new(&shared, &headers)?;
     let message = read(body, &headers, MESSAGE_BYTES_MAX).await?;
-    check_purpose(&query.unwrap_or_default(), &message)?;
+    let slot = purpose(&query.unwrap_or_default(), &message)?;
     let key = ask.usable(&name).await?;
-    let used = shared.keys.sign(key.id, message, ask.id(), ask.patience());
+    let request = Request::Sign {
+        key: key.id,
+        message,
+        slot,
+    };
+    let used = shared.keys.session_of(&request, ask.id(), ask.patience());
     let (id, used) = ask.settle(used.await?)?;
     match used {
         Used::Signature(signature) => Ok(done(
@@ -138,18 +143,59 @@ pub(crate) async fn decrypt(
     }
 }
 
+/// `GET /v1/keys/{name}/slots`.
+pub(crate) async fn slots(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let key = ask.named(&name).await?;
+    let request = Request::Slots { key: key.id };
+    let answer = shared.keys.request(&request, ask.id(), ask.patience());
+    match ask.settle(answer.await?)?.1 {
+        Used::Slots(slots) => {
+            let slots = slots.iter().map(|slot| {
+                let register = String::from_utf8_lossy(&slot.register);
+                json!({ "register": register, "number": slot.number })
+            });
+            Ok(Json(json!({ "slots": slots.collect::<Vec<_>>() })))
+        }
+        Used::Refused(refusal) => Err(use_refused(refusal)),
+        _ => Err(unfit(None)),
+    }
+}
+
+/// What a query says of a signature: for which slot it is.
+///
 /// A client that knows what it signs says so: nobody gets an SSH signature by sending a file.
-fn check_purpose(query: &str, message: &[u8]) -> Result<(), ApiError> {
-    let next = "use `?format=raw` or `?format=sshsig`";
-    let mut as_ssh = false;
+fn purpose(query: &str, message: &[u8]) -> Result<Option<Slot>, ApiError> {
+    let next = "use `?format=raw` or `?format=sshsig`, and `&register=...&slot=...` for a slot";
+    let unknown = || ApiError::malformed("an unknown parameter or format", next);
+    let (mut as_ssh, mut register, mut number) = (false, None, None);
     let pairs = parameters(query);
     for (name, value) in pairs.ok_or_else(|| ApiError::malformed("not a query", next))? {
-        as_ssh = match (&name[..], &value[..]) {
-            (b"format", b"raw") => false,
-            (b"format", b"sshsig") => true,
-            _ => return Err(ApiError::malformed("an unknown parameter or format", next)),
-        };
+        match (&name[..], &value[..]) {
+            (b"format", b"raw") => as_ssh = false,
+            (b"format", b"sshsig") => as_ssh = true,
+            (b"register", _) => register = Some(value),
+            (b"slot", text) => {
+                let text = std::str::from_utf8(text).ok();
+                number = Some(text.and_then(|it| it.parse().ok()).ok_or_else(unknown)?);
+            }
+            _ => return Err(unknown()),
+        }
     }
+    let slot = match (register, number) {
+        (Some(register), Some(number)) => Some(Slot { register, number }),
+        (None, None) => None,
+        _ => {
+            return Err(ApiError::malformed(
+                "a slot is a register and a number",
+                next,
+            ));
+        }
+    };
     match (as_ssh, is_sshsig(message)) {
         (true, false) => Err(ApiError::malformed(
             "the message is not that of an SSH signature",
@@ -159,7 +205,7 @@ fn check_purpose(query: &str, message: &[u8]) -> Result<(), ApiError> {
             "a plain signature of these bytes would be an SSH signature as well",
             "use `?format=sshsig` if one is wanted",
         )),
-        _ => Ok(()),
+        _ => Ok(slot),
     }
 }
 
@@ -189,16 +235,16 @@ fn done(id: Option<RequestId>, body: Value) -> Response {
     response
 }
 
-/// The one to use of the keys of a name: those before it are retired.
+/// The one to use of the keys of a name: one that can be used, else one that is generated, else the
+/// one that was retired last.
 fn of_name(keys: Vec<KeySummary>, name: &str) -> Option<KeySummary> {
-    let mut keys = keys.into_iter().filter(|key| key.name == name);
-    let last = keys.next_back();
-    match last {
-        Some(key) if key.state == Life::Retired => {
-            keys.find(|key| key.state != Life::Retired).or(Some(key))
-        }
-        last => last,
-    }
+    let keys = keys.into_iter().filter(|key| key.name == name);
+    let rank = |key: &KeySummary| match key.state {
+        Life::Active => 2,
+        Life::Generating => 1,
+        Life::Retired => 0,
+    };
+    keys.max_by_key(|key| (rank(key), key.id))
 }
 
 impl ApiError {

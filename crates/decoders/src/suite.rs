@@ -76,6 +76,7 @@ pub(crate) fn operation_seeds() -> Vec<Bytes> {
             digest: GROUP,
         },
         Operation::Change(Act::Retire(key)),
+        Operation::Change(Act::Rotate(KeyId(1))),
         Operation::Change(Act::Permit {
             key,
             users: Users::Only([1, 2].into()),
@@ -100,6 +101,7 @@ pub(crate) fn operation_seeds() -> Vec<Bytes> {
             slot: None,
         },
         Request::Audit { from: 0 },
+        Request::Slots { key },
     ];
     let operations = operations.iter().map(Wire::to_bytes);
     operations

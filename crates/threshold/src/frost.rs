@@ -42,7 +42,7 @@ mod nonce;
 mod session;
 
 pub use keys::{Keys, KnownSecret, Signer};
-pub use nonce::{Nonce, NonceCommitment, NonceNumber};
+pub use nonce::{Nonce, NonceCommitment, NonceNumber, SentCommitment};
 pub use session::{SignatureShare, SigningPackage};
 
 /// The longest message: one value of the key-value store. It is hashed twice by every signer.

@@ -42,7 +42,7 @@ pub enum Operation {
 /// The answer to an [`Operation`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// To [`Act::Create`] and [`Operation::Refresh`]: the ceremony has begun.
+    /// To [`Act::Create`], [`Act::Rotate`] and [`Operation::Refresh`]: the ceremony has begun.
     Begun {
         /// The key.
         key: KeyId,
@@ -138,6 +138,9 @@ pub enum Refusal {
     /// As many proposals wait as may wait, of this client or in all.
     #[error("too many proposals wait for approvals")]
     TooManyProposals,
+    /// What was encrypted to the key could not be opened by another.
+    #[error("a key that decrypts is not rotated: create another, and keep this one")]
+    Unrotatable,
     /// Under the group's fault model, what dealers must publish would give the key away.
     #[error("the group's fault model carries no shared keys; they need n >= 3f+2c+1")]
     Unshareable,
@@ -287,6 +290,7 @@ impl Wire for Refusal {
             Self::OtherProposal => 13,
             Self::TooManyProposals => 14,
             Self::Changing => 15,
+            Self::Unrotatable => 16,
         });
         if let Self::NoPower(power) = self {
             encode_power(w, *power);
@@ -310,6 +314,7 @@ impl Wire for Refusal {
             13 => Self::OtherProposal,
             14 => Self::TooManyProposals,
             15 => Self::Changing,
+            16 => Self::Unrotatable,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

@@ -105,12 +105,15 @@ pub struct Version {
 pub struct KeyRecord {
     /// The key.
     pub id: KeyId,
-    /// What people call it; no two keys in use have the same.
+    /// What people call it; no two keys in use have the same, but for one that is generated to
+    /// replace the other.
     pub name: String,
     /// What it is for.
     pub scheme: Scheme,
     /// Where it is in its life.
     pub state: State,
+    /// The key of this name before, which is retired when this one can be used.
+    pub replaces: Option<KeyId>,
     /// The sharing in use; none while [`State::Generating`]. Shares of the version before are
     /// refused and erased from the moment in which this one came into use: there is no overlap.
     pub current: Option<Version>,
@@ -346,6 +349,7 @@ impl Wire for KeyRecord {
         w.bytes(self.name.as_bytes());
         self.scheme.encode(w);
         self.state.encode(w);
+        w.option(self.replaces.as_ref());
         w.bool(self.current.is_some());
         if let Some(current) = &self.current {
             current.encode(w);
@@ -357,6 +361,7 @@ impl Wire for KeyRecord {
         let name = wire::read_name(r)?;
         let scheme = Scheme::decode(r)?;
         let state = State::decode(r)?;
+        let replaces = r.option()?;
         let current = match r.bool()? {
             true => Some(Version::decode(scheme, r)?),
             false => None,
@@ -366,6 +371,7 @@ impl Wire for KeyRecord {
             name,
             scheme,
             state,
+            replaces,
             current,
         })
     }

@@ -74,6 +74,7 @@ fn entry(group: &GroupFile, keys: &[KeySummary], own: &AuditEntry) -> Value {
         Deed::Propose(proposal) => ("propose", json!({ "proposal": proposal })),
         Deed::Refresh => ("refresh", json!({})),
         Deed::Retire => ("retire", json!({})),
+        Deed::Rotate => ("rotate", json!({})),
     };
     json!({
         "number": own.number,

@@ -34,6 +34,9 @@ struct Create {
     scheme: SchemeName,
     /// The clients that may use it. What the scheme says, if this is not given.
     users: Option<Vec<String>>,
+    /// Whether it signs one message per slot, and none without a slot.
+    #[serde(default)]
+    one_message_per_slot: bool,
 }
 
 /// `POST /v1/keys/{name}/permit`.
@@ -80,6 +83,7 @@ pub(crate) async fn create(
     if let Some(names) = asked.users {
         policy.users = users(&group, &names)?;
     }
+    policy.one_message_per_slot = asked.one_message_per_slot;
     let act = Act::Create {
         name: asked.name,
         scheme,
@@ -130,6 +134,17 @@ pub(crate) async fn retire(
     let ask = Ask::new(&shared, &headers)?;
     let key = ask.named(&name).await?;
     change(&shared, &ask, Act::Retire(key.id)).await
+}
+
+/// `POST /v1/keys/{name}/rotate`.
+pub(crate) async fn rotate(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let key = ask.named(&name).await?;
+    change(&shared, &ask, Act::Rotate(key.id)).await
 }
 
 /// `POST /v1/keys/{name}/refresh`.

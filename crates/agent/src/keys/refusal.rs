@@ -53,6 +53,11 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
             "too-many-keys",
             "retire keys that are not used any more",
         ),
+        keys::Refusal::Unrotatable => (
+            StatusCode::CONFLICT,
+            "unrotatable",
+            "create another key, and retire this one when nothing encrypted to it is left",
+        ),
         keys::Refusal::Unshareable => (
             StatusCode::CONFLICT,
             "unshareable",
@@ -136,10 +141,25 @@ pub(crate) fn use_refused(refusal: Refusal) -> ApiError {
             "malformed",
             "correct the request; nothing happened",
         ),
+        Refusal::SlotNeeded => (
+            StatusCode::CONFLICT,
+            "slot",
+            "name a register and a number in it: `?register=chain&slot=7`",
+        ),
+        Refusal::SlotPast { .. } | Refusal::SlotTaken => (
+            StatusCode::CONFLICT,
+            "slot",
+            "see `GET /v1/keys/{name}/slots`; numbers of a register only increase",
+        ),
+        Refusal::TooManyRegisters => (
+            StatusCode::CONFLICT,
+            "slot",
+            "use a register that is there, see `GET /v1/keys/{name}/slots`, or another key",
+        ),
         _ => (
             StatusCode::CONFLICT,
             "slot",
-            "use a key whose policy is not one message per slot",
+            "leave `register` and `slot` out: the key was not created for slots",
         ),
     };
     ApiError::new(status, id, refusal.to_string(), next)

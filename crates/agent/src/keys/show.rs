@@ -34,6 +34,7 @@ pub(super) fn key(group: &GroupFile, key: &KeySummary) -> Value {
         "exposed": key.exposed,
         "users": users(group, &key.policy.users),
         "uses_per_minute": key.policy.uses_per_minute_max,
+        "one_message_per_slot": key.policy.one_message_per_slot,
         "group": group.digest().to_string(),
     })
 }
@@ -83,6 +84,7 @@ pub(super) fn proposal(group: &GroupFile, keys: &[KeySummary], own: &Proposal) -
             ("permit", name_of(keys, *key), more)
         }
         Act::Retire(key) => ("retire", name_of(keys, *key), json!({ "id": key.0 })),
+        Act::Rotate(key) => ("rotate", name_of(keys, *key), json!({ "id": key.0 })),
     };
     let approved = own.approved_by.iter().map(|key| client(group, *key));
     json!({

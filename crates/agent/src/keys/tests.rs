@@ -3,7 +3,7 @@ use maftia_activity::keys::sessions::{Policy, Refusal as Use};
 use maftia_activity::keys::{KeyId, KeySummary, Refusal, Scheme, State};
 use maftia_types::Power;
 
-use super::{check_purpose, of_name, refusal};
+use super::{of_name, purpose, refusal};
 
 fn key(id: u32, name: &str, state: State) -> KeySummary {
     KeySummary {
@@ -31,25 +31,40 @@ fn a_name_means_the_key_in_use_and_a_retired_one_only_without_it() {
         assert_eq!(id(vec![old(), key(2, "a", state)]), Some(2));
         assert_eq!(id(vec![key(0, "a", state), old()]), Some(0));
     }
+    // While a key is replaced, it is the one to use.
+    let both = vec![key(1, "a", State::Active), key(2, "a", State::Generating)];
+    assert_eq!(id(both), Some(1));
 }
 
 #[test]
 fn an_ssh_signature_is_made_only_of_its_message_and_only_when_asked_for() {
     let ssh = b"SSHSIG and the rest";
     for plain in ["", "format=raw"] {
-        assert!(check_purpose(plain, b"a file").is_ok());
-        assert!(check_purpose(plain, b"SSHSI").is_ok());
-        assert!(check_purpose(plain, ssh).is_err());
+        assert!(purpose(plain, b"a file").is_ok());
+        assert!(purpose(plain, b"SSHSI").is_ok());
+        assert!(purpose(plain, ssh).is_err());
     }
-    assert!(check_purpose("format=sshsig", ssh).is_ok());
+    assert!(purpose("format=sshsig", ssh).is_ok());
     for (query, message) in [
         ("format=sshsig", &b"a file"[..]),
         ("format=pgp", b"a file"),
         ("purpose=raw", b"a file"),
         ("format=%g0", b"a file"),
+        ("register=chain", b"a file"),
+        ("slot=7", b"a file"),
+        ("register=chain&slot=-7", b"a file"),
     ] {
-        assert!(check_purpose(query, message).is_err(), "{query}");
+        assert!(purpose(query, message).is_err(), "{query}");
     }
+}
+
+#[test]
+fn a_signature_is_for_the_slot_that_the_query_names() {
+    let slot = purpose("register=a%20b&slot=7", b"a file")
+        .unwrap()
+        .unwrap();
+    assert_eq!((&slot.register[..], slot.number), (&b"a b"[..], 7));
+    assert_eq!(purpose("format=raw", b"a file").unwrap(), None);
 }
 
 #[test]

@@ -32,6 +32,22 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
+    /// A key that nobody reports: it is in a file here.
+    pub(crate) fn ed25519(public: &[u8; 32]) -> Self {
+        Self {
+            name: String::new(),
+            scheme: "ed25519".into(),
+            state: "active".into(),
+            version: None,
+            public_key: Some(hex(public)),
+            transcript: None,
+            holders: 0,
+            exposed: 0,
+            users: None,
+            group: String::new(),
+        }
+    }
+
     /// Its public key.
     pub(crate) fn public(&self) -> Result<Vec<u8>, Problem> {
         let text = self
@@ -105,6 +121,7 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 /// What to type next after a problem with keys.
 pub(crate) fn hint(problem: Problem) -> Problem {
     let next = match problem.id() {
+        "slot" => "maftia key slots; numbers of a register only increase",
         "ceremony" | "key-generating" => "maftia ceremony status",
         "name-taken" | "no-such-key" | "key-retired" | "other-scheme" | "too-many-keys" => {
             "maftia key list"

@@ -41,10 +41,14 @@ pub(crate) enum KeyCommand {
     Refresh(Named),
     /// Never use a key again, and have its shares erased
     Retire(Named),
+    /// Make another key of the same name, and retire this one when that can be used
+    Rotate(Named),
     /// Show a key
     Show(Show),
     /// Have the sites sign a file
     Sign(Sign),
+    /// Show the highest slot used in each register of a key
+    Slots(Show),
     /// Check a signature here, under the key that the group reports
     Verify(Verify),
 }
@@ -92,6 +96,9 @@ pub(crate) struct Create {
     /// A client that may use it, as the group file names it; may be repeated. Without, everyone
     #[arg(long = "user", value_name = "CLIENT", required_if_eq("scheme", "seal"))]
     pub(crate) users: Vec<String>,
+    /// Sign one message per slot, for ever, and none without a slot
+    #[arg(long)]
+    pub(crate) one_message_per_slot: bool,
     #[command(flatten)]
     pub(crate) repeat: Repeat,
     #[command(flatten)]
@@ -202,6 +209,9 @@ pub(crate) struct Sign {
     /// What an sshsig signature is for
     #[arg(long, value_name = "NS", default_value = "file")]
     pub(crate) namespace: String,
+    /// For which slot: a register and a number in it, for a key of one message per slot
+    #[arg(long, value_name = "REGISTER:NUMBER", value_parser = slot)]
+    pub(crate) slot: Option<(String, u64)>,
     /// Write the signature to a file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -215,15 +225,17 @@ pub(crate) struct Sign {
 #[command(
     after_help = "Exit code 1 if the signature is not valid.\n\nExamples:\n  maftia key verify \
                   signing notes.txt notes.sig\n  maftia key verify signing release.tar \
-                  release.tar.sig --format sshsig --namespace file"
+                  release.tar.sig --format sshsig --namespace file\n  maftia key verify --key \
+                  signing.pem notes.txt notes.sig"
 )]
 pub(crate) struct Verify {
-    /// The key's name
-    pub(crate) name: String,
-    /// The file; `-` reads standard input
-    pub(crate) file: PathBuf,
-    /// File of the signature; a raw one as bytes or in hexadecimal
-    pub(crate) signature: PathBuf,
+    /// The key's name, unless --key gives the key; the file, `-` for standard input; the file of the
+    /// signature, a raw one as bytes or in hexadecimal
+    #[arg(value_names = ["NAME", "FILE", "SIGNATURE"], num_args = 2..=3, required = true)]
+    pub(crate) what: Vec<PathBuf>,
+    /// An Ed25519 key as `maftia key export` wrote it, in any format: nobody is asked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     /// What the signature looks like
     #[arg(long, default_value = "raw")]
     pub(crate) format: SignatureFormat,
@@ -288,4 +300,28 @@ pub(crate) struct Decrypt {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// A register's name may have colons, a number has none.
+fn slot(text: &str) -> Result<(String, u64), String> {
+    let parts = text.rsplit_once(':');
+    let slot = parts.and_then(|(register, number)| {
+        let number = number.parse().ok()?;
+        (!register.is_empty()).then(|| (register.to_owned(), number))
+    });
+    slot.ok_or_else(|| "a slot is a register and a number, such as chain:7".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_a_register_and_a_number() {
+        assert_eq!(slot("chain:7"), Ok(("chain".into(), 7)));
+        assert_eq!(slot("a:b:7"), Ok(("a:b".into(), 7)));
+        for bad in ["", "chain", "chain:", ":7", "chain:-1", "chain:x"] {
+            assert!(slot(bad).is_err(), "{bad}");
+        }
+    }
 }

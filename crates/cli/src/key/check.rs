@@ -7,8 +7,13 @@ use maftia_activity::keys::signing::client_tag;
 use maftia_threshold::bls;
 use maftia_threshold::export;
 
-use super::api::Reported;
+use super::api::{Reported, unhex};
 use crate::http::Problem;
+
+/// What is before the key in a SubjectPublicKeyInfo for Ed25519 (RFC 8410).
+const SPKI_BEFORE: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+/// What is before the key in OpenSSH's form: the name of the algorithm, and lengths.
+const SSH_BEFORE: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 
 /// Checks a plain signature of the message under the key.
 pub(super) fn raw(key: &Reported, message: &[u8], signature: &[u8]) -> Result<bool, Problem> {
@@ -48,6 +53,27 @@ pub(super) fn sshsig(
     let expected = export::sshsig(public, namespace, signature).map_err(namespace_problem)?;
     let same = unarmored(&expected).as_ref() == Some(&blob);
     Ok(same && ed25519(public, &message, signature))
+}
+
+/// The Ed25519 key in a file, in any form that `maftia key export` writes.
+pub(super) fn public_key(bytes: &[u8]) -> Option<[u8; 32]> {
+    if let Ok(raw) = <[u8; 32]>::try_from(bytes) {
+        return Some(raw);
+    }
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    if let Some(raw) = unhex(text) {
+        return raw.try_into().ok();
+    }
+    let (blob, before) = match text.strip_prefix("ssh-ed25519 ") {
+        Some(rest) => (rest.split_ascii_whitespace().next()?.to_owned(), SSH_BEFORE),
+        None => {
+            let body = text.strip_prefix("-----BEGIN PUBLIC KEY-----")?;
+            let body = body.strip_suffix("-----END PUBLIC KEY-----")?;
+            (body.split_ascii_whitespace().collect(), SPKI_BEFORE)
+        }
+    };
+    let blob = STANDARD.decode(blob).ok()?;
+    blob.strip_prefix(before)?.try_into().ok()
 }
 
 pub(super) fn namespace_problem(error: export::ExportError) -> Problem {
@@ -107,5 +133,19 @@ mod tests {
             b"content",
             &armored.replace("BEGIN", "BEGINS")
         ));
+    }
+
+    #[test]
+    fn a_key_is_read_in_every_form_in_which_it_is_exported() {
+        let (public, _) = signed();
+        let openssh = export::openssh(&public, "signing").unwrap();
+        let hexadecimal = super::super::api::hex(&public);
+        for form in [&export::pem(&public), &openssh, &(hexadecimal + "\n")] {
+            assert_eq!(public_key(form.as_bytes()), Some(public), "{form}");
+            let shorter = form.trim_end().get(1..).unwrap();
+            assert_eq!(public_key(shorter.as_bytes()), None, "{shorter}");
+        }
+        assert_eq!(public_key(&public), Some(public));
+        assert_eq!(public_key(&public[1..]), None);
     }
 }

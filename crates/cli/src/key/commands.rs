@@ -18,10 +18,35 @@ struct Listed {
     keys: Vec<Reported>,
 }
 
+#[derive(Deserialize)]
+struct Slots {
+    slots: Vec<Slot>,
+}
+
+#[derive(Deserialize)]
+struct Slot {
+    register: String,
+    number: u64,
+}
+
 pub(super) fn show(typed: &args::Show) -> Result<(), Problem> {
     let client = typed.common.connection.client()?;
     let answer = client.read(key_path(&typed.name, ""))?;
     told(&answer, "key", typed.common.json)
+}
+
+pub(super) fn slots(typed: &args::Show) -> Result<(), Problem> {
+    let client = typed.common.connection.client()?;
+    let answer = client.read(key_path(&typed.name, "/slots"))?;
+    if typed.common.json {
+        return print(&answer.json()?);
+    }
+    let used: Slots = answer.json()?;
+    let mut rows = vec![["REGISTER".to_owned(), "LAST SLOT".to_owned()]];
+    let row = |own: &Slot| [plain(&own.register), own.number.to_string()];
+    rows.extend(used.slots.iter().map(row));
+    table(&rows).into_iter().for_each(output::line);
+    Ok(())
 }
 
 pub(super) fn list(typed: &args::List) -> Result<(), Problem> {

@@ -45,6 +45,9 @@ pub(super) fn create(typed: &args::Create) -> Result<(), Problem> {
     if let (false, Some(fields)) = (typed.users.is_empty(), asked.as_object_mut()) {
         fields.insert("users".into(), json!(typed.users));
     }
+    if let (true, Some(fields)) = (typed.one_message_per_slot, asked.as_object_mut()) {
+        fields.insert("one_message_per_slot".into(), json!(true));
+    }
     let client = typed.common.connection.client()?;
     let answer = change(&client, "/v1/keys".into(), Some(&asked), &typed.repeat)?;
     done(&answer, typed.common.json, || {
@@ -89,6 +92,19 @@ pub(super) fn refresh(typed: &args::Named) -> Result<(), Problem> {
         &typed.repeat,
     )?;
     told(&answer, "refreshed", typed.common.json)
+}
+
+pub(super) fn rotate(typed: &args::Named) -> Result<(), Problem> {
+    let client = typed.common.connection.client()?;
+    let answer = change(
+        &client,
+        key_path(&typed.name, "/rotate"),
+        None,
+        &typed.repeat,
+    )?;
+    done(&answer, typed.common.json, || {
+        told(&answer, "rotated", false)
+    })
 }
 
 pub(super) fn retire(typed: &args::Named) -> Result<(), Problem> {

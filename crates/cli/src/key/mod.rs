@@ -25,8 +25,10 @@ pub(crate) fn run(typed: &Key) -> Result<(), Failure> {
         KeyCommand::Proposals(it) => (it.common.json, manage::proposals(it)),
         KeyCommand::Refresh(it) => (it.common.json, manage::refresh(it)),
         KeyCommand::Retire(it) => (it.common.json, manage::retire(it)),
+        KeyCommand::Rotate(it) => (it.common.json, manage::rotate(it)),
         KeyCommand::Show(it) => (it.common.json, commands::show(it)),
         KeyCommand::Sign(it) => (it.common.json, sign::sign(it)),
+        KeyCommand::Slots(it) => (it.common.json, commands::slots(it)),
         KeyCommand::Verify(it) => (it.common.json, sign::verify(it)),
     };
     result.or_else(|problem| api::hint(problem).end(json))

@@ -21,8 +21,9 @@ use crate::output;
 
 /// Between two looks for more shares: they come with the sites' next blocks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// For how long more shares may come, once there were enough for somebody who trusts every site.
-const LATE_MAX: Duration = Duration::from_secs(30);
+/// For how long more shares are looked for, once there were enough for somebody who trusts every site:
+/// slow sites get longer, but a person does not wait longer.
+const LATE_MAX: Duration = Duration::from_secs(120);
 
 #[derive(Deserialize)]
 struct Given {

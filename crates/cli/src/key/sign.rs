@@ -1,5 +1,7 @@
 //! Signing, and checking signatures.
 
+use std::path::Path;
+
 use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
 use maftia_threshold::export;
 use serde::Deserialize;
@@ -11,12 +13,15 @@ use super::check;
 use super::commands::out;
 use crate::files::{at, input, print, save};
 use crate::http::{Body, Client, Problem};
+use crate::kv::percent::encode;
 use crate::output;
 
 /// The largest file signed as SSH does, which is read into memory to be hashed.
 const SSHSIG_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The largest file of a signature: an armored one has about 300 bytes.
 const SIGNATURE_BYTES_MAX: usize = 4 * 1024;
+/// The largest file of a public key.
+const KEY_BYTES_MAX: usize = 4 * 1024;
 
 #[derive(Deserialize)]
 struct Signed {
@@ -54,7 +59,7 @@ fn sign_raw(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value
             Problem::usage(what).next("maftia key sign --format sshsig, of the file itself")
         );
     }
-    let target = key_path(&typed.name, "/sign");
+    let target = sign_path(typed, "raw");
     let id = typed.repeat.request_id.clone();
     let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
     let signed: Signed = answer.json()?;
@@ -71,7 +76,7 @@ fn sign_ssh(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value
     let message =
         export::sshsig_message(&typed.namespace, &content).map_err(check::namespace_problem)?;
     let public = client.key(&typed.name)?.public_of("ed25519")?;
-    let target = key_path(&typed.name, "/sign?format=sshsig");
+    let target = sign_path(typed, "sshsig");
     let id = typed.repeat.request_id.clone();
     let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
     let signed: Signed = answer.json()?;
@@ -87,24 +92,34 @@ fn sign_ssh(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value
     Ok((armored.into_bytes(), true, given))
 }
 
+fn sign_path(typed: &args::Sign, format: &str) -> String {
+    let mut path = key_path(&typed.name, &format!("/sign?format={format}"));
+    if let Some((register, number)) = &typed.slot {
+        path += &format!(
+            "&register={}&slot={number}",
+            encode(register.as_bytes(), b"")
+        );
+    }
+    path
+}
+
 pub(super) fn verify(typed: &args::Verify) -> Result<(), Problem> {
-    let given = input(
-        &typed.signature,
-        SIGNATURE_BYTES_MAX,
-        "give a signature's file",
-    )?;
+    let (name, file, signature) = named(typed)?;
+    let given = input(signature, SIGNATURE_BYTES_MAX, "give a signature's file")?;
     let next = "maftia key sign --format sshsig hashes a long file first";
-    let client = typed.common.connection.client()?;
-    let key: Reported = client.key(&typed.name)?;
+    let key: Reported = match &typed.key {
+        Some(path) => from_file(path)?,
+        None => typed.common.connection.client()?.key(&name)?,
+    };
     let valid = match typed.format {
         SignatureFormat::Raw => {
-            let message = input(&typed.file, MESSAGE_BYTES_MAX, next)?;
+            let message = input(file, MESSAGE_BYTES_MAX, next)?;
             let text = std::str::from_utf8(&given).ok();
             let from_hex = text.and_then(|text| unhex(text.trim()));
             check::raw(&key, &message, &from_hex.unwrap_or(given))?
         }
         SignatureFormat::Sshsig => {
-            let content = input(&typed.file, SSHSIG_FILE_BYTES_MAX, next)?;
+            let content = input(file, SSHSIG_FILE_BYTES_MAX, next)?;
             let armored = String::from_utf8_lossy(&given);
             let public = key.public_of("ed25519")?;
             check::sshsig(&public, &typed.namespace, &content, &armored)?
@@ -123,4 +138,30 @@ pub(super) fn verify(typed: &args::Verify) -> Result<(), Problem> {
         key.public_key.unwrap_or_default()
     ));
     Ok(())
+}
+
+/// The key's name if one is wanted, the file, and that of the signature.
+fn named(typed: &args::Verify) -> Result<(String, &Path, &Path), Problem> {
+    match (&typed.key, &typed.what[..]) {
+        (Some(_), [file, signature]) => Ok((String::new(), file, signature)),
+        (None, [name, file, signature]) => {
+            Ok((name.to_string_lossy().into_owned(), file, signature))
+        }
+        (Some(_), _) => Err(Problem::usage(
+            "with --key, give the file and its signature only",
+        )),
+        (None, _) => Err(Problem::usage(
+            "give the key's name, the file and its signature",
+        )),
+    }
+}
+
+/// A key that was exported earlier, for which nobody has to be asked or trusted now.
+fn from_file(path: &Path) -> Result<Reported, Problem> {
+    let text = input(path, KEY_BYTES_MAX, "give what `maftia key export` wrote")?;
+    let public = check::public_key(&text).ok_or_else(|| {
+        let what = format!("{} is no Ed25519 public key", path.display());
+        Problem::failed("no-key", what).next("maftia key export NAME --format pem -o FILE")
+    })?;
+    Ok(Reported::ed25519(&public))
 }

@@ -22,4 +22,5 @@ mod keys;
 mod load;
 mod loss;
 mod ports;
+mod powers;
 mod raw;

@@ -47,6 +47,69 @@ pub struct NonceCommitment {
     pub(super) inner: round1::SigningCommitments,
 }
 
+/// A [`NonceCommitment`] as it was sent. Whether its points are points takes two square roots to
+/// see: look at the rest first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentCommitment {
+    epoch: Epoch,
+    number: NonceNumber,
+    points: [[u8; 32]; 2],
+}
+
+impl SentCommitment {
+    /// The epoch it claims.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The number it claims.
+    #[must_use]
+    pub const fn number(&self) -> NonceNumber {
+        self.number
+    }
+
+    /// The commitment.
+    ///
+    /// # Errors
+    /// If its points are none.
+    pub fn checked(&self) -> Result<NonceCommitment, DecodeError> {
+        NonceCommitment::from_bytes(self.to_bytes())
+    }
+}
+
+impl From<NonceCommitment> for SentCommitment {
+    fn from(commitment: NonceCommitment) -> Self {
+        Self {
+            epoch: commitment.epoch,
+            number: commitment.number,
+            points: commitment
+                .points()
+                .map(|point| point.try_into().expect("a point has 32 bytes")),
+        }
+    }
+}
+
+impl Wire for SentCommitment {
+    fn encode(&self, writer: &mut Writer) {
+        writer.epoch(self.epoch);
+        writer.incarnation(self.number.incarnation);
+        writer.u64(self.number.number);
+        self.points.iter().for_each(|point| writer.raw(point));
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            epoch: reader.epoch()?,
+            number: NonceNumber {
+                incarnation: reader.incarnation()?,
+                number: reader.u64()?,
+            },
+            points: [reader.array()?, reader.array()?],
+        })
+    }
+}
+
 impl Signer {
     /// A nonce and what to publish about it.
     pub fn commit(

@@ -10,6 +10,8 @@ use maftia_types::{Digest, SITES_MAX, SiteId};
 
 use crate::keys::sessions::put_in_order;
 
+use super::RunName;
+
 /// The longest body of a DEAL: at 64 sites, a dealing of 4.3 KiB and as much for acknowledgements.
 pub const DEAL_BYTES_MAX: usize = 16 * 1024;
 
@@ -24,9 +26,9 @@ const DEALING: Domain = Domain::new("ceremony dealing");
 pub(crate) enum Contribution {
     /// "These are my dealing, the members that have their share of it, and the shares of all
     /// others." The body is read apart from the envelope, so that an unreadable one has an author.
-    Deal { ceremony: u64, body: Bytes },
+    Deal { ceremony: RunName, body: Bytes },
     /// "My share of the new sharing is on my disk."
-    Have { ceremony: u64 },
+    Have { ceremony: RunName },
 }
 
 /// The body of a DEAL.
@@ -129,12 +131,12 @@ impl Wire for Contribution {
         match self {
             Self::Deal { ceremony, body } => {
                 w.u8(1);
-                w.u64(*ceremony);
+                ceremony.encode(w);
                 w.bytes(body);
             }
             Self::Have { ceremony } => {
                 w.u8(2);
-                w.u64(*ceremony);
+                ceremony.encode(w);
             }
         }
     }
@@ -142,10 +144,12 @@ impl Wire for Contribution {
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         match r.u8()? {
             1 => Ok(Self::Deal {
-                ceremony: r.u64()?,
+                ceremony: RunName::decode(r)?,
                 body: r.bytes("deal", DEAL_BYTES_MAX)?,
             }),
-            2 => Ok(Self::Have { ceremony: r.u64()? }),
+            2 => Ok(Self::Have {
+                ceremony: RunName::decode(r)?,
+            }),
             _ => Err(DecodeError::Invalid {
                 field: "contribution",
             }),

@@ -9,11 +9,11 @@ use maftia_types::{Digest, Duration, SiteId, Time};
 use rand::Rng as _;
 use zeroize::Zeroizing;
 
-use super::Ceremony;
 use super::deal::{Ack, Contribution, Deal, dealing_digest};
 use super::message::Message;
 use super::rules::{OwnDealing, Run};
 use super::site::Resend;
+use super::{Ceremony, RunName};
 use crate::keys::record::index_of;
 use crate::keys::vault::{Dealt, SecretBytes};
 use crate::keys::{Ordered, Site};
@@ -69,7 +69,7 @@ impl Dealer {
     }
 
     /// The private message to each member that has not acknowledged.
-    fn send(&self, ceremony: u64, out: &mut Effects) {
+    fn send(&self, ceremony: RunName, out: &mut Effects) {
         for (site, share) in &self.own.shares {
             if !self.acks.contains_key(site) {
                 let (dealing, share) = (self.own.dealing.clone(), share.clone());
@@ -182,11 +182,11 @@ impl Site {
         }
         match &work.deal {
             Some(body) if dealer.contributing.is_due(now) => {
-                let (ceremony, body) = (number, body.clone());
+                let (ceremony, body) = (run.ceremony.run_name(), body.clone());
                 let contribution = Contribution::Deal { ceremony, body };
                 out.contributions.push(contribution.to_bytes());
             }
-            None if dealer.sending.is_due(now) => dealer.send(number, out),
+            None if dealer.sending.is_due(now) => dealer.send(run.ceremony.run_name(), out),
             Some(_) | None => {}
         }
         fixing

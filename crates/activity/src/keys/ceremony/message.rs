@@ -5,16 +5,20 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Signature;
 use zeroize::Zeroizing;
 
+use super::RunName;
 use super::deal::DEALING_BYTES_MAX;
 use crate::keys::vault::SecretBytes;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Message {
     /// "I have the share that you dealt me": the signature over an [`Ack`](super::deal::Ack).
-    Ack { ceremony: u64, signature: Signature },
+    Ack {
+        ceremony: RunName,
+        signature: Signature,
+    },
     /// "This is my dealing, and this your share of it."
     Deal {
-        ceremony: u64,
+        ceremony: RunName,
         dealing: Bytes,
         share: SecretBytes,
     },
@@ -29,7 +33,7 @@ impl Wire for Message {
                 share,
             } => {
                 w.u8(1);
-                w.u64(*ceremony);
+                ceremony.encode(w);
                 w.bytes(dealing);
                 w.raw(share.as_ref());
             }
@@ -38,7 +42,7 @@ impl Wire for Message {
                 signature,
             } => {
                 w.u8(2);
-                w.u64(*ceremony);
+                ceremony.encode(w);
                 signature.encode(w);
             }
         }
@@ -47,12 +51,12 @@ impl Wire for Message {
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         match r.u8()? {
             1 => Ok(Self::Deal {
-                ceremony: r.u64()?,
+                ceremony: RunName::decode(r)?,
                 dealing: r.bytes("dealing", DEALING_BYTES_MAX)?,
                 share: Zeroizing::new(r.array()?),
             }),
             2 => Ok(Self::Ack {
-                ceremony: r.u64()?,
+                ceremony: RunName::decode(r)?,
                 signature: Signature::decode(r)?,
             }),
             _ => Err(DecodeError::Invalid { field: "message" }),

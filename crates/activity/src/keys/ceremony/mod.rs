@@ -131,6 +131,15 @@ pub struct Ceremony {
     dealings: Vec<DealRecord>,
 }
 
+/// Which run of which ceremony a word is about. A number is given anew where the log has another
+/// past; a word of one run never counts in another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct RunName {
+    pub(crate) number: u64,
+    /// The beginning of the run's digest.
+    tag: [u8; 8],
+}
+
 /// What began a ceremony: makes every run different.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
@@ -177,6 +186,19 @@ pub struct Status {
     pub culprits: BTreeMap<SiteId, Misdealing>,
 }
 
+impl RunName {
+    pub(crate) fn new(number: u64, run: &Digest) -> Self {
+        let tag = run.as_bytes().first_chunk();
+        let tag = *tag.expect("a digest has 32 bytes");
+        Self { number, tag }
+    }
+
+    /// Of the ceremony that made a version.
+    fn of(version: &Version) -> Self {
+        Self::new(version.ceremony, &version.run)
+    }
+}
+
 impl Ceremony {
     fn begin(
         setup: &Setup,
@@ -205,6 +227,11 @@ impl Ceremony {
         }
         ceremony.run = ceremony.name(setup, target.epoch, origin, record);
         ceremony
+    }
+
+    /// What words about it name.
+    pub(crate) fn run_name(&self) -> RunName {
+        RunName::new(self.number, &self.run)
     }
 
     /// How far it is.
@@ -323,6 +350,20 @@ impl Wire for Origin {
                 commit_time_ms: r.u64()?,
             },
             _ => return Err(DecodeError::Invalid { field: "origin" }),
+        })
+    }
+}
+
+impl Wire for RunName {
+    fn encode(&self, w: &mut Writer) {
+        w.u64(self.number);
+        w.raw(&self.tag);
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(Self {
+            number: r.u64()?,
+            tag: r.array()?,
         })
     }
 }

@@ -9,7 +9,7 @@ use maftia_types::{SiteId, SiteSet};
 
 use super::deal::{Contribution, Deal, Misdealing, transcript};
 use super::rules::Run;
-use super::{Ceremony, Origin, Target};
+use super::{Ceremony, Origin, RunName, Target};
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::record::{index_of, site_at};
 use crate::keys::setup::threshold;
@@ -37,6 +37,41 @@ impl Ordered {
         if self.key_named(&name).is_some() {
             return Err(Refusal::NameTaken);
         }
+        self.add(origin, (name, scheme), None)
+    }
+
+    /// Generates a key of the same name, which replaces the other as soon as it can be used.
+    pub(in crate::keys) fn rotate(
+        &mut self,
+        origin: Origin,
+        key: KeyId,
+    ) -> Result<(KeyId, u64), Refusal> {
+        if self.next.is_some() {
+            return Err(Refusal::Changing);
+        }
+        let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
+        let replaced = self.keys().filter(|own| own.state != State::Retired);
+        let replaced = replaced
+            .filter_map(|own| own.replaces)
+            .any(|own| own == key);
+        match record.state {
+            State::Retired => return Err(Refusal::Retired),
+            State::Generating => return Err(Refusal::Busy),
+            // What was encrypted to it would be lost.
+            State::Active if record.scheme == Scheme::Seal => return Err(Refusal::Unrotatable),
+            State::Active if replaced => return Err(Refusal::Busy),
+            State::Active => {}
+        }
+        let (name, scheme) = (record.name.clone(), record.scheme);
+        self.add(origin, (name, scheme), Some(key))
+    }
+
+    fn add(
+        &mut self,
+        origin: Origin,
+        (name, scheme): (String, Scheme),
+        replaces: Option<KeyId>,
+    ) -> Result<(KeyId, u64), Refusal> {
         let in_use = self.keys().filter(|own| own.state != State::Retired);
         if in_use.count() >= KEYS_MAX {
             return Err(Refusal::TooManyKeys);
@@ -48,6 +83,7 @@ impl Ordered {
             name,
             scheme,
             state: State::Generating,
+            replaces,
             current: None,
         };
         self.keys.insert(id, record);
@@ -82,7 +118,7 @@ impl Ordered {
         }
         self.ceremonies.retain(|_, own| own.key != key);
         // At once: a checkpoint may follow before the next tick, and holds no more than it may.
-        self.sessions.forget_policy(key);
+        self.sessions.forget(key);
         // The public part stays, so that old signatures can be attributed, while there is room.
         let retired = self.keys.values().filter(|own| own.state == State::Retired);
         if retired.clone().count() > KEYS_MAX {
@@ -110,6 +146,12 @@ impl Ordered {
         })
     }
 
+    /// The ceremony that a word is about, if it is still this run.
+    pub(super) fn run_named(&self, name: RunName) -> Option<Run<'_>> {
+        let run = self.run(name.number)?;
+        (run.ceremony.run_name() == name).then_some(run)
+    }
+
     /// Begins a ceremony of that key: for the next committee while one is prepared.
     pub(in crate::keys) fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
         let number = self.next_ceremony;
@@ -134,10 +176,11 @@ impl Ordered {
 
     /// Rule 3: the first valid DEAL of each dealer counts, until there are enough; the first invalid
     /// one convicts its dealer. Anything else is late or repeated.
-    fn take_deal(&mut self, site: SiteId, number: u64, body: Bytes) {
-        let Some(run) = self.run(number) else {
+    fn take_deal(&mut self, site: SiteId, name: RunName, body: Bytes) {
+        let Some(run) = self.run_named(name) else {
             return;
         };
+        let number = name.number;
         let own = run.ceremony;
         if own.made.is_some() || own.has_dealt(site) || own.culprits.contains_key(&site) {
             return;
@@ -208,13 +251,14 @@ impl Ordered {
     /// Rule 6: when a threshold of members hold their shares, the new sharing is in use; one for the
     /// next committee waits for the end of the epoch. Later ones are noted, so that the dealings can
     /// be forgotten once nobody needs them.
-    fn take_have(&mut self, site: SiteId, number: u64) {
-        if let Some(own) = self.ceremonies.get_mut(&number) {
+    fn take_have(&mut self, site: SiteId, name: RunName) {
+        let own = self.ceremonies.get_mut(&name.number);
+        if let Some(own) = own.filter(|own| own.run_name() == name) {
             if let Some(made) = &mut own.made {
                 note_holder(made, site);
             }
             if self.next.is_none() && own.is_held() {
-                let own = self.ceremonies.remove(&number);
+                let own = self.ceremonies.remove(&name.number);
                 self.activate(own.expect("the ceremony was found above"));
             }
             return;
@@ -224,7 +268,7 @@ impl Ordered {
             .values_mut()
             .filter(|own| own.state == State::Active);
         let mut versions = active.filter_map(|own| own.current.as_mut());
-        if let Some(version) = versions.find(|own| own.ceremony == number) {
+        if let Some(version) = versions.find(|own| RunName::of(own) == name) {
             note_holder(version, site);
             forget_dealings(version);
         }
@@ -238,7 +282,13 @@ impl Ordered {
         made.culprits = own.culprits;
         forget_dealings(&mut made);
         record.current = Some(made);
+        let first = record.state == State::Generating;
         record.state = State::Active;
+        if let Some(former) = record.replaces.filter(|_| first) {
+            self.sessions.hand_over(former, own.key);
+            // It may have been retired meanwhile.
+            let _retired = self.retire(former);
+        }
     }
 }
 

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_types::{Duration, SiteId, SiteSet, Time};
 
-use super::Ceremony;
 use super::deal::{Ack, Contribution, DealRecord, dealing_digest};
 use super::dealer::Dealer;
 use super::message::Message;
 use super::rules::{Run, combine};
+use super::{Ceremony, RunName};
 use crate::keys::record::index_of;
 use crate::keys::vault::{Dealt, Held, SecretBytes, Work};
 use crate::keys::{KeyId, KeyRecord, Ordered, Site, Version};
@@ -30,7 +30,7 @@ pub(in crate::keys) struct Part {
     /// Dealers that sent something wrong: each further try would cost this site a verification.
     refused: BTreeMap<u64, SiteSet>,
     /// When to say HAVE again, by ceremony.
-    have: BTreeMap<u64, Resend>,
+    have: BTreeMap<RunName, Resend>,
 }
 
 /// When to do something again.
@@ -106,7 +106,7 @@ impl Site {
                 dealing,
                 share,
             }) => {
-                if let Some(run) = ordered.run(ceremony) {
+                if let Some(run) = ordered.run_named(ceremony) {
                     self.hear_deal(run, from, &dealing, share, out);
                 }
             }
@@ -114,7 +114,7 @@ impl Site {
                 ceremony,
                 signature,
             }) => {
-                if let Some(run) = ordered.run(ceremony) {
+                if let Some(run) = ordered.run_named(ceremony) {
                     self.hear_ack(now, run, from, signature, out);
                 }
             }
@@ -164,7 +164,7 @@ impl Site {
             dealing: digest,
         };
         let ack = Message::Ack {
-            ceremony: number,
+            ceremony: ceremony.run_name(),
             signature: self.key.sign(Ack::DOMAIN, &ack.statement()),
         };
         out.messages.push((from, ack.to_bytes()));
@@ -242,7 +242,7 @@ impl Site {
             let held = self.vault.share_of(*key, version).is_some();
             held && !version.holders.contains(self.me)
         });
-        let unsaid: Vec<u64> = unsaid.map(|(_, version)| version.ceremony).collect();
+        let unsaid: Vec<RunName> = unsaid.map(|(_, version)| RunName::of(version)).collect();
         self.part
             .have
             .retain(|ceremony, _| unsaid.contains(ceremony));

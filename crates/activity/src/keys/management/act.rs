@@ -27,6 +27,9 @@ pub enum Act {
     },
     /// Never use the key again, and erase its shares.
     Retire(KeyId),
+    /// Generate another key of the same name, scheme and policy, and retire this one as soon as that
+    /// can be used; its public key stays in the list. Not for keys that decrypt.
+    Rotate(KeyId),
 }
 
 impl Act {
@@ -35,7 +38,7 @@ impl Act {
     pub const fn key(&self) -> Option<KeyId> {
         match self {
             Self::Create { .. } => None,
-            Self::Permit { key, .. } | Self::Retire(key) => Some(*key),
+            Self::Permit { key, .. } | Self::Retire(key) | Self::Rotate(key) => Some(*key),
         }
     }
 }
@@ -67,6 +70,10 @@ impl Wire for Act {
                 w.u8(3);
                 key.encode(w);
             }
+            Self::Rotate(key) => {
+                w.u8(4);
+                key.encode(w);
+            }
         }
     }
 
@@ -90,6 +97,7 @@ impl Wire for Act {
                 })
             }
             3 => KeyId::decode(r).map(Self::Retire),
+            4 => KeyId::decode(r).map(Self::Rotate),
             _ => Err(DecodeError::Invalid { field: "act" }),
         }
     }

@@ -122,6 +122,16 @@ impl Ordered {
                 self.note(context, Some(key), Deed::Permit);
                 Ok(Reply::Permitted(key))
             }
+            Act::Rotate(former) => {
+                self.rate.check(context)?;
+                let (key, ceremony) = self.rotate(Origin::Request(*context), former)?;
+                self.rate.count(context);
+                let record = self.key(former).ok_or(Refusal::NoSuchKey)?;
+                let policy = self.sessions.policy(record);
+                self.sessions.set_policy(key, policy);
+                self.note(context, Some(key), Deed::Rotate);
+                Ok(Reply::Begun { key, ceremony })
+            }
             Act::Retire(key) => {
                 let retired = self.retire(key)?;
                 self.note(context, Some(key), Deed::Retire);

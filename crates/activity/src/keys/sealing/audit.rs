@@ -55,6 +55,8 @@ pub enum Deed {
     Refresh,
     /// Retired a key.
     Retire,
+    /// Had this key generated, to replace another of its name.
+    Rotate,
 }
 
 /// A part of the audit list.
@@ -137,6 +139,7 @@ impl Wire for Deed {
             }
             Self::Refresh => writer.u8(6),
             Self::Retire => writer.u8(7),
+            Self::Rotate => writer.u8(8),
         }
     }
 
@@ -153,6 +156,7 @@ impl Wire for Deed {
             5 => Self::Propose(reader.u64()?),
             6 => Self::Refresh,
             7 => Self::Retire,
+            8 => Self::Rotate,
             _ => return Err(DecodeError::Invalid { field: "deed" }),
         })
     }

@@ -8,9 +8,10 @@
 //! - **Agreed release.** A correct site releases a share only for a session, that is for an agreed
 //!   request that the key's policy permits, of a client within its limit, for a ciphertext whose
 //!   proof holds. Each is in the audit list, which nobody can change.
-//! - **Availability.** A threshold of good shares is among those handed out: they are taken until all
-//!   sites have answered or, once there are enough, for [`LATE_SHARES_MS`]. Ask for the result again
-//!   if [`open`] says that more are needed.
+//! - **Availability.** A threshold of good shares is among those handed out, however slow correct
+//!   sites are: shares are taken until all sites have answered, or for ten minutes. While more than
+//!   half of the places for sessions are taken, once there are enough, for [`LATE_SHARES_MS`]. Ask
+//!   for the result again if [`open`] says that more are needed.
 //! - **Blame.** [`open`] checks every share and names the sites whose ones are wrong. Only the reader
 //!   can see that: it is no evidence for others.
 //!
@@ -55,7 +56,7 @@ pub const CIPHERTEXT_BYTES_MAX: usize =
     PLAINTEXT_BYTES_MAX + tdh2::LABEL_BYTES_MAX + tdh2::OVERHEAD_BYTES;
 
 /// How long, in commit time, shares are taken after there are enough for a reader who trusts every
-/// site.
+/// site, if others need the place: several times what a correct site takes that is not far behind.
 pub const LATE_SHARES_MS: u64 = 30_000;
 
 /// The longest encoding of a sharing on ristretto255.

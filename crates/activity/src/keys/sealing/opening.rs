@@ -7,12 +7,13 @@ use maftia_types::{SITES_MAX, SiteId, SiteSet};
 use super::envelope::{ENVELOPE_BYTES, Recipient};
 use super::{CIPHERTEXT_BYTES_MAX, LATE_SHARES_MS};
 use crate::keys::record::Version;
-use crate::keys::sessions::{put_in_order, threshold};
+use crate::keys::sessions::{Crowd, put_in_order, threshold};
 
 /// A ciphertext on its way to one reader: the sites' decryption shares, each sealed to the reader.
 ///
 /// Whether a share is good, only the reader can see. So that a threshold of good ones is among them
-/// whoever lies, shares are taken until all sites have answered, or for a while after there are
+/// whoever lies and however slow the others are, shares are taken until all sites have answered or
+/// the session's time is over; only while many sessions are open, for a while after there are
 /// enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::keys) struct Opening {
@@ -21,7 +22,7 @@ pub(in crate::keys) struct Opening {
     /// To whom the shares are sealed.
     pub(in crate::keys) to: Recipient,
     shares: BTreeMap<SiteId, Bytes>,
-    /// When the last share will be taken; from when there were enough.
+    /// Until when shares are taken though others need the place; from when there were enough.
     until_ms: Option<u64>,
 }
 
@@ -64,10 +65,16 @@ impl Opening {
         self.shares.len() >= threshold(version)
     }
 
-    /// Whether no more shares are taken.
-    pub(in crate::keys) fn is_complete(&self, now_ms: u64, version: &Version) -> bool {
+    /// Whether no more shares are taken: all are there or, if others need the place, enough for a
+    /// reader who trusts every site have been for a while.
+    pub(in crate::keys) fn is_complete(
+        &self,
+        now_ms: u64,
+        version: &Version,
+        crowd: Crowd,
+    ) -> bool {
         let expired = self.until_ms.is_some_and(|until| now_ms >= until);
-        expired || self.awaited(version).is_empty()
+        (expired && crowd == Crowd::Dense) || self.awaited(version).is_empty()
     }
 
     /// Who may still send a share.

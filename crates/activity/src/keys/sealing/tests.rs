@@ -8,8 +8,10 @@ use super::{
     AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, Audit, AuditEntry, AuditPage, CIPHERTEXT_BYTES_MAX, Deed,
     Handed, LATE_SHARES_MS, OpenError, PLAINTEXT_BYTES_MAX, Recipient, open,
 };
-use crate::keys::sessions::tests::world::{CLIENT, GROUP, Habit, World, rng, site};
-use crate::keys::sessions::{Answer, Policy, Refusal, Request, SessionId, Users};
+use crate::keys::sessions::tests::world::{CLIENT, COMMIT_MS, GROUP, Habit, World, rng, site};
+use crate::keys::sessions::{
+    Answer, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request, SessionId, Users,
+};
 use crate::keys::{KeyId, Scheme};
 
 const PLAINTEXT: &[u8] = b"the bid is seven";
@@ -172,13 +174,44 @@ fn a_slow_site_makes_up_for_a_lying_one_as_long_as_shares_are_taken() {
     );
 }
 
-#[test]
-fn shares_are_taken_for_a_while_and_then_the_session_ends_with_those_there_are() {
+/// With one site silent: a session that could be read, with that many others open beside it.
+fn readable_among(others: usize) -> (World, SessionId) {
     let mut world = world(4);
     world.habits[3] = Habit::Silent;
     let (_, request) = reader(&world, PLAINTEXT);
     let session = world.begin(&request);
     world.commits(2);
+    // None of these gets a share.
+    world.habits.fill(Habit::Silent);
+    world.deal(KeyId(2), Scheme::Bls, 0);
+    for number in 0..others {
+        let key = 10 + u32::try_from(number).unwrap();
+        let client = ClientId { key, session: 0 };
+        let message = bytes::Bytes::new();
+        let sign = Request::Sign {
+            key: KeyId(2),
+            message,
+            slot: None,
+        };
+        let opened = world.ask_as(client, &sign);
+        assert!(matches!(opened, Answer::Session(_)), "{opened:?}");
+    }
+    (world, session)
+}
+
+#[test]
+fn the_share_of_a_site_that_was_slow_for_minutes_counts_while_there_is_room() {
+    let (mut world, session) = readable_among(OPEN_MAX / 2 - 1);
+    world.commit_after(OPEN_MS_MAX - 10 * COMMIT_MS);
+    assert!(world.ordered.sessions.open.contains_key(&session));
+    world.habits[3] = Habit::Honest;
+    world.commits(2);
+    assert_eq!(handed(&mut world, session, 1).shares.len(), 4);
+}
+
+#[test]
+fn among_many_sessions_shares_are_taken_for_a_while_and_then_it_ends_with_those_there_are() {
+    let (mut world, session) = readable_among(OPEN_MAX / 2);
     world.commit_after(LATE_SHARES_MS - 1);
     assert!(world.ordered.sessions.open.contains_key(&session));
     world.commit_after(1);

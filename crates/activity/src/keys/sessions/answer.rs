@@ -6,6 +6,7 @@ use super::SessionId;
 use crate::keys::beacon;
 use crate::keys::sealing::{AuditPage, Handed};
 use crate::keys::setup::{decode_power, encode_power};
+use crate::keys::signing::{REGISTERS_PER_KEY_MAX, Slot};
 
 /// The longest signature: Ed25519's.
 const SIGNATURE_BYTES_MAX: usize = 64;
@@ -31,6 +32,8 @@ pub enum Answer {
     Shares(Handed),
     /// To `Result` of a signature: 64 bytes under an Ed25519 key, 48 under a BLS key.
     Signature(Bytes),
+    /// To `Slots`, by name.
+    Slots(Vec<Slot>),
 }
 
 /// Why nothing was done, or nothing came of a session.
@@ -88,8 +91,8 @@ pub enum Refusal {
     /// The key knows no slots.
     #[error("this key knows no slots")]
     SlotUnexpected,
-    /// There are as many registers as there may be.
-    #[error("there are as many registers as there may be")]
+    /// The key has as many registers as it may.
+    #[error("this key has as many registers as it may")]
     TooManyRegisters,
 }
 
@@ -124,6 +127,10 @@ impl Wire for Answer {
                 w.u8(39);
                 w.bytes(signature);
             }
+            Self::Slots(slots) => {
+                w.u8(40);
+                w.list(slots);
+            }
         }
     }
 
@@ -138,6 +145,7 @@ impl Wire for Answer {
             37 => Self::Session(SessionId::decode(r)?),
             38 => Self::Shares(Handed::decode(r)?),
             39 => Self::Signature(r.bytes("signature", SIGNATURE_BYTES_MAX)?),
+            40 => Self::Slots(r.list("slots", REGISTERS_PER_KEY_MAX)?),
             _ => return Err(DecodeError::Invalid { field: "answer" }),
         })
     }

@@ -1,11 +1,11 @@
 use bytes::Bytes;
-use maftia_threshold::frost::{NonceCommitment, SignatureShare};
+use maftia_threshold::frost::{SentCommitment, SignatureShare};
 use maftia_types::SiteId;
 
-use super::open::Work;
+use super::open::{Open, Work};
 use super::ordered::{Sessions, World};
 use super::{Answer, Contribution, Evidence, Offence, SessionId};
-use crate::keys::record::KeyId;
+use crate::keys::record::{KeyId, Version};
 use crate::keys::signing::{Intake, client_tag};
 use crate::replication::SiteContext;
 
@@ -35,7 +35,7 @@ impl Sessions {
                 attempt,
                 share,
             } => self.frost_share(world, site, session, (attempt, share)),
-            Contribution::Nonces(commitments) => self.nonces(world, site, &commitments),
+            Contribution::Nonces(sent) => self.nonces(world, context, &sent),
             Contribution::Opening {
                 session,
                 version,
@@ -44,10 +44,11 @@ impl Sessions {
         }
     }
 
-    fn nonces(&mut self, world: World<'_>, site: SiteId, commitments: &[NonceCommitment]) {
+    fn nonces(&mut self, world: World<'_>, context: &SiteContext, sent: &[SentCommitment]) {
+        let (site, place) = (context.site, (world.setup.epoch, context.commit));
         let mut news = false;
-        for commitment in commitments {
-            let intake = self.pool.add(world.setup.epoch, site, *commitment);
+        for commitment in sent {
+            let intake = self.pool.add(place, site, commitment);
             news |= matches!(intake, Intake::NewLife | Intake::Taken);
             if intake == Intake::NewLife {
                 for open in self.open.values_mut() {
@@ -96,29 +97,17 @@ impl Sessions {
         self.advance(world, session);
     }
 
-    fn bls_share(
-        &mut self,
-        world: World<'_>,
-        site: SiteId,
-        (session, number): (SessionId, u32),
-        share: &[u8],
-    ) {
-        let Some(open) = self.open.get_mut(&session) else {
+    fn bls_share(&mut self, world: World<'_>, site: SiteId, place: (SessionId, u32), share: &[u8]) {
+        let Some((open, version)) = self.open_under(world, place) else {
             return;
         };
-        let version = world
-            .active(open.key)
-            .filter(|version| version.number == number);
-        let Some(version) = version else {
-            return;
-        };
-        open.follow(version);
         let key = open.key;
         let Work::Bls(bls) = &mut open.work else {
             return;
         };
         let tag = client_tag(world.setup.group);
         let (signature, culprits) = bls.shares.add(version, (&tag, &bls.message), (site, share));
+        let (session, _) = place;
         for culprit in culprits {
             self.convict(culprit, Offence::SignatureShare, (key, session.0));
         }
@@ -132,23 +121,32 @@ impl Sessions {
         &mut self,
         world: World<'_>,
         site: SiteId,
-        (session, number): (SessionId, u32),
+        place: (SessionId, u32),
         sealed: Bytes,
     ) {
-        let Some(open) = self.open.get_mut(&session) else {
+        let now_ms = self.now_ms;
+        let Some((open, version)) = self.open_under(world, place) else {
             return;
         };
-        let version = world
-            .active(open.key)
-            .filter(|version| version.number == number);
-        let Some(version) = version else {
-            return;
-        };
-        open.follow(version);
         if let Work::Opening(opening) = &mut open.work {
-            opening.add(self.now_ms, version, site, sealed);
-            self.advance(world, session);
+            opening.add(now_ms, version, site, sealed);
+            self.advance(world, place.0);
         }
+    }
+
+    /// The session that a share under that version of its key belongs to, ready to take it.
+    fn open_under<'a>(
+        &mut self,
+        world: World<'a>,
+        (session, number): (SessionId, u32),
+    ) -> Option<(&mut Open, &'a Version)> {
+        let open = self.open.get_mut(&session)?;
+        let version = world.active(open.key)?;
+        if version.number != number {
+            return None;
+        }
+        open.follow(version);
+        Some((open, version))
     }
 
     fn beacon_share(

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_threshold::bls;
-use maftia_threshold::frost::{NonceCommitment, SignatureShare};
+use maftia_threshold::frost::{SentCommitment, SignatureShare};
 
 use super::SessionId;
 use crate::keys::record::KeyId;
@@ -31,7 +31,7 @@ pub(in crate::keys) enum Contribution {
         share: SignatureShare,
     },
     /// Nonce commitments, ahead of need.
-    Nonces(Vec<NonceCommitment>),
+    Nonces(Vec<SentCommitment>),
     /// To a decryption, sealed to its reader.
     Opening {
         session: SessionId,

@@ -6,7 +6,9 @@ use maftia_types::Power;
 
 use super::open::{Bls, Open, Work};
 use super::ordered::{Sessions, World};
-use super::{Answer, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request, SessionId};
+use super::{
+    Answer, OPEN_MAX, OPEN_MS_MAX, OPEN_PER_CLIENT_MAX, Policy, Refusal, Request, SessionId,
+};
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{self, Deed, Opening, Recipient};
 use crate::keys::signing::{Frost, Shares, Slot};
@@ -52,6 +54,10 @@ impl Sessions {
                     .map(Answer::Round)
             }
             Request::Result { session } => self.result(world, session),
+            Request::Slots { key } => match world.keys.contains_key(&key) {
+                true => Ok(Answer::Slots(self.registers.used(key))),
+                false => Err(Refusal::NoSuchKey),
+            },
             Request::Sign { key, message, slot } => self.sign(world, context, key, (message, slot)),
         };
         done.unwrap_or_else(Answer::Refused)
@@ -68,10 +74,12 @@ impl Sessions {
         let version = record.active().ok_or(Refusal::NoSuchKey)?;
         require(world, context, Power::UseKeys)?;
         let policy = self.policy(record);
-        if !policy.permits(context.client.key) {
+        let client = context.client.key;
+        if !policy.permits(client) {
             return Err(Refusal::NotPermitted);
         }
-        if self.open.len() >= OPEN_MAX {
+        let own = self.open.values().filter(|open| open.client == client);
+        if self.open.len() >= OPEN_MAX || own.count() >= OPEN_PER_CLIENT_MAX {
             return Err(Refusal::Busy);
         }
         Ok((record, version, policy))
@@ -106,7 +114,7 @@ impl Sessions {
         if let Some(slot) = slot {
             self.registers.take(key, slot, digest);
         }
-        let session = self.begin((key, version), work);
+        let session = self.begin(context, (key, version), work);
         self.advance(world, session);
         Ok(Answer::Session(session))
     }
@@ -132,7 +140,7 @@ impl Sessions {
             .and_then(|own| sealing::check(keys.encryption_key(), own).ok())
             .ok_or(Refusal::Ciphertext)?;
         let work = Work::Opening(Opening::new(ciphertext, to));
-        let session = self.begin((key, version), work);
+        let session = self.begin(context, (key, version), work);
         let deed = Deed::Decrypt {
             session,
             ciphertext: checked.digest(),
@@ -142,11 +150,17 @@ impl Sessions {
         Ok(Answer::Session(session))
     }
 
-    fn begin(&mut self, (key, version): (KeyId, &Version), work: Work) -> SessionId {
+    fn begin(
+        &mut self,
+        context: &Context,
+        (key, version): (KeyId, &Version),
+        work: Work,
+    ) -> SessionId {
         self.latest += 1;
         let session = SessionId(self.latest);
         let open = Open {
             key,
+            client: context.client.key,
             version: version.number,
             until_ms: self.now_ms.saturating_add(OPEN_MS_MAX),
             work,

@@ -7,7 +7,7 @@
 //!   done in them.
 //!
 //! # Bounds
-//! [`OPEN_MAX`] sessions are open, none for longer than [`OPEN_MS_MAX`]; of those that ended,
+//! [`OPEN_MAX`] sessions are open, half of them of one client, none for longer than [`OPEN_MS_MAX`]; of those that ended,
 //! [`FINISHED_MAX`] results are kept, none for longer than [`FINISHED_MS_MAX`].
 //!
 //! # A key that gets other shares
@@ -55,6 +55,28 @@ pub(super) use super::record::NAME_BYTES_MAX;
 
 /// Sessions that are open at once: at 64 KiB each, 16 MiB of messages.
 pub const OPEN_MAX: usize = 256;
+
+/// Sessions of one client that are open at once: half, so that one cannot keep all others out.
+pub const OPEN_PER_CLIENT_MAX: usize = OPEN_MAX / 2;
+
+/// How many sessions are open, as far as it matters to those that could end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crowd {
+    /// Others will need the places soon: more than half are taken.
+    Dense,
+    /// There is room.
+    Sparse,
+}
+
+impl Crowd {
+    pub(super) const fn of(open: usize) -> Self {
+        if open > OPEN_MAX / 2 {
+            Self::Dense
+        } else {
+            Self::Sparse
+        }
+    }
+}
 
 /// How long a session may be open, in commit time: longer than any outage that a client waits out.
 pub const OPEN_MS_MAX: u64 = 10 * 60 * 1000;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_types::{SiteId, SiteSet};
 
-use super::{Answer, Refusal, SessionId};
+use super::{Answer, Crowd, Refusal, SessionId};
 use crate::keys::record::{KeyId, Version};
 use crate::keys::sealing::{Handed, Opening};
 use crate::keys::seats::Seats;
@@ -12,6 +12,8 @@ use crate::keys::signing::{Frost, MESSAGE_BYTES_MAX, Pool, Shares};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::keys) struct Open {
     pub(in crate::keys) key: KeyId,
+    /// The client key that opened it.
+    pub(super) client: u32,
     /// The version of the key that what was contributed belongs to.
     pub(in crate::keys) version: u32,
     pub(super) until_ms: u64,
@@ -77,11 +79,16 @@ impl Open {
 
     /// What remains when the time is over, or when all have answered who will; none while there is
     /// something to wait for.
-    pub(super) fn ended(&self, now_ms: u64, id: SessionId, version: &Version) -> Option<Answer> {
+    pub(super) fn ended(
+        &self,
+        (now_ms, crowd): (u64, Crowd),
+        id: SessionId,
+        version: &Version,
+    ) -> Option<Answer> {
         let late = now_ms >= self.until_ms;
         match &self.work {
             Work::Opening(opening) if opening.is_readable(version) => {
-                let complete = late || opening.is_complete(now_ms, version);
+                let complete = late || opening.is_complete(now_ms, version, crowd);
                 complete.then(|| self.handed(id, version, opening))
             }
             _ => late.then_some(Answer::Refused(Refusal::Expired)),
@@ -110,6 +117,7 @@ impl Open {
 impl Wire for Open {
     fn encode(&self, writer: &mut Writer) {
         self.key.encode(writer);
+        writer.u32(self.client);
         writer.u32(self.version);
         writer.u64(self.until_ms);
         match &self.work {
@@ -132,6 +140,7 @@ impl Wire for Open {
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(Self {
             key: KeyId::decode(reader)?,
+            client: reader.u32()?,
             version: reader.u32()?,
             until_ms: reader.u64()?,
             work: match reader.u8()? {

@@ -9,7 +9,7 @@ use super::finished::Finished;
 use super::open::{Open, Work};
 use super::policy::Uses;
 use super::{
-    Answer, Conduct, Contribution, Evidence, Policy, Refusal, Request, SessionId, Standing,
+    Answer, Conduct, Contribution, Crowd, Evidence, Policy, Refusal, Request, SessionId, Standing,
 };
 use crate::keys::beacon::Beacon;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
@@ -62,19 +62,23 @@ impl Sessions {
         });
     }
 
+    /// What a key has signed for a slot, the one that replaces it must not contradict.
+    pub(in crate::keys) fn hand_over(&mut self, former: KeyId, key: KeyId) {
+        self.registers.hand_over(former, key);
+    }
+
     /// The key is used no more.
-    pub(in crate::keys) fn forget_policy(&mut self, key: KeyId) {
+    pub(in crate::keys) fn forget(&mut self, key: KeyId) {
         self.policies.remove(&key);
+        // What a key that is retired has signed cannot be contradicted by it any more.
+        self.registers.retain(|own| own != key);
+        self.beacons.remove(&key);
     }
 
     /// A commit begins: what is due by time.
     pub(in crate::keys) fn tick(&mut self, world: World<'_>, now_ms: u64) {
         self.now_ms = self.now_ms.max(now_ms);
         self.finished.forget(self.now_ms);
-        self.policies.retain(|key, _| world.keys.contains_key(key));
-        // What a key that is retired has signed cannot be contradicted by it any more.
-        self.registers.retain(|key| world.active(key).is_some());
-        self.beacons.retain(|key, _| world.active(*key).is_some());
         for (key, record) in world.keys {
             let Some(version) = record.active().filter(|_| record.scheme == Scheme::Beacon) else {
                 continue;
@@ -131,6 +135,7 @@ impl Sessions {
     /// Does what can be done for a session without a contribution: it ends, begins again under
     /// another version, names sites.
     pub(super) fn advance(&mut self, world: World<'_>, session: SessionId) {
+        let crowd = Crowd::of(self.open.len());
         let Some(open) = self.open.get_mut(&session) else {
             return;
         };
@@ -139,7 +144,7 @@ impl Sessions {
             return;
         };
         open.follow(version);
-        if let Some(answer) = open.ended(self.now_ms, session, version) {
+        if let Some(answer) = open.ended((self.now_ms, crowd), session, version) {
             self.end(session, answer);
             return;
         }

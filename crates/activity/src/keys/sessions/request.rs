@@ -49,6 +49,11 @@ pub enum Request {
         /// Needed if the key's policy allows one message per slot, and only then.
         slot: Option<Slot>,
     },
+    /// The highest slot used in each register of a key.
+    Slots {
+        /// The key.
+        key: KeyId,
+    },
 }
 
 impl Wire for Request {
@@ -87,6 +92,10 @@ impl Wire for Request {
                 w.bytes(message);
                 w.option(slot.as_ref());
             }
+            Self::Slots { key } => {
+                w.u8(39);
+                key.encode(w);
+            }
         }
     }
 
@@ -112,6 +121,9 @@ impl Wire for Request {
                 key: KeyId::decode(r)?,
                 message: r.bytes("message", MESSAGE_BYTES_MAX)?,
                 slot: r.option()?,
+            },
+            39 => Self::Slots {
+                key: KeyId::decode(r)?,
             },
             _ => return Err(DecodeError::Invalid { field: "request" }),
         })

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_threshold::bls::{SignatureShare, Tag, quicknet_message};
-use maftia_threshold::frost::{self, NonceCommitment, Signer};
+use maftia_threshold::frost::{self, NonceCommitment, SentCommitment, Signer};
 use maftia_types::{Duration, Time};
 
 use super::open::Work;
@@ -179,7 +179,8 @@ impl Site {
                 let stock = ordered.sessions.pool.stock(self.me);
                 let in_flight = self.sessions.nonces.in_flight(stock);
                 let batch = in_flight.filter(|own| (first..=last).contains(&own.number().number));
-                Some(Contribution::Nonces(batch.copied().collect()))
+                let batch = batch.map(|own| SentCommitment::from(*own));
+                Some(Contribution::Nonces(batch.collect()))
             }
             Due::Share(session, version) => self.session_share(session, version, ordered),
         }
@@ -199,8 +200,14 @@ impl Site {
             return None;
         };
         let (_, attempt) = frost.attempts().find(|(own, _)| *own == number)?;
+        let commitment = attempt.owed_by(self.me)?;
+        // After a restart it is not here, and would be looked for at every commit: the package costs
+        // a hash of the message and a sum over all members.
+        if !self.sessions.nonces.holds(commitment) {
+            return None;
+        }
         let package = attempt.package((version, signer.keys()), &frost.message)?;
-        let nonce = self.sessions.nonces.take(attempt.owed_by(self.me)?)?;
+        let nonce = self.sessions.nonces.take(commitment)?;
         let share = signer.sign_share(nonce, &package).ok()?;
         Some(Contribution::Frost {
             session,

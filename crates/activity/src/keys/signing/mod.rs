@@ -40,8 +40,10 @@ mod shares;
 mod site;
 mod slots;
 
+#[cfg(test)]
+pub(super) use pool::LOOKS_MAX;
 pub use pool::{COMMITMENTS_MAX, INCARNATION_STEP_MAX};
-pub use slots::{REGISTERS_MAX, Slot};
+pub use slots::{REGISTERS_PER_KEY_MAX, Slot};
 
 pub(super) use frost::Frost;
 pub(super) use pool::{Intake, Pool};

@@ -1,12 +1,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_threshold::frost::{NonceCommitment, NonceNumber};
+use maftia_threshold::frost::{NonceCommitment, NonceNumber, SentCommitment};
 use maftia_types::{Epoch, Incarnation, SITES_MAX, SiteId};
+
+use super::COMMITMENTS_AHEAD;
 
 /// Unused commitments kept of one site. A correct site keeps
 /// [`COMMITMENTS_AHEAD`](super::COMMITMENTS_AHEAD); what a faulty one sends beyond this is dropped.
 pub const COMMITMENTS_MAX: usize = 64;
+
+/// Commitments of a site whose points are looked at in one commit, found good or not: what a correct
+/// site publishes at once, and once more if it restarts meanwhile. Each takes two square roots.
+pub(in crate::keys) const LOOKS_MAX: u32 = 32;
+const _: () = assert!(LOOKS_MAX as usize == 2 * COMMITMENTS_AHEAD);
 
 /// How far a site's incarnation may jump. A site that was intruded, and claimed a high one, can
 /// still claim higher ones ever after: 2³² times.
@@ -27,6 +34,8 @@ pub(in crate::keys) struct Stock {
     pub(in crate::keys) incarnation: Incarnation,
     /// Commitments of this life with a lower number were taken in, named or dropped before.
     pub(in crate::keys) next: u64,
+    /// The latest commit in which points of this site were looked at, and of how many commitments.
+    looked: (u64, u32),
     unused: VecDeque<Unused>,
 }
 
@@ -48,17 +57,18 @@ pub(in crate::keys) enum Intake {
 }
 
 impl Pool {
-    /// Takes in what `site` commits to.
+    /// Takes in what `site` commits to, as it came in that commit. Whether the points are points is
+    /// looked at last, since it costs most, and of [`LOOKS_MAX`] only.
     pub(in crate::keys) fn add(
         &mut self,
-        epoch: Epoch,
+        (epoch, commit): (Epoch, u64),
         site: SiteId,
-        commitment: NonceCommitment,
+        sent: &SentCommitment,
     ) -> Intake {
         let NonceNumber {
             incarnation,
             number,
-        } = commitment.number();
+        } = sent.number();
         let stock = self.sites.entry(site).or_default();
         let step = incarnation.0.checked_sub(stock.incarnation.0);
         let Some(step) = step.filter(|step| *step <= INCARNATION_STEP_MAX) else {
@@ -67,17 +77,30 @@ impl Pool {
         let Some(next) = number.checked_add(1) else {
             return Intake::Dropped;
         };
-        if commitment.epoch() != epoch {
+        let (known, unused) = match step {
+            0 => (stock.next, stock.unused.len()),
+            _ => (0, 0),
+        };
+        if sent.epoch() != epoch || number < known || unused >= COMMITMENTS_MAX {
             return Intake::Dropped;
         }
+        let looked = match stock.looked {
+            (latest, count) if latest == commit => count,
+            _ => 0,
+        };
+        if looked >= LOOKS_MAX {
+            return Intake::Dropped;
+        }
+        stock.looked = (commit, looked + 1);
+        let Ok(commitment) = sent.checked() else {
+            return Intake::Dropped;
+        };
         if step > 0 {
             *stock = Stock {
                 incarnation,
+                looked: stock.looked,
                 ..Stock::default()
             };
-        }
-        if number < stock.next || stock.unused.len() == COMMITMENTS_MAX {
-            return Intake::Dropped;
         }
         stock.next = next;
         let arrival = self.arrivals;
@@ -126,6 +149,8 @@ impl Wire for Pool {
             writer.site(*site);
             writer.incarnation(stock.incarnation);
             writer.u64(stock.next);
+            writer.u64(stock.looked.0);
+            writer.u32(stock.looked.1);
             writer.length(stock.unused.len());
             for unused in &stock.unused {
                 writer.u64(unused.arrival);
@@ -142,6 +167,7 @@ impl Wire for Pool {
             let mut stock = Stock {
                 incarnation: reader.incarnation()?,
                 next: reader.u64()?,
+                looked: (reader.u64()?, reader.u32()?),
                 unused: VecDeque::new(),
             };
             for _ in 0..reader.length("commitments", COMMITMENTS_MAX)? {

@@ -108,7 +108,8 @@ impl Nonces {
         self.held.remove(&number).map(|(_, nonce)| nonce)
     }
 
-    fn holds(&self, commitment: &NonceCommitment) -> bool {
+    /// Whether the nonce behind it is here.
+    pub(in crate::keys) fn holds(&self, commitment: &NonceCommitment) -> bool {
         let held = self.held.get(&commitment.number().number);
         held.is_some_and(|(own, _)| own == commitment)
     }

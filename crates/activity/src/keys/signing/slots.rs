@@ -4,11 +4,16 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_types::Digest;
 
+use crate::keys::ordered::KEYS_MAX;
 use crate::keys::record::KeyId;
 use crate::keys::sessions::{NAME_BYTES_MAX, Refusal, put_in_order};
 
-/// Registers of all keys together: each is kept for ever, for it says what must not be signed again.
-pub const REGISTERS_MAX: usize = 1024;
+/// Registers of one key: each is kept for ever, for it says what must not be signed again. With all
+/// keys there may be, about 2 MiB.
+pub const REGISTERS_PER_KEY_MAX: usize = 256;
+
+/// Registers of all keys together.
+const REGISTERS_MAX: usize = KEYS_MAX * REGISTERS_PER_KEY_MAX;
 
 /// A place for one message: a number in a register.
 ///
@@ -44,7 +49,7 @@ impl Registers {
             return Err(Refusal::Malformed);
         }
         match self.0.get(&(key, slot.register.clone())) {
-            None if self.0.len() >= REGISTERS_MAX => Err(Refusal::TooManyRegisters),
+            None if self.count(key) >= REGISTERS_PER_KEY_MAX => Err(Refusal::TooManyRegisters),
             Some(last) if slot.number < last.number => Err(Refusal::SlotPast { last: last.number }),
             Some(last) if slot.number == last.number && message != last.message => {
                 Err(Refusal::SlotTaken)
@@ -56,6 +61,29 @@ impl Registers {
     /// Forgets the registers of keys that sign no more.
     pub(in crate::keys) fn retain(&mut self, signs: impl Fn(KeyId) -> bool) {
         self.0.retain(|(key, _), _| signs(*key));
+    }
+
+    fn count(&self, key: KeyId) -> usize {
+        let of_key = self.0.range((key, Bytes::new())..);
+        of_key.take_while(|((own, _), _)| *own == key).count()
+    }
+
+    /// Makes the registers of one key those of another, which has none.
+    pub(in crate::keys) fn hand_over(&mut self, former: KeyId, key: KeyId) {
+        let moved = self.0.extract_if(.., |(own, _), _| *own == former);
+        let moved: Vec<_> = moved.map(|((_, name), last)| ((key, name), last)).collect();
+        self.0.extend(moved);
+    }
+
+    /// The highest number used in each register of the key, by name.
+    pub(in crate::keys) fn used(&self, key: KeyId) -> Vec<Slot> {
+        let of_key = self.0.range((key, Bytes::new())..);
+        let of_key = of_key.take_while(|((own, _), _)| *own == key);
+        let slot = |((_, register), last): (&(KeyId, Bytes), &Last)| Slot {
+            register: register.clone(),
+            number: last.number,
+        };
+        of_key.map(slot).collect()
     }
 
     /// Gives the message the slot, for ever. To be checked before.

@@ -9,10 +9,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
-use super::super::Misdealing;
 use super::super::deal::{Ack, Contribution, Deal, dealing_digest};
 use super::super::message::Message;
 use super::super::rules::OwnDealing;
+use super::super::{Misdealing, RunName};
 use super::world::{World, setup, signing_key, site};
 use crate::keys::{Ordered, Scheme};
 use crate::replication::Effects;
@@ -28,10 +28,14 @@ fn another_dealing(ordered: &Ordered, dealer: SiteId, seed: u8) -> OwnDealing {
     run.deal(dealer, &Zeroizing::new([seed; 32]), None).unwrap()
 }
 
+fn first_run(ordered: &Ordered) -> RunName {
+    ordered.run(1).unwrap().ceremony.run_name()
+}
+
 /// What site 1 does when site 0 sends it that dealing with that member's share.
 fn hear(world: &mut World, own: &OwnDealing, member: usize) -> Effects {
     let message = Message::Deal {
-        ceremony: 1,
+        ceremony: first_run(world.ordered()),
         dealing: own.dealing.clone(),
         share: own.shares[member].1.clone(),
     };
@@ -174,8 +178,12 @@ fn only_dealers_deal_and_only_members_hold() {
         .find(|own| own.made.is_some())
         .unwrap();
     let (ceremony, holders) = (made.number, made.made.as_ref().unwrap().holders);
+    let name = made.run_name();
     for outsider in 4..9 {
-        world.append(site(outsider), Contribution::Have { ceremony }.to_bytes());
+        world.append(
+            site(outsider),
+            Contribution::Have { ceremony: name }.to_bytes(),
+        );
     }
     let made = world
         .ordered()
@@ -188,8 +196,9 @@ fn only_dealers_deal_and_only_members_hold() {
 #[test]
 fn a_dealer_counts_once_and_a_convicted_one_not_at_all() {
     let mut world = World::new(4, KEYS, 1);
+    let ceremony = first_run(world.ordered());
     let word = |deal: &Deal| {
-        let (ceremony, body) = (1, deal.to_bytes());
+        let body = deal.to_bytes();
         Contribution::Deal { ceremony, body }.to_bytes()
     };
     let good = deal(world.ordered(), 3);
@@ -201,7 +210,7 @@ fn a_dealer_counts_once_and_a_convicted_one_not_at_all() {
     world.append(
         site(1),
         Contribution::Deal {
-            ceremony: 1,
+            ceremony,
             body: Bytes::new(),
         }
         .to_bytes(),
@@ -212,20 +221,62 @@ fn a_dealer_counts_once_and_a_convicted_one_not_at_all() {
 }
 
 #[test]
+fn words_of_another_run_of_that_number_count_for_nothing() {
+    let mut world = World::new(4, KEYS, 1);
+    let ceremony = first_run(world.ordered());
+    let other = RunName::new(1, &Digest([9; 32]));
+    assert_ne!(other, ceremony);
+    // Neither a good DEAL nor a bad one, which would convict: the site may have meant it then.
+    let good = deal(world.ordered(), 3).to_bytes();
+    for body in [good.clone(), Bytes::new()] {
+        let ceremony = other;
+        let before = world.ordered().clone();
+        world.append(site(0), Contribution::Deal { ceremony, body }.to_bytes());
+        assert_eq!(world.ordered(), &before);
+    }
+    let own = dealing(world.ordered(), site(0));
+    let hear = |world: &mut World, ceremony| {
+        let message = Message::Deal {
+            ceremony,
+            dealing: own.dealing.clone(),
+            share: own.shares[1].1.clone(),
+        };
+        let (ordered, mut out) = (world.ordered().clone(), Effects::default());
+        let receiver = &mut world.actors[1].site;
+        receiver.hear(Time::ZERO, site(0), &message.to_bytes(), &ordered, &mut out);
+        out.messages.len()
+    };
+    assert_eq!(
+        (hear(&mut world, other), hear(&mut world, ceremony)),
+        (0, 1)
+    );
+    world.step_until(World::is_made);
+    let made = world.ordered().ceremonies().find(|own| own.made.is_some());
+    let made = made.unwrap().number;
+    let ceremony = RunName::new(made, &Digest([9; 32]));
+    let before = world.ordered().clone();
+    (0..4).for_each(|own| {
+        world.append(site(own), Contribution::Have { ceremony }.to_bytes());
+    });
+    assert_eq!(world.ordered(), &before);
+}
+
+#[test]
 fn bent_bytes_from_peers_do_no_harm() {
     let mut world = World::new(4, KEYS, 2).lossy(20);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     (0..40).for_each(|_| world.step());
     let deal = deal(world.ordered(), 4);
     let share = dealing(world.ordered(), site(0)).shares[1].1.clone();
+    let ceremony = first_run(world.ordered());
     let message = Message::Deal {
-        ceremony: 1,
+        ceremony,
         dealing: deal.dealing.clone(),
         share,
     };
     let (message, ordered) = (message.to_bytes(), world.ordered().clone());
     let body = deal.to_bytes();
-    let word = Contribution::Deal { ceremony: 1, body }.to_bytes();
+    let word = Contribution::Deal { ceremony, body }.to_bytes();
     for _ in 0..400 {
         let mut bend = |bytes: &Bytes| {
             let mut bytes = bytes.to_vec();

@@ -98,6 +98,7 @@ fn whatever_clients_say_and_hear_has_one_encoding() {
         Refusal::NoSuchKey,
         Refusal::Retired,
         Refusal::TooManyKeys,
+        Refusal::Unrotatable,
         Refusal::Unshareable,
     ] {
         check(&Reply::Refused(refusal), 10);

@@ -36,7 +36,7 @@ fn a_key_that_has_no_sharing_yet_is_made_by_the_next_committee_or_after_all_by_t
 }
 
 #[test]
-fn while_the_members_change_no_key_is_made_or_refreshed_but_one_may_be_retired() {
+fn while_the_members_change_no_key_is_made_refreshed_or_rotated_but_one_may_be_retired() {
     let mut world = settled(World::new(
         4,
         &[("a", Scheme::Ed25519), ("b", Scheme::Bls)],
@@ -52,6 +52,8 @@ fn while_the_members_change_no_key_is_made_or_refreshed_but_one_may_be_retired()
     let changing = Reply::Refused(Refusal::Changing);
     assert_eq!(world.request(&create), changing);
     assert_eq!(world.request(&Operation::Refresh(KeyId(1))), changing);
+    let rotate = Operation::Change(Act::Rotate(KeyId(1)));
+    assert_eq!(world.request(&rotate), changing);
     let retired = Reply::Retired(KeyId(1));
     assert_eq!(world.request(&retire(1)), retired);
     assert_eq!(world.ordered().ceremonies().count(), 1);

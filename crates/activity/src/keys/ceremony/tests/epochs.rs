@@ -313,11 +313,9 @@ fn c09_a_joiner_that_lies_about_its_share_keeps_it_from_nobody() {
 #[test]
 fn c09_a_joiner_that_deals_is_convicted() {
     let mut world = changing(11);
-    let (ceremony, body) = (2, bytes::Bytes::from_static(b"deal"));
-    assert_eq!(
-        world.ordered().ceremonies().next().unwrap().number,
-        ceremony
-    );
+    let own = world.ordered().ceremonies().next().unwrap();
+    assert_eq!(own.number, 2);
+    let (ceremony, body) = (own.run_name(), bytes::Bytes::from_static(b"deal"));
     world.append(site(4), Contribution::Deal { ceremony, body }.to_bytes());
     let culprits = &world.ordered().ceremonies().next().unwrap().culprits;
     assert_eq!(culprits.get(&site(4)), Some(&Misdealing::Malformed));

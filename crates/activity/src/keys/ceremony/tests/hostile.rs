@@ -88,7 +88,7 @@ impl Intruder {
             self.acks
                 .entry(from)
                 .or_default()
-                .insert(ceremony, signature);
+                .insert(ceremony.number, signature);
         }
     }
 
@@ -119,8 +119,8 @@ impl Intruder {
                 out.messages.retain(|(_, bytes)| !ack(bytes));
                 out.contributions.retain(|word| !is_have(word));
                 for made in ordered.ceremonies().filter(|own| own.made.is_some()) {
-                    let ceremony = made.number;
-                    if self.done.insert(ceremony) {
+                    if self.done.insert(made.number) {
+                        let ceremony = made.run_name();
                         let word = Contribution::Have { ceremony };
                         out.contributions.push(word.to_bytes());
                     }
@@ -153,7 +153,7 @@ impl Intruder {
             }
             if let Some(body) = self.misdeal((author, me), site, run, log) {
                 self.done.insert(number);
-                let ceremony = number;
+                let ceremony = run.ceremony.run_name();
                 out.contributions
                     .push(Contribution::Deal { ceremony, body }.to_bytes());
             }
@@ -174,7 +174,7 @@ impl Intruder {
             else {
                 continue;
             };
-            if ceremony != run.ceremony.number || *to != victim {
+            if ceremony != run.ceremony.run_name() || *to != victim {
                 continue;
             }
             let dealing = match self.kind {
@@ -286,7 +286,7 @@ fn is_have(word: &Bytes) -> bool {
 
 fn deal_of(word: &Bytes) -> Option<(u64, Bytes)> {
     match Contribution::from_bytes(word.clone()) {
-        Ok(Contribution::Deal { ceremony, body }) => Some((ceremony, body)),
+        Ok(Contribution::Deal { ceremony, body }) => Some((ceremony.number, body)),
         _ => None,
     }
 }

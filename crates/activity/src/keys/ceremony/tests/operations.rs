@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_types::{FaultModel, Resilience, SiteSet};
@@ -226,4 +228,74 @@ fn ceremonies_say_who_is_awaited_and_what_is_missing() {
     assert_eq!(status(&mut world), None);
     let version = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
     assert_eq!(Some(version.transcript), made.transcript);
+}
+
+/// A refresh after which everybody could know those sites' shares of before.
+fn refreshed_with_exposed(exposed: &[usize]) -> SiteSet {
+    let mut world = World::new(4, &[("a", Scheme::Ed25519)], 3);
+    world.finish();
+    let mut next = world.ordered().clone();
+    let current = next.keys.get_mut(&KeyId(1)).unwrap().current.as_mut();
+    current.unwrap().exposed = exposed.iter().map(|own| site(*own)).collect();
+    world.states.push(Arc::new(next));
+    world.request(&Operation::Refresh(KeyId(1)));
+    world.finish();
+    let version = world.ordered().key(KeyId(1)).unwrap().active().unwrap();
+    assert_eq!(version.number, 1);
+    version.exposed
+}
+
+#[test]
+fn what_exposed_dealers_reshare_counts_as_published() {
+    // Of any three dealers two are exposed, and with the one intruded site all is known.
+    assert_eq!(refreshed_with_exposed(&[0, 1, 2]).len(), 4);
+    assert_eq!(refreshed_with_exposed(&[0]), SiteSet::EMPTY);
+}
+
+#[test]
+fn a_rotated_key_is_used_until_the_one_that_replaces_it_can_be() {
+    let mut world = World::new(4, &[("a", Scheme::Ed25519)], 4);
+    let (old, new) = (KeyId(1), KeyId(2));
+    let rotate = Operation::Change(Act::Rotate(old));
+    assert_eq!(refused(&mut world, &rotate), Refusal::Busy);
+    world.finish();
+    let begun = Reply::Begun {
+        key: new,
+        ceremony: 2,
+    };
+    assert_eq!(world.request(&rotate), begun);
+    assert_eq!(refused(&mut world, &rotate), Refusal::Busy);
+    assert_eq!(refused(&mut world, &create("a")), Refusal::NameTaken);
+    let state = |world: &World, key| world.ordered().key(key).unwrap().state;
+    assert_eq!(state(&world, old), State::Active);
+    assert_eq!(state(&world, new), State::Generating);
+    world.finish();
+    assert_eq!(state(&world, old), State::Retired);
+    assert_eq!(state(&world, new), State::Active);
+    let public = |world: &World, key| {
+        let record = world.ordered().key(key).unwrap();
+        record.current.as_ref().unwrap().sharing.key_bytes()
+    };
+    assert_ne!(public(&world, old), public(&world, new), "both are known");
+    for actor in &world.actors {
+        let mut held = actor.site.vault.held.keys();
+        assert!(held.all(|(key, _)| *key == new));
+    }
+    assert_eq!(refused(&mut world, &rotate), Refusal::Retired);
+}
+
+#[test]
+fn a_key_that_is_retired_before_it_replaces_another_leaves_that_in_use() {
+    let keys = [("a", Scheme::Bls), ("vault", Scheme::Seal)];
+    let mut world = World::new(4, &keys, 4);
+    world.finish();
+    let seal = Operation::Change(Act::Rotate(KeyId(2)));
+    assert_eq!(refused(&mut world, &seal), Refusal::Unrotatable);
+    let rotate = Operation::Change(Act::Rotate(KeyId(1)));
+    assert!(matches!(world.request(&rotate), Reply::Begun { .. }));
+    let retire = Operation::Change(Act::Retire(KeyId(3)));
+    assert_eq!(world.request(&retire), Reply::Retired(KeyId(3)));
+    world.finish();
+    assert!(world.ordered().key(KeyId(1)).unwrap().active().is_some());
+    assert!(matches!(world.request(&rotate), Reply::Begun { .. }));
 }

@@ -475,7 +475,7 @@ impl World {
     pub(super) fn deals(&self, own: SiteId, number: u64) -> Vec<Bytes> {
         let words = self.log.iter().filter(|(author, _)| *author == own);
         let deals = words.filter_map(|(_, word)| match Contribution::from_bytes(word.clone()) {
-            Ok(Contribution::Deal { ceremony, body }) if ceremony == number => Some(body),
+            Ok(Contribution::Deal { ceremony, body }) if ceremony.number == number => Some(body),
             _ => None,
         });
         deals.collect()

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_threshold::bls::SignatureShare;
+use maftia_threshold::frost::SentCommitment;
 use maftia_threshold::{Bls12381G2, Share};
 
 use super::world::{GROUP, Habit, World, site};
@@ -121,7 +122,12 @@ fn c12_nonces_of_the_former_epoch_are_void() {
     let mut world = World::new(4, &KEYS);
     world.commits(3);
     let stock = world.ordered.sessions.pool.stock(site(0)).unwrap();
-    let former = Contribution::Nonces(stock.unused().copied().collect());
+    let former = Contribution::Nonces(
+        stock
+            .unused()
+            .map(|own| SentCommitment::from(*own))
+            .collect(),
+    );
     world.change(&[0, 1, 4, 3]);
     world.deliver(site(0), &former.to_bytes());
     let stock = world.ordered.sessions.pool.stock(site(0));

@@ -1,13 +1,15 @@
 use bytes::Bytes;
+use maftia_codec::Wire as _;
 use maftia_types::ClientId;
 
 use super::world::{CLIENT, COMMIT_MS, Habit, World};
+use crate::keys::ceremony::Origin;
 use crate::keys::sessions::{
-    Answer, FINISHED_MAX, FINISHED_MS_MAX, OPEN_MAX, OPEN_MS_MAX, Policy, Refusal, Request,
-    USES_MAX, USES_PER_MINUTE_CEILING, Users,
+    Answer, BEACON_PERIOD_MS_MIN, FINISHED_MAX, FINISHED_MS_MAX, OPEN_MAX, OPEN_MS_MAX,
+    OPEN_PER_CLIENT_MAX, Policy, Refusal, Request, USES_MAX, USES_PER_MINUTE_CEILING, Users,
 };
 use crate::keys::signing::MESSAGE_BYTES_MAX;
-use crate::keys::{Act, KeyId, Operation, Reply, Scheme};
+use crate::keys::{Act, KEYS_MAX, KeyId, Operation, Reply, Scheme};
 
 fn sign(key: u32) -> Request {
     Request::Sign {
@@ -37,9 +39,21 @@ fn silent(n: u8, schemes: &[Scheme]) -> World {
 fn as_many_sessions_are_open_as_may_be_and_expired_ones_make_room() {
     let mut world = silent(4, &[Scheme::Bls]);
     let first = world.begin(&sign(1));
-    for _ in 1..OPEN_MAX {
+    for _ in 1..OPEN_PER_CLIENT_MAX {
         world.begin(&sign(1));
     }
+    // One client has half of the places, the others share the rest.
+    assert_eq!(world.ask(&sign(1)), Answer::Refused(Refusal::Busy));
+    let mut session = 0;
+    let mut by = |key| {
+        session += 1;
+        world.ask_as(ClientId { key, session }, &sign(1))
+    };
+    for number in OPEN_PER_CLIENT_MAX..OPEN_MAX {
+        let opened = by(4 + u32::from(number % 2 == 0));
+        assert!(matches!(opened, Answer::Session(_)));
+    }
+    assert_eq!(by(6), Answer::Refused(Refusal::Busy));
     assert_eq!(world.ask(&sign(1)), Answer::Refused(Refusal::Busy));
     world.commit_after(OPEN_MS_MAX - 1);
     assert_eq!(world.ask(&sign(1)), Answer::Refused(Refusal::Busy));
@@ -55,8 +69,13 @@ fn results_are_forgotten_when_there_are_too_many_and_when_they_are_too_old() {
     let mut world = silent(4, &[Scheme::Bls]);
     let mut sessions = Vec::new();
     for _ in 0..=FINISHED_MAX / OPEN_MAX {
-        for _ in 0..OPEN_MAX {
-            sessions.push(world.begin(&sign(1)));
+        for number in 0..OPEN_MAX {
+            let key = u32::from(number % 2 == 0);
+            let client = ClientId { key, session: 0 };
+            match world.ask_as(client, &sign(1)) {
+                Answer::Session(session) => sessions.push(session),
+                other => panic!("{other:?}"),
+            }
         }
         world.commit_after(OPEN_MS_MAX);
     }
@@ -177,4 +196,35 @@ fn a_message_has_as_many_bytes_as_may_be_and_not_one_more() {
         world.ask(&of(MESSAGE_BYTES_MAX + 1)),
         Answer::Refused(Refusal::Malformed)
     );
+}
+
+#[test]
+fn policies_of_keys_that_are_retired_in_one_commit_leave_a_state_that_decodes() {
+    let mut world = silent(4, &[]);
+    for number in 0..3 * KEYS_MAX {
+        let name = number.to_string();
+        let made = world.ordered.create(Origin::Genesis, name, Scheme::Seal);
+        let (key, _) = made.unwrap();
+        let policy = unlimited(Scheme::Seal);
+        world.ordered.sessions.set_policy(key, policy);
+        world.ordered.retire(key).unwrap();
+        world.restore();
+    }
+    assert!(world.ordered.sessions.policies.is_empty());
+}
+
+#[test]
+fn policies_without_bounds_do_not_decode() {
+    let with = |period_ms, uses_per_minute_max| {
+        let policy = Policy {
+            period_ms,
+            uses_per_minute_max,
+            ..Policy::of(Scheme::Beacon)
+        };
+        Policy::from_bytes(policy.to_bytes()) == Ok(policy)
+    };
+    let (period, uses) = (BEACON_PERIOD_MS_MIN, USES_PER_MINUTE_CEILING);
+    assert!(with(period, uses) && with(u32::MAX, 0));
+    assert!(!with(period - 1, uses) && !with(0, uses));
+    assert!(!with(period, uses + 1) && !with(period, u32::MAX));
 }

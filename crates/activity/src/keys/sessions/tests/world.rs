@@ -196,6 +196,7 @@ impl World {
             name: format!("key {key}"),
             scheme,
             state: State::Active,
+            replaces: None,
             current: Some(version),
         };
         self.ordered.keys.insert(key, record);

@@ -1,12 +1,13 @@
 use bytes::Bytes;
 use maftia_codec::Wire as _;
-use maftia_threshold::frost::NonceCommitment;
+use maftia_threshold::frost::{NonceCommitment, SentCommitment};
 
 use super::verify_ed25519;
 use crate::keys::sessions::tests::world::{Habit, World, observe, site};
 use crate::keys::sessions::{Answer, Contribution, Standing, Work};
 use crate::keys::signing::{
-    COMMITMENTS_AHEAD, COMMITMENTS_LOW, COMMITMENTS_MAX, INCARNATION_STEP_MAX, Intake, Pool,
+    COMMITMENTS_AHEAD, COMMITMENTS_LOW, COMMITMENTS_MAX, INCARNATION_STEP_MAX, Intake, LOOKS_MAX,
+    Pool,
 };
 use crate::keys::{Ordered, Scheme};
 use maftia_types::{Epoch, Incarnation};
@@ -161,8 +162,9 @@ fn randomness_that_repeats_after_a_restart_gives_other_nonces() {
     let Ok(Contribution::Nonces(after)) = Contribution::from_bytes(contribution.clone()) else {
         panic!("no nonces");
     };
-    let points = |own: &NonceCommitment| own.to_bytes().slice(24..);
-    let before: Vec<_> = before.iter().map(points).collect();
+    let points = |own: &SentCommitment| own.to_bytes().slice(24..);
+    let sent = before.iter().map(|own| points(&SentCommitment::from(*own)));
+    let before: Vec<_> = sent.collect();
     assert!(after.iter().map(points).all(|own| !before.contains(&own)));
 }
 
@@ -226,9 +228,14 @@ fn the_pool_takes_as_many_commitments_of_a_site_as_may_be_and_lives_in_one_direc
         let mut bytes = unused(&world.ordered, 0)[0].to_bytes().to_vec();
         bytes[8..16].copy_from_slice(&incarnation.to_le_bytes());
         bytes[16..24].copy_from_slice(&number.to_le_bytes());
-        NonceCommitment::from_bytes(bytes.into()).unwrap()
+        SentCommitment::from_bytes(bytes.into()).unwrap()
     };
-    let mut add = |own| pool.add(Epoch(0), site(0), own);
+    // A commit for each: how many are looked at in one is another matter.
+    let mut commits = 1..;
+    let mut add = |own| {
+        let commit = commits.next().unwrap();
+        pool.add((Epoch(0), commit), site(0), &own)
+    };
     assert_eq!(add(of(5, 0)), Intake::NewLife);
     for number in 1..COMMITMENTS_MAX as u64 {
         assert_eq!(add(of(5, number)), Intake::Taken);
@@ -242,11 +249,53 @@ fn the_pool_takes_as_many_commitments_of_a_site_as_may_be_and_lives_in_one_direc
     assert_eq!(add(of(6 + INCARNATION_STEP_MAX + 1, 0)), Intake::Dropped);
     assert_eq!(add(of(6 + INCARNATION_STEP_MAX, 0)), Intake::NewLife);
     assert_eq!(
-        pool.add(Epoch(1), site(1), of(1, 0)),
+        pool.add((Epoch(1), 1), site(1), &of(1, 0)),
         Intake::Dropped,
         "another epoch"
     );
     assert_eq!(pool.stock(site(0)).unwrap().unused().len(), 1);
     assert_eq!(Pool::from_bytes(pool.to_bytes()), Ok(pool));
     world.commit();
+}
+
+/// A contribution of those numbers of the site's life, as it was sent; the points of a bad one are
+/// none.
+fn numbered(world: &World, numbers: std::ops::Range<u64>, good: bool) -> Bytes {
+    let known = unused(&world.ordered, 0)[0];
+    let of = |number: u64| {
+        let mut bytes = known.to_bytes().to_vec();
+        bytes[16..24].copy_from_slice(&number.to_le_bytes());
+        if !good {
+            bytes[24..].fill(0xff);
+        }
+        SentCommitment::from_bytes(bytes.into()).unwrap()
+    };
+    Contribution::Nonces(numbers.map(of).collect()).to_bytes()
+}
+
+#[test]
+fn points_are_looked_at_if_they_are_news_and_of_so_many_commitments_in_a_commit() {
+    let mut world = world();
+    let stock = |world: &World| unused(&world.ordered, 0).len();
+    let held = stock(&world);
+    let next = held as u64;
+    world.habits.fill(Habit::Silent);
+    world.commit();
+    // What was seen before, however often, keeps nothing out: its points are not looked at.
+    for good in [false, true, false, true] {
+        let stale = numbered(&world, 0..next, good);
+        world.deliver(site(0), &stale);
+    }
+    for number in 1..u64::from(LOOKS_MAX) {
+        let bad = numbered(&world, next + number..next + number + 1, false);
+        world.deliver(site(0), &bad);
+    }
+    assert_eq!(stock(&world), held);
+    let news = numbered(&world, next..next + 2, true);
+    world.deliver(site(0), &news);
+    assert_eq!(stock(&world), held + 1, "the last one looked at");
+    world.restore();
+    world.commit();
+    world.deliver(site(0), &news);
+    assert_eq!(stock(&world), held + 2);
 }

@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::verify_ed25519;
 use crate::keys::sessions::USES_PER_MINUTE_CEILING;
 use crate::keys::sessions::tests::world::World;
-use crate::keys::sessions::{Answer, OPEN_MAX, Policy, Refusal, Request};
-use crate::keys::signing::{REGISTERS_MAX, Slot};
+use crate::keys::sessions::{Answer, OPEN_PER_CLIENT_MAX, Policy, Refusal, Request};
+use crate::keys::signing::{REGISTERS_PER_KEY_MAX, Slot};
 use crate::keys::{KeyId, Scheme, State};
 
 fn slot(register: &str, number: u64) -> Option<Slot> {
@@ -81,7 +81,7 @@ fn a_refused_request_takes_no_slot() {
     world
         .habits
         .fill(crate::keys::sessions::tests::world::Habit::Silent);
-    for number in 0..OPEN_MAX {
+    for number in 0..OPEN_PER_CLIENT_MAX {
         world.begin(&sign("a", slot("chain", number as u64)));
     }
     let busy = Answer::Refused(Refusal::Busy);
@@ -103,7 +103,15 @@ fn a_key_without_the_policy_knows_no_slots() {
 #[test]
 fn there_are_as_many_registers_as_may_be_until_their_key_is_retired() {
     let mut world = world();
-    for number in 0..REGISTERS_MAX {
+    world.deal(KeyId(2), Scheme::Ed25519, 0);
+    world.set_policy(
+        2,
+        world
+            .ordered
+            .sessions
+            .policy(&world.ordered.keys[&KeyId(1)]),
+    );
+    for number in 0..REGISTERS_PER_KEY_MAX {
         let slot = slot(&number.to_string(), 1);
         let digest = maftia_types::Digest::ZERO;
         let registers = &mut world.ordered.sessions.registers;
@@ -119,12 +127,54 @@ fn there_are_as_many_registers_as_may_be_until_their_key_is_retired() {
         world.ask(&sign("a", slot("0", 2))),
         Answer::Session(_)
     ));
+    // Another key has room of its own.
+    let other = Request::Sign {
+        key: KeyId(2),
+        message: Bytes::from_static(b"a"),
+        slot: slot("one more", 1),
+    };
+    assert!(matches!(world.ask(&other), Answer::Session(_)));
     world.restore();
-    world.ordered.keys.get_mut(&KeyId(1)).unwrap().state = State::Retired;
-    world.commit();
+    world.ordered.retire(KeyId(1)).unwrap();
     world.ordered.keys.get_mut(&KeyId(1)).unwrap().state = State::Active;
+    world.set_policy(
+        1,
+        world
+            .ordered
+            .sessions
+            .policy(&world.ordered.keys[&KeyId(2)]),
+    );
     assert!(matches!(
         world.ask(&sign("a", slot("one more", 1))),
         Answer::Session(_)
     ));
+}
+
+#[test]
+fn a_key_that_replaces_another_does_not_contradict_it() {
+    let mut world = world();
+    world.begin(&sign("a", slot("chain", 7)));
+    world.deal(KeyId(2), Scheme::Ed25519, 0);
+    let policy = world
+        .ordered
+        .sessions
+        .policy(&world.ordered.keys[&KeyId(1)]);
+    world.set_policy(2, policy);
+    world.ordered.sessions.hand_over(KeyId(1), KeyId(2));
+    world.restore();
+    let by_other = |message: &str, number| Request::Sign {
+        key: KeyId(2),
+        message: Bytes::copy_from_slice(message.as_bytes()),
+        slot: slot("chain", number),
+    };
+    let taken = Answer::Refused(Refusal::SlotTaken);
+    assert_eq!(world.ask(&by_other("b", 7)), taken);
+    let past = Answer::Refused(Refusal::SlotPast { last: 7 });
+    assert_eq!(world.ask(&by_other("b", 6)), past);
+    assert!(matches!(world.ask(&by_other("b", 8)), Answer::Session(_)));
+    let used = |key| Request::Slots { key: KeyId(key) };
+    let expected: Vec<Slot> = slot("chain", 8).into_iter().collect();
+    assert_eq!(world.ask(&used(2)), Answer::Slots(expected));
+    assert_eq!(world.ask(&used(1)), Answer::Slots(Vec::new()));
+    assert_eq!(world.ask(&used(9)), Answer::Refused(Refusal::NoSuchKey));
 }
