@@ -257,10 +257,14 @@ impl Daemon {
         match event {
             NetworkEvent::Up {
                 peer: Peer::Site(site),
+                key,
                 ..
             } => {
+                // The event may be from before the sites got other ids.
+                if !self.sites.met(site, &key) {
+                    return Ok(());
+                }
                 self.links.insert(site);
-                self.sites.met(site);
                 let Ok(step) = self.replica.command(now, Command::PeerUp(site));
                 self.perform(step)
             }

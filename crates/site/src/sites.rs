@@ -66,9 +66,14 @@ impl Sites {
         known.unwrap_or_else(|| Digest(*key).to_string())
     }
 
-    /// A link to the site that has this id now has come up.
-    pub(crate) fn met(&mut self, site: SiteId) {
-        self.stale.remove(site);
+    /// A link has come up, to the site that had this id when it did. True if it still has.
+    pub(crate) fn met(&mut self, site: SiteId, key: &PublicKey) -> bool {
+        let known = self.known.get(site.index());
+        let same = known.is_some_and(|member| member.key == *key);
+        if same {
+            self.stale.remove(site);
+        }
+        same
     }
 
     /// Whether what comes under this id is from the site that has it now.
