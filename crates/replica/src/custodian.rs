@@ -97,6 +97,13 @@ impl Replica {
     /// Takes over the site half of the keyed services. Before that, commits of the replayed log have
     /// been executed without it: what they asked for is over or still asked for.
     pub(crate) fn employ(&mut self, now: Time, mut site: Site, step: &mut Step<Self>) {
+        if self.is_gone() {
+            // It may have lost power before its secrets were wiped.
+            let mut effects = Effects::default();
+            site.retire(&mut effects);
+            let _nothing = Custodian::new(site).perform(effects, &mut self.engine, step);
+            return;
+        }
         site.renumber(self.me());
         self.custodian = Some(Custodian::new(site));
         self.observe(now, step);
@@ -104,7 +111,7 @@ impl Replica {
 
     /// Another epoch has begun: this site has another id, or it has left and holds nothing any more.
     pub(crate) fn renumber_custodian(&mut self, me: SiteId, step: &mut Step<Self>) {
-        let gone = self.is_leaver();
+        let gone = self.is_gone();
         let Some(custodian) = &mut self.custodian else {
             return;
         };

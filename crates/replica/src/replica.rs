@@ -368,6 +368,7 @@ impl Replica {
         }
         replica.replay.clear();
         replica.follow_kept(now, &mut step);
+        replica.leave_again(now);
         replica.watch_anew(now);
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);

@@ -121,6 +121,27 @@ impl Replica {
         site_at(found.unwrap_or(SITES_MAX))
     }
 
+    /// Whether this site, with the state of the present epoch, is neither a member of it nor about to
+    /// join.
+    pub(crate) fn is_gone(&self) -> bool {
+        let key = self.engine.key().public();
+        let here = self.universe().into_iter().take(self.audience());
+        self.membership().is_some() && !here.into_iter().any(|member| member.key == key)
+    }
+
+    /// At a start: a site that left before has nothing to do but to say so, unless its former group
+    /// still gathers votes.
+    pub(crate) fn leave_again(&mut self, now: Time) {
+        let gone = self.is_gone();
+        if let Some(epochs) = self
+            .epochs
+            .as_mut()
+            .filter(|own| gone && own.handing.is_none())
+        {
+            epochs.leave_at = Some(now);
+        }
+    }
+
     /// Whether a fetched state is that of the view which this site was led to.
     pub(crate) fn is_of_known_view(&self, ledger: &Ledger) -> bool {
         let known = self.epochs.as_ref().map(|epochs| &epochs.view);
