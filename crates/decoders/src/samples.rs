@@ -45,8 +45,7 @@ pub(crate) fn replica_messages() -> Vec<Bytes> {
         },
         Transfer::ManifestRequest { index: 1 },
         Transfer::Manifest {
-            index: 1,
-            parts: 1,
+            head: head(),
             digests: vec![digest(1), digest(2)],
         },
         Transfer::ChunkRequest { index: 1, chunk: 2 },
@@ -392,4 +391,19 @@ fn site(index: u8) -> SiteId {
 
 fn key() -> SigningKey {
     SigningKey::from_seed([1; 32])
+}
+
+fn head() -> maftia_replica::Head {
+    maftia_replica::Head {
+        realm: maftia_replica::Realm {
+            group: digest(3),
+            epoch: maftia_types::Epoch(0),
+            members: digest(4),
+        },
+        commit: 1,
+        chain: digest(5),
+        time_ms: 6,
+        parts: 1,
+        chunks: 2,
+    }
 }

@@ -11,6 +11,7 @@ use maftia_types::{SiteId, Time};
 
 use crate::checkpoint::Checkpoint;
 use crate::fault::Misbehaviour;
+use crate::head::Realm;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::message::Transfer;
@@ -53,16 +54,11 @@ impl Replica {
                     .map(|fetch| fetch.on_offer(now, from, (index, digest), above, needed));
                 Self::request(requests.unwrap_or_default(), step);
             }
-            Transfer::Manifest {
-                index,
-                parts,
-                digests,
-            } => {
-                let parts = usize::try_from(parts).unwrap_or(usize::MAX);
+            Transfer::Manifest { head, digests } => {
                 let answer = self
                     .fetch
                     .as_mut()
-                    .map(|f| f.on_manifest(now, index, parts, digests));
+                    .map(|fetch| fetch.on_manifest(now, &head, digests));
                 match answer {
                     Some(Ok(requests)) => Self::request(requests, step),
                     Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),
@@ -121,17 +117,11 @@ impl Replica {
         let Some(stable) = self.checkpoints.pin(to, index) else {
             return self.offer(to, step);
         };
-        let parts = u32::try_from(stable.parts.len()).unwrap_or(u32::MAX);
-        let digests = stable.manifest.clone();
-        Self::send_transfer(
-            Some(to),
-            Transfer::Manifest {
-                index,
-                parts,
-                digests,
-            },
-            step,
-        );
+        let manifest = Transfer::Manifest {
+            head: stable.head,
+            digests: stable.tree.leaves().to_vec(),
+        };
+        Self::send_transfer(Some(to), manifest, step);
     }
 
     fn serve_chunk(&mut self, to: SiteId, index: u64, chunk: u32, step: &mut Step<Self>) {
@@ -173,8 +163,9 @@ impl Replica {
         self.diverged = false;
         let app = self.machine.snapshot();
         self.checkpoints.clear();
-        let checkpoint = Arc::new(Checkpoint::new(frontier.clone(), &bytes, app));
-        self.checkpoints.set_stable(checkpoint);
+        let realm = Realm::new(self.engine.parameters(), &self.keys);
+        let checkpoint = Checkpoint::new(realm, frontier.clone(), &bytes, app, None);
+        self.checkpoints.set_stable(Arc::new(checkpoint));
         self.engine.install(now, frontier);
         self.vote(now);
         self.want_image();

@@ -39,8 +39,8 @@
 //!    correct, and with the bodies: admit its requests to their session.
 //! 3. A session executes its requests in the order of their numbers; a larger incarnation closes the
 //!    smaller; an expired session's incarnation stays closed.
-//! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote for their digest in own
-//!    blocks. At f+1 delivered votes it is stable.
+//! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote in own blocks for the digest
+//!    of the [`Head`] and the hash tree over their chunks. At f+1 delivered votes it is stable.
 //! 5. Upon f+1 votes against an own checkpoint: this site has diverged; it stops serving and fetches.
 //! 6. Upon f+1 peers that no longer serve what this site lacks: ask all for offers, fetch the highest
 //!    that f+1 agree on, chunk by chunk from all who offer it, reuse what is here already; install it
@@ -121,6 +121,7 @@ mod checkpoint;
 mod client_link;
 mod custodian;
 mod fault;
+mod head;
 mod image;
 mod intake;
 mod item;
@@ -133,6 +134,7 @@ mod session;
 mod sessions;
 mod status;
 mod transfer;
+mod tree;
 mod vouches;
 
 pub use batch::{
@@ -143,6 +145,7 @@ pub use client_link::{
 };
 pub use custodian::Vault;
 pub use fault::Misbehaviour;
+pub use head::{Head, Realm};
 pub use image::{Image, Restored};
 pub use item::{Item, items};
 pub use ledger::Executed;

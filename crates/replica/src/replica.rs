@@ -16,6 +16,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
 use crate::custodian::{Custodian, Vault};
 use crate::fault::Misbehaviour;
+use crate::head::Realm;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
 use crate::item::Item;
@@ -254,7 +255,9 @@ impl Replica {
                 let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
                     .map_err(|_| BootError::Image)?;
                 let app = machine.snapshot();
-                let stable = Checkpoint::new(image.frontier.clone(), &image.ledger, app);
+                let realm = Realm::new(&parameters, &keys);
+                let frontier = image.frontier.clone();
+                let stable = Checkpoint::new(realm, frontier, &image.ledger, app, None);
                 checkpoints.set_stable(Arc::new(stable));
                 (image.frontier, ledger, image.window)
             }
@@ -346,7 +349,9 @@ impl Replica {
 
     fn take_checkpoint(&mut self, now: Time, frontier: Frontier) {
         let ledger = self.ledger.encode();
-        let checkpoint = Checkpoint::new(frontier, &ledger, self.machine.snapshot());
+        let realm = Realm::new(self.engine.parameters(), &self.keys);
+        let (app, before) = (self.machine.snapshot(), self.checkpoints.latest());
+        let checkpoint = Checkpoint::new(realm, frontier, &ledger, app, before);
         self.checkpoints.add(Arc::new(checkpoint));
         self.vote(now);
     }

@@ -58,7 +58,6 @@ pub(super) struct Frozen {
     meta: Bytes,
     pages: Vec<Arc<Page>>,
     manifest: Vec<Digest>,
-    root: Digest,
 }
 
 impl Frozen {
@@ -77,7 +76,6 @@ impl Frozen {
         Self {
             meta,
             pages,
-            root: root_of(&manifest),
             manifest,
         }
     }
@@ -85,7 +83,7 @@ impl Frozen {
 
 impl Snapshot for Frozen {
     fn root(&self) -> Digest {
-        self.root
+        root_of(&self.manifest)
     }
 
     fn manifest(&self) -> &[Digest] {
