@@ -12,7 +12,9 @@ use maftia_types::Digest;
 
 use crate::keys;
 use crate::kv;
-use crate::replication::{Context, RestoreError, SiteContext, Snapshot, StateMachine, root_of};
+use crate::replication::{
+    Context, Exhibit, RestoreError, SiteContext, Snapshot, StateMachine, root_of,
+};
 
 /// First byte of what is for the keyed services. The store's operations and chunks begin otherwise.
 pub const KEYS: u8 = 0x40;
@@ -111,6 +113,10 @@ impl StateMachine for Suite {
         self.keys.contribute(context, contribution);
     }
 
+    fn vote(&mut self, context: &SiteContext, commit: u64, digest: Digest) {
+        self.keys.vote(context, commit, digest);
+    }
+
     fn tick(&mut self, commit: u64, commit_time_ms: u64) {
         self.keys.tick(commit, commit_time_ms);
     }
@@ -141,6 +147,11 @@ impl Snapshot for Frozen {
             None => self.store.chunk(index),
             Some(place) => self.keys.get(place).cloned(),
         }
+    }
+
+    /// The store's, whose chunks come first.
+    fn exhibit(&self, key: &[u8]) -> Option<Exhibit> {
+        self.store.exhibit(key)
     }
 }
 
