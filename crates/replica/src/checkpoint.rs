@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use maftia_activity::keys::certificates::Certificate;
 use maftia_activity::replication::Snapshot;
 use maftia_codec::Wire;
 use maftia_crypto::Domain;
@@ -105,6 +106,9 @@ pub(crate) struct Checkpoints {
     stable: VecDeque<Arc<Checkpoint>>,
     votes: BTreeMap<SiteId, VecDeque<IndexedDigest>>,
     stable_index: u64,
+    /// The one that proofs are made of: the newest with the group's signature that was here when
+    /// that came.
+    certified: Option<(Arc<Checkpoint>, Certificate)>,
     /// The checkpoint that each site is fetching from here, so that it does not vanish under it.
     /// One per site; gone when the site asks for another one.
     pinned: BTreeMap<SiteId, Arc<Checkpoint>>,
@@ -218,6 +222,26 @@ impl Checkpoints {
     /// Forgets everything computed here: the state was found to be wrong.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The group has signed a checkpoint. It stays here until the next one, if it is here.
+    pub(crate) fn certify(&mut self, certificate: &Certificate) {
+        let known = self.certified.as_ref().map(|(_, known)| known);
+        if known == Some(certificate) {
+            return;
+        }
+        let signed = |own: &&Arc<Checkpoint>| {
+            (own.index, own.digest) == (certificate.commit, certificate.digest)
+        };
+        if let Some(found) = self.stable.iter().find(signed) {
+            self.certified = Some((Arc::clone(found), *certificate));
+        }
+    }
+
+    /// The newest checkpoint that is here with the group's signature.
+    pub(crate) fn certified(&self) -> Option<(&Checkpoint, &Certificate)> {
+        let (checkpoint, certificate) = self.certified.as_ref()?;
+        Some((checkpoint, certificate))
     }
 
     /// The latest checkpoint of this site that is still whole.

@@ -71,8 +71,16 @@ impl Ledger {
         let mut applied = Applied::default();
         machine.tick(commit.index, commit.time_ms);
         for (block, payload) in &commit.blocks {
+            let author = block.author();
+            let context = SiteContext {
+                site: author,
+                commit: commit.index,
+                commit_time_ms: commit.time_ms,
+            };
+            if let Some(vote) = block.header().checkpoint_vote {
+                machine.vote(&context, vote.index, vote.digest);
+            }
             for item in items(payload) {
-                let author = block.author();
                 match item {
                     Item::Requests { id, bodies } => {
                         let digest = id.digest(&bodies);
@@ -96,14 +104,7 @@ impl Ledger {
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
                     Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
-                    Item::Contribution(bytes) => {
-                        let context = SiteContext {
-                            site: author,
-                            commit: commit.index,
-                            commit_time_ms: commit.time_ms,
-                        };
-                        machine.contribute(&context, &bytes);
-                    }
+                    Item::Contribution(bytes) => machine.contribute(&context, &bytes),
                 }
             }
         }

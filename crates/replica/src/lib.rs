@@ -128,6 +128,7 @@ mod item;
 mod ledger;
 mod limits;
 mod message;
+mod proof;
 mod replica;
 mod serve;
 mod session;
@@ -154,6 +155,7 @@ pub use limits::{
     RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
+pub use proof::PROOF_BYTES_MAX;
 pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};
 pub use status::{Activity, Status};
 

@@ -331,6 +331,10 @@ impl Replica {
                 self.on_tally(now, tally, step);
             }
         }
+        let ordered = self.machine.keys();
+        if let Some(latest) = ordered.and_then(|ordered| ordered.certificates().next_back()) {
+            self.checkpoints.certify(latest);
+        }
         self.observe(now, step);
     }
 

@@ -70,7 +70,6 @@ impl Tree {
 
     /// What leads from a leaf to the top: the siblings at each level, from below, in order. None
     /// for a leaf that is not there.
-    #[cfg(test)]
     pub(crate) fn path(&self, leaf: usize) -> Option<Vec<Digest>> {
         self.leaves().get(leaf)?;
         let mut path = Vec::new();

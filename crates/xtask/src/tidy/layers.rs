@@ -19,11 +19,12 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 20] = [
+pub(super) const LAYERS: [Layer; 22] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
     pure("pairing"),
+    pure("verify"),
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
@@ -36,6 +37,7 @@ pub(super) const LAYERS: [Layer; 20] = [
     drives("config"),
     drives("client"),
     drives("agent"),
+    drives("verifier"),
     drives("site"),
     drives("cli"),
     drives("decoders"),
