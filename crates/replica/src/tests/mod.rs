@@ -3,5 +3,6 @@ mod checkpoints;
 mod harness;
 mod hostile;
 mod keyed;
+mod proofs;
 mod state_transfer;
 mod vouching;
