@@ -20,6 +20,7 @@ mod local;
 mod output;
 mod site;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -54,5 +55,6 @@ fn run(typed: Typed) -> Result<(), Failure> {
             command: SiteCommand::Run(run),
         } => site::run(&run),
         Command::Status(status) => status::run(&status),
+        Command::Verify(typed) => verify::run(&typed),
     }
 }

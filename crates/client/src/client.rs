@@ -226,6 +226,19 @@ impl Client {
         sites.zip(answers).collect()
     }
 
+    /// What one site can prove about a question, as it says itself: to be checked. `None` if it
+    /// cannot be reached, has nothing to prove, or does not answer within a second.
+    pub(crate) async fn proof_of(&self, site: SiteId, question: Bytes) -> Option<Bytes> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Prove {
+            site,
+            question,
+            reply,
+        };
+        self.0.commands.send(command).await.ok()?;
+        answer.await.ok()?.into_iter().nth(site.index())?
+    }
+
     /// How long a request waits for its outcome.
     pub(crate) fn patience(&self, patience: Patience) -> Duration {
         let usual = self.0.timing.deadline.into();

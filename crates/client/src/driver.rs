@@ -20,10 +20,10 @@ use crate::{Answer, Outcome, Rejection};
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for the sites' status under way at once.
+/// Questions for sites' status or proofs under way at once.
 const QUESTIONS_MAX: usize = 64;
-/// How long sites have to say how they see the group.
-const STATUS_WAIT: Duration = Duration::from_secs(1);
+/// How long sites have to answer a question.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ pub(crate) enum Command {
         body: Bytes,
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
+    },
+    Prove {
+        site: SiteId,
+        question: Bytes,
+        reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
     Status {
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
@@ -218,17 +223,20 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => {
-                if let Some(question) = self.questions.get_mut(&nonce)
-                    && question.waiting.contains(site)
-                    && let Some(answer) = question.answers.get_mut(site.index())
-                {
-                    *answer = Some(json);
-                    question.waiting.remove(site);
-                    self.answer_questions(|_| {});
-                }
-            }
+            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, Some(json)),
+            Ok(SiteMessage::Proof { nonce, proof }) => self.on_answer(site, nonce, proof),
             Err(error) => debug!(%site, %error, "malformed message"),
+        }
+    }
+
+    fn on_answer(&mut self, site: SiteId, nonce: u64, answer: Option<Bytes>) {
+        if let Some(question) = self.questions.get_mut(&nonce)
+            && question.waiting.contains(site)
+            && let Some(place) = question.answers.get_mut(site.index())
+        {
+            *place = answer;
+            question.waiting.remove(site);
+            self.answer_questions(|_| {});
         }
     }
 
@@ -250,7 +258,22 @@ impl Driver {
                 permit,
                 reply,
             } => self.again(now, &id, body, permit, reply),
-            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Prove {
+                site,
+                question,
+                reply,
+            } => {
+                let message = |nonce| ClientMessage::Prove { nonce, question };
+                self.ask(
+                    now,
+                    self.up.iter().filter(|up| *up == site).collect(),
+                    message,
+                    reply,
+                );
+            }
+            Command::Status { reply } => {
+                self.ask(now, self.up, |nonce| ClientMessage::Status { nonce }, reply);
+            }
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -330,7 +353,13 @@ impl Driver {
         entry.waiters.push(reply);
     }
 
-    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
+    fn ask(
+        &mut self,
+        now: Time,
+        sites: SiteSet,
+        message: impl FnOnce(u64) -> ClientMessage,
+        reply: oneshot::Sender<Vec<Option<Bytes>>>,
+    ) {
         self.nonce += 1;
         if self.questions.len() >= QUESTIONS_MAX {
             // The oldest has had the longest time for its answers.
@@ -340,9 +369,9 @@ impl Driver {
                 .for_each(|(_, question)| question.answer());
         }
         let nonce = self.nonce;
-        let message = ClientMessage::Status { nonce }.to_bytes();
+        let message = message(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
-        for site in self.up.iter() {
+        for site in sites.iter() {
             if self
                 .network
                 .send(site, Class::Control, message.clone())
@@ -354,7 +383,7 @@ impl Driver {
         let question = Question {
             answers: vec![None; self.sites],
             waiting,
-            deadline: now + STATUS_WAIT,
+            deadline: now + ANSWER_WAIT,
             reply,
         };
         self.questions.insert(nonce, question);
@@ -414,7 +443,9 @@ impl Driver {
         for Outgoing { to, message } in self.outgoing.drain(..) {
             let class = match message {
                 ClientMessage::Submit { .. } => Class::Payload,
-                ClientMessage::Vouch { .. } | ClientMessage::Status { .. } => Class::Control,
+                ClientMessage::Vouch { .. }
+                | ClientMessage::Prove { .. }
+                | ClientMessage::Status { .. } => Class::Control,
             };
             let bytes = message.to_bytes();
             for site in to.iter() {

@@ -20,6 +20,7 @@ use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 mod files;
 mod keys;
 mod mutate;
+mod proofs;
 mod samples;
 mod services;
 mod suite;
@@ -102,6 +103,7 @@ pub const TARGETS: &[Target] = &[
         wire::canonical::<maftia_replica::SiteMessage>,
         samples::site_messages,
     ),
+    target("proof", proofs::entry, proofs::seeds),
     target(
         "item",
         wire::canonical::<maftia_replica::Item>,

@@ -115,6 +115,10 @@ pub(crate) fn client_messages() -> Vec<Bytes> {
             digests,
         },
         ClientMessage::Status { nonce: 5 },
+        ClientMessage::Prove {
+            nonce: 6,
+            question: Bytes::from_static(b"key"),
+        },
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -149,6 +153,14 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
         SiteMessage::Status {
             nonce: 5,
             json: Bytes::from_static(b"{}"),
+        },
+        SiteMessage::Proof {
+            nonce: 6,
+            proof: Some(Bytes::from_static(b"proof")),
+        },
+        SiteMessage::Proof {
+            nonce: 7,
+            proof: None,
         },
     ];
     messages.iter().map(Wire::to_bytes).collect()

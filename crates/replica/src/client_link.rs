@@ -7,6 +7,7 @@ use maftia_types::{Digest, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
 use crate::limits::RESULT_BYTES_MAX;
+use crate::proof::PROOF_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
 
@@ -34,6 +35,14 @@ pub enum ClientMessage {
         /// Numbers and [`crate::BatchId::digest`] of each batch.
         digests: Vec<(Span, Digest)>,
     },
+    /// Asks the site to prove what the state says about a question. The number comes back with the
+    /// answer.
+    Prove {
+        /// Chosen by the client.
+        nonce: u64,
+        /// For the key-value store, a key.
+        question: Bytes,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
@@ -52,6 +61,13 @@ pub enum SiteMessage {
         incarnation: Incarnation,
         /// One for each.
         replies: Vec<Reply>,
+    },
+    /// The newest proof that the site has; none if it has none. It speaks for itself.
+    Proof {
+        /// The question's number.
+        nonce: u64,
+        /// At most [`PROOF_BYTES_MAX`] bytes.
+        proof: Option<Bytes>,
     },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
@@ -181,6 +197,11 @@ impl Wire for ClientMessage {
                 writer.u8(2);
                 writer.u64(*nonce);
             }
+            Self::Prove { nonce, question } => {
+                writer.u8(3);
+                writer.u64(*nonce);
+                writer.bytes(question);
+            }
         }
     }
 
@@ -199,6 +220,10 @@ impl Wire for ClientMessage {
             2 => Self::Status {
                 nonce: reader.u64()?,
             },
+            3 => Self::Prove {
+                nonce: reader.u64()?,
+                question: reader.bytes("question", QUESTION_BYTES_MAX)?,
+            },
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "client message",
@@ -207,6 +232,9 @@ impl Wire for ClientMessage {
         })
     }
 }
+
+/// The longest question that is proven: a longest key of the store.
+pub const QUESTION_BYTES_MAX: usize = 1024;
 
 /// The longest status text.
 pub const STATUS_BYTES_MAX: usize = 64 * 1024;
@@ -229,6 +257,14 @@ impl Wire for SiteMessage {
                 writer.u64(*nonce);
                 writer.bytes(json);
             }
+            Self::Proof { nonce, proof } => {
+                writer.u8(2);
+                writer.u64(*nonce);
+                writer.bool(proof.is_some());
+                if let Some(proof) = proof {
+                    writer.bytes(proof);
+                }
+            }
         }
     }
 
@@ -242,6 +278,13 @@ impl Wire for SiteMessage {
             1 => Self::Status {
                 nonce: reader.u64()?,
                 json: reader.bytes("status", STATUS_BYTES_MAX)?,
+            },
+            2 => Self::Proof {
+                nonce: reader.u64()?,
+                proof: match reader.bool()? {
+                    true => Some(reader.bytes("proof", PROOF_BYTES_MAX)?),
+                    false => None,
+                },
             },
             _ => {
                 return Err(DecodeError::Invalid {

@@ -30,6 +30,7 @@
 //! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
 //! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
+//! | [`SiteMessage::Proof`] | nothing: whoever asked checks it |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
 //! # Rules
@@ -56,7 +57,8 @@
 //! [`Limits`] of the ordered state, dropped by the log: [`Limits::bytes_per_key`], 16 MiB, of requests
 //! beyond a gap, replies and results for each listed client key, besides the open vouches;
 //! [`QUEUED_BYTES_PER_KEY`] of the intake; eight own checkpoints waiting for votes, two of them with
-//! their state, two stable ones served and one pinned per fetching peer; four offers remembered per
+//! their state, two stable ones served, the one that proofs
+//! are made of, and one pinned per fetching peer; four offers remembered per
 //! site; six chunks in flight.
 //!
 //! # Deviations
@@ -142,7 +144,8 @@ pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
 };
 pub use client_link::{
-    BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
+    BATCH_MAX, ClientMessage, Fate, QUESTION_BYTES_MAX, Reply, STATUS_BYTES_MAX, SiteMessage,
+    batches, result_digest,
 };
 pub use custodian::Vault;
 pub use fault::Misbehaviour;

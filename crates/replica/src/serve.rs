@@ -73,7 +73,7 @@ impl Replica {
                 }
                 (session, incarnation)
             }
-            ClientMessage::Status { .. } => return,
+            ClientMessage::Prove { .. } | ClientMessage::Status { .. } => return,
         };
         push_replies(
             ClientId { key, session },

@@ -299,6 +299,15 @@ impl Daemon {
                     link,
                 );
             }
+            ClientMessage::Prove { nonce, question } => {
+                let (nonce, proof) = (*nonce, self.replica.prove(question));
+                let answer = SiteMessage::Proof { nonce, proof }.to_bytes();
+                // As below.
+                let _ = self
+                    .network
+                    .send(link, maftia_multipoint::Class::Payload, answer);
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {

@@ -57,9 +57,14 @@ mod key;
 mod page;
 mod proof;
 mod reader;
+mod time;
 mod tree;
 
 pub use error::ProofError;
 pub use key::{BadSignature, GroupKey, KeyError};
 pub use page::Entry;
 pub use proof::{Head, PROOF_BYTES_MAX, Proven, entry};
+pub use time::Utc;
+
+#[cfg(test)]
+mod tests;
