@@ -21,4 +21,5 @@ mod keys;
 mod load;
 mod loss;
 mod ports;
+mod proofs;
 mod raw;
