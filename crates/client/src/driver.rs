@@ -12,6 +12,7 @@ use tracing::debug;
 
 use crate::life::{clock, next_life};
 use crate::memory::Memory;
+use crate::questions::{Answers, Questions};
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
 use crate::{Answer, Outcome, Rejection};
@@ -20,11 +21,6 @@ use crate::{Answer, Outcome, Rejection};
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for sites' status or proofs under way at once.
-const QUESTIONS_MAX: usize = 64;
-/// How long sites have to answer a question.
-const ANSWER_WAIT: Duration = Duration::from_secs(1);
-
 /// What callers ask of the driver.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -43,10 +39,10 @@ pub(crate) enum Command {
     Prove {
         site: SiteId,
         question: Bytes,
-        reply: oneshot::Sender<Vec<Option<Bytes>>>,
+        reply: oneshot::Sender<Answers>,
     },
     Status {
-        reply: oneshot::Sender<Vec<Option<Bytes>>>,
+        reply: oneshot::Sender<Answers>,
     },
     Stop {
         done: oneshot::Sender<()>,
@@ -63,8 +59,7 @@ pub(crate) struct Driver {
     up: SiteSet,
     sites: usize,
     memory: Memory,
-    questions: BTreeMap<u64, Question>,
-    nonce: u64,
+    questions: Questions,
     outgoing: Vec<Outgoing>,
     stopped: Option<oneshot::Sender<()>>,
 }
@@ -86,13 +81,6 @@ struct Entry {
     waiters: Vec<oneshot::Sender<Answer>>,
     /// Given back when the window has moved on: it stands for a place there, too.
     _permit: OwnedSemaphorePermit,
-}
-
-struct Question {
-    answers: Vec<Option<Bytes>>,
-    waiting: SiteSet,
-    deadline: Time,
-    reply: oneshot::Sender<Vec<Option<Bytes>>>,
 }
 
 impl Driver {
@@ -126,8 +114,7 @@ impl Driver {
             up: SiteSet::EMPTY,
             sites: resilience.sites(),
             memory: Memory::default(),
-            questions: BTreeMap::new(),
-            nonce: 0,
+            questions: Questions::new(resilience.sites()),
             outgoing: Vec::new(),
             stopped: None,
         }
@@ -203,7 +190,7 @@ impl Driver {
             }
             Standing::Down => {
                 self.up.remove(site);
-                self.answer_questions(|question| question.waiting.remove(site));
+                self.questions.lost(site);
             }
         }
         self.shared.set_up(self.up);
@@ -223,20 +210,11 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, Some(json)),
-            Ok(SiteMessage::Proof { nonce, proof }) => self.on_answer(site, nonce, proof),
+            Ok(SiteMessage::Status { nonce, json }) => {
+                self.questions.answer(site, nonce, Some(json))
+            }
+            Ok(SiteMessage::Proof { nonce, proof }) => self.questions.answer(site, nonce, proof),
             Err(error) => debug!(%site, %error, "malformed message"),
-        }
-    }
-
-    fn on_answer(&mut self, site: SiteId, nonce: u64, answer: Option<Bytes>) {
-        if let Some(question) = self.questions.get_mut(&nonce)
-            && question.waiting.contains(site)
-            && let Some(place) = question.answers.get_mut(site.index())
-        {
-            *place = answer;
-            question.waiting.remove(site);
-            self.answer_questions(|_| {});
         }
     }
 
@@ -358,50 +336,21 @@ impl Driver {
         now: Time,
         sites: SiteSet,
         message: impl FnOnce(u64) -> ClientMessage,
-        reply: oneshot::Sender<Vec<Option<Bytes>>>,
+        reply: oneshot::Sender<Answers>,
     ) {
-        self.nonce += 1;
-        if self.questions.len() >= QUESTIONS_MAX {
-            // The oldest has had the longest time for its answers.
-            let oldest = self.questions.pop_first();
-            oldest
-                .into_iter()
-                .for_each(|(_, question)| question.answer());
-        }
-        let nonce = self.nonce;
+        let nonce = self.questions.number();
         let message = message(nonce).to_bytes();
-        let mut waiting = SiteSet::EMPTY;
-        for site in sites.iter() {
-            if self
-                .network
-                .send(site, Class::Control, message.clone())
-                .is_ok()
-            {
-                waiting.insert(site);
-            }
-        }
-        let question = Question {
-            answers: vec![None; self.sites],
-            waiting,
-            deadline: now + ANSWER_WAIT,
-            reply,
-        };
-        self.questions.insert(nonce, question);
-        self.answer_questions(|_| {});
-    }
-
-    fn answer_questions(&mut self, change: impl Fn(&mut Question)) {
-        self.questions.values_mut().for_each(change);
-        let done = self.questions.extract_if(.., |_, q| q.waiting.is_empty());
-        done.for_each(|(_, question)| question.answer());
+        let network = &self.network;
+        let sent = |site: &SiteId| network.send(*site, Class::Control, message.clone()).is_ok();
+        let asked = sites.iter().filter(sent).collect();
+        self.questions.open(now, nonce, asked, reply);
     }
 
     fn on_time(&mut self, now: Time) {
         for lane in &mut self.lanes {
             lane.session.on_timeout(now);
         }
-        let late = self.questions.extract_if(.., |_, q| q.deadline <= now);
-        late.for_each(|(_, question)| question.answer());
+        self.questions.on_time(now);
     }
 
     /// Tells callers what was decided.
@@ -464,20 +413,12 @@ impl Driver {
 
     fn next_timeout(&self) -> Option<Time> {
         let sessions = self.lanes.iter().filter_map(|l| l.session.next_timeout());
-        let questions = self.questions.values().map(|question| question.deadline);
-        sessions.chain(questions).min()
+        sessions.chain(self.questions.next_timeout()).min()
     }
 
     fn now(&self) -> Time {
         let nanos = self.origin.elapsed().as_nanos();
         Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-impl Question {
-    fn answer(self) {
-        // Whoever asked may have gone.
-        let _ = self.reply.send(self.answers);
     }
 }
 

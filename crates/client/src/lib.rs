@@ -33,6 +33,7 @@ pub mod kv;
 mod life;
 mod memory;
 mod outcome;
+mod questions;
 pub mod session;
 mod shared;
 
