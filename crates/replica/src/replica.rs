@@ -319,10 +319,8 @@ impl Replica {
                 machine.restore(&image.app).map_err(|_| BootError::Image)?;
                 let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
                     .map_err(|_| BootError::Image)?;
-                let app = machine.snapshot();
                 let realm = Realm::new(ledger.membership(), &parameters, &identity.keys);
-                let frontier = image.frontier.clone();
-                let stable = Checkpoint::new(realm, frontier, &image.ledger, app, None);
+                let stable = stable_of(&image, realm, machine.as_mut());
                 checkpoints.set_stable(Arc::new(stable));
                 (image.frontier, ledger, image.window)
             }
@@ -618,4 +616,10 @@ impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Replica({})", self.engine.frontier().index)
     }
+}
+
+/// The checkpoint that an image was made of; the machine has been restored from it.
+fn stable_of(image: &Restored, realm: Realm, machine: &mut dyn StateMachine) -> Checkpoint {
+    let frontier = image.frontier.clone();
+    Checkpoint::new(realm, frontier, &image.ledger, machine.snapshot(), None)
 }

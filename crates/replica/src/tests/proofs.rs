@@ -42,10 +42,10 @@ fn put(key: &str, value: &str) -> Bytes {
 fn proof(net: &mut Net, at: u8, key: &[u8], revision: u64) -> Vec<u8> {
     for _ in 0..2000 {
         let replica = &net.replicas[usize::from(at)];
-        if let Some(proof) = replica.prove(key) {
-            if check(net, &proof).unwrap().revision >= revision {
-                return proof.to_vec();
-            }
+        if let Some(proof) = replica.prove(key)
+            && check(net, &proof).unwrap().revision >= revision
+        {
+            return proof.to_vec();
         }
         net.run(20);
     }
