@@ -180,6 +180,9 @@ pub trait StateMachine: Send {
     /// A site's own word, ordered in one of its blocks. May come twice, or after it is stale. Total.
     fn contribute(&mut self, _context: &SiteContext, _contribution: &Bytes) {}
 
+    /// A site's vote for the digest of the checkpoint after that commit, as one of its blocks has it.
+    fn vote(&mut self, _context: &SiteContext, _commit: u64, _digest: Digest) {}
+
     /// A commit begins: called once for each, before its contents.
     fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
 
@@ -229,6 +232,22 @@ pub trait Snapshot: Send + Sync {
 
     /// The bytes of a chunk, made when asked for. `None` beyond the manifest.
     fn chunk(&self, index: usize) -> Option<Bytes>;
+
+    /// What of this state answers a question, in the service's own words. `None` if the service
+    /// shows nothing of itself.
+    fn exhibit(&self, _question: &[u8]) -> Option<Exhibit> {
+        None
+    }
+}
+
+/// A part of a state, for somebody who has the manifest's digests and nothing else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exhibit {
+    /// Places in the manifest, and the bytes whose digests these are: a chunk may be known by the
+    /// digest of something shorter.
+    pub chunks: Vec<(usize, Bytes)>,
+    /// What these bytes only have the digest of.
+    pub value: Option<Bytes>,
 }
 
 /// Why chunks were not taken as the state.

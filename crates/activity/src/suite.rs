@@ -13,8 +13,8 @@ use maftia_types::{Digest, Power};
 use crate::keys;
 use crate::kv;
 use crate::replication::{
-    Context, NextCommittee, PrepareError, RestoreError, SiteContext, Snapshot, StateMachine,
-    root_of,
+    Context, Exhibit, NextCommittee, PrepareError, RestoreError, SiteContext, Snapshot,
+    StateMachine, root_of,
 };
 
 /// First byte of what is for the keyed services. The store's operations and chunks begin otherwise.
@@ -122,6 +122,10 @@ impl StateMachine for Suite {
         self.keys.contribute(context, contribution);
     }
 
+    fn vote(&mut self, context: &SiteContext, commit: u64, digest: Digest) {
+        self.keys.vote(context, commit, digest);
+    }
+
     fn tick(&mut self, commit: u64, commit_time_ms: u64) {
         self.keys.tick(commit, commit_time_ms);
     }
@@ -173,6 +177,11 @@ impl Snapshot for Frozen {
             None => self.store.chunk(index),
             Some(place) => self.keys.get(place).cloned(),
         }
+    }
+
+    /// The store's, whose chunks come first.
+    fn exhibit(&self, key: &[u8]) -> Option<Exhibit> {
+        self.store.exhibit(key)
     }
 }
 

@@ -149,9 +149,10 @@ fn about_transfer(rng: &mut impl Rng, transfer: &mut Transfer) {
             1 => *index = u64::MAX,
             _ => *digest = Digest([1; 32]),
         },
-        Transfer::Manifest { parts, digests, .. } => match rng.random_range(0..3) {
-            0 => *parts = parts.wrapping_add(1),
+        Transfer::Manifest { head, digests } => match rng.random_range(0..4) {
+            0 => head.parts = head.parts.wrapping_add(1),
             1 => digests.truncate(1),
+            2 => head.time_ms = head.time_ms.wrapping_add(1),
             _ => digests
                 .iter_mut()
                 .for_each(|digest| *digest = Digest([2; 32])),

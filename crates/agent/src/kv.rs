@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::ApiError;
 use crate::encoding::{Base64, parameters, percent_decode};
 use crate::error::{REQUEST_ID, name};
+use crate::prove::{is_for_proof, prove};
 use crate::serve::Shared;
 use crate::txn::{self, Keys};
 
@@ -31,11 +32,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const PREFIX: &str = "/v1/kv/";
 
 /// A response of the group, and whose it is.
-type Done = (Option<RequestId>, Told);
+pub(crate) type Done = (Option<RequestId>, Told);
 
 /// `GET`, `PUT` and `DELETE` of a key.
 pub(crate) async fn key(State(shared): State<Shared>, request: Request) -> Response {
     let result = match request.method().clone() {
+        Method::GET if is_for_proof(request.uri()) => prove(&shared, request).await,
         Method::GET => get(&shared, request).await,
         Method::PUT => put(&shared, request).await,
         Method::DELETE => delete(&shared, request).await,
@@ -172,7 +174,7 @@ async fn delete(shared: &Shared, request: Request) -> Result<Response, ApiError>
     }
 }
 
-async fn execute(
+pub(crate) async fn execute(
     shared: &Shared,
     operation: &Operation,
     headers: &HeaderMap,
@@ -214,7 +216,7 @@ pub(crate) fn request_id(value: &HeaderValue) -> Result<RequestId, ApiError> {
 }
 
 /// The key in a path: everything behind `/v1/kv/`.
-fn key_of(uri: &Uri) -> Result<Bytes, ApiError> {
+pub(crate) fn key_of(uri: &Uri) -> Result<Bytes, ApiError> {
     let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let key = percent_decode(rest).ok_or_else(|| {
         let message = "the path is not percent-encoded";
@@ -292,7 +294,7 @@ fn done(id: Option<RequestId>, told: &Told, body: serde_json::Value) -> Response
     mark(Json(body).into_response(), id, told)
 }
 
-fn mark(mut response: Response, id: Option<RequestId>, told: &Told) -> Response {
+pub(crate) fn mark(mut response: Response, id: Option<RequestId>, told: &Told) -> Response {
     if let Some(revision) = told.revision() {
         response.headers_mut().insert(REVISION, revision.into());
     }

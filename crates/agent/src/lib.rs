@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `PUT /v1/kv/{key}`, the value as body | `{"revision"}` |
 //! | `GET /v1/kv/{key}` | the value as body, `Maftia-Revision`, `Maftia-Mod-Revision` |
+//! | `GET /v1/kv/{key}?proof` | a proof of the value, or of its absence, for `maftia verify` |
 //! | `DELETE /v1/kv/{key}` | `{"revision","deleted"}` |
 //! | `GET /v1/kv?prefix=&limit=&after=` | `{"revision","entries","more"}` |
 //! | `POST /v1/kv/txn` | `{"revision","succeeded","outcomes"}`, see [`txn`] |
@@ -55,7 +56,7 @@
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
-//! | 504 | unknown: it may have happened; ask again with the same id |
+//! | 504 | unknown: it may have happened; ask again with the same id. `unproven`: no signed state in time |
 //!
 //! Answers carry `Maftia-Request-Id` if the request was given an id. A request that
 //! carries it back, with the same method, path and body, is executed at most once in all.
@@ -83,6 +84,7 @@ mod health;
 mod keys;
 mod kv;
 mod metrics;
+mod prove;
 mod reports;
 mod serve;
 pub mod status;

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     },
     /// Show how many intrusions the group still tolerates, and its sites
     Status(crate::status::Args),
+    /// Check a proof that `maftia kv get --proof` wrote, without any group
+    Verify(crate::verify::Verify),
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,10 @@ const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const GRACE: Duration = Duration::from_secs(1);
 
 const REQUEST_ID: &str = "maftia-request-id";
+/// How long a request is tried for, unless it is said.
+const PATIENCE_SECONDS: u64 = 10;
+/// The same for a proof: a checkpoint comes every ten seconds, and has to be signed.
+const PROOF_PATIENCE_SECONDS: u64 = 30;
 /// How long the agent may take for its answer, in milliseconds.
 const TIMEOUT: &str = "maftia-timeout";
 
@@ -46,10 +50,9 @@ pub(crate) struct Connection {
     /// File of the token the agent asks for
     #[arg(long, env = "MAFTIA_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Seconds to try each request for
-    #[arg(long, default_value_t = 10, value_name = "SECONDS",
-          value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    /// Seconds to try each request for; 10, or 30 if it waits for a proof
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: Option<u64>,
 }
 
 /// A client of one agent. Threads may share it; it keeps connections open between requests.
@@ -91,6 +94,18 @@ impl Connection {
     /// # Errors
     /// If the endpoint is not one we can speak to, or the token cannot be read.
     pub(crate) fn client(&self) -> Result<Client, Problem> {
+        self.client_within(PATIENCE_SECONDS)
+    }
+
+    /// A client that by itself waits for what takes the group a while.
+    ///
+    /// # Errors
+    /// As [`Connection::client`].
+    pub(crate) fn patient_client(&self) -> Result<Client, Problem> {
+        self.client_within(PROOF_PATIENCE_SECONDS)
+    }
+
+    fn client_within(&self, usual_seconds: u64) -> Result<Client, Problem> {
         let endpoint = endpoint::parse(&self.endpoint)?;
         let authorization = match &self.token_file {
             Some(path) => {
@@ -116,7 +131,7 @@ impl Connection {
             agent: config.new_agent(),
             endpoint,
             authorization,
-            timeout: Duration::from_secs(self.timeout),
+            timeout: Duration::from_secs(self.timeout.unwrap_or(usual_seconds)),
         })
     }
 }

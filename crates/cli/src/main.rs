@@ -23,6 +23,7 @@ mod local;
 mod output;
 mod site;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -59,5 +60,6 @@ fn run(typed: Typed) -> Result<(), Failure> {
             command: SiteCommand::Run(run),
         } => site::run(&run),
         Command::Status(status) => status::run(&status),
+        Command::Verify(typed) => verify::run(&typed),
     }
 }

@@ -233,6 +233,15 @@ impl Client {
         }
     }
 
+    /// What one site can prove about a question, as it says itself: to be checked. `None` if it
+    /// cannot be reached, has nothing to prove, or does not answer within a second.
+    pub(crate) async fn proof_of(&self, site: SiteId, question: Bytes) -> Option<Bytes> {
+        let answers = self.inquire(Inquiry::Prove(site, question)).await;
+        let said = answers.into_iter().nth(site.index())??;
+        // No proof is empty.
+        (!said.is_empty()).then_some(said)
+    }
+
     /// How long a request waits for its outcome.
     pub(crate) fn patience(&self, patience: Patience) -> Duration {
         let usual = self.0.timing.deadline.into();

@@ -40,7 +40,7 @@ pub(crate) enum Command {
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
-    /// Asks every site the same; the number is put in.
+    /// Asks those whom it is for; the number is put in.
     Ask {
         what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
@@ -223,6 +223,10 @@ impl Driver {
             Ok(SiteMessage::Evidence { nonce, exhibit }) => {
                 self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
+            // Nor is any proof.
+            Ok(SiteMessage::Proof { nonce, proof }) => {
+                self.on_answer(site, nonce, proof.unwrap_or_default());
+            }
             Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
         }
@@ -380,6 +384,7 @@ impl Driver {
                 ClientMessage::Submit { .. } => Class::Payload,
                 ClientMessage::Vouch { .. }
                 | ClientMessage::Evidence { .. }
+                | ClientMessage::Prove { .. }
                 | ClientMessage::Status { .. }
                 | ClientMessage::Views { .. } => Class::Control,
             };

@@ -7,25 +7,36 @@ use tokio::sync::oneshot;
 
 use crate::driver::Driver;
 
-/// Questions to all sites under way at once.
+/// Questions to sites under way at once.
 const QUESTIONS_MAX: usize = 64;
 /// How long sites have to answer them.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
 
-/// What all sites are asked alike, each for its own word.
-#[derive(Clone, Copy, Debug)]
+/// What sites are asked, each for its own word.
+#[derive(Clone, Debug)]
 pub(crate) enum Inquiry {
     /// For a proof in the ordered state.
     Evidence(Digest),
+    /// One site, for a proof of what the state says about a question.
+    Prove(SiteId, Bytes),
     /// How it sees the group.
     Status,
 }
 
 impl Inquiry {
-    pub(crate) const fn numbered(self, nonce: u64) -> ClientMessage {
+    pub(crate) fn numbered(self, nonce: u64) -> ClientMessage {
         match self {
             Self::Evidence(id) => ClientMessage::Evidence { nonce, id },
+            Self::Prove(_, question) => ClientMessage::Prove { nonce, question },
             Self::Status => ClientMessage::Status { nonce },
+        }
+    }
+
+    /// Whether it is for that site.
+    fn is_for(&self, site: SiteId) -> bool {
+        match self {
+            Self::Evidence(_) | Self::Status => true,
+            Self::Prove(asked, _) => *asked == site,
         }
     }
 }
@@ -40,7 +51,7 @@ pub(crate) struct Question {
 }
 
 impl Driver {
-    /// Asks all sites to which there are links.
+    /// Asks the sites that it is for, as far as there are links to them.
     pub(crate) fn ask(
         &mut self,
         now: Time,
@@ -56,9 +67,11 @@ impl Driver {
                 .for_each(|(_, question)| question.answer());
         }
         let nonce = self.nonce;
+        let sites = self.links.sites().iter().filter(|site| what.is_for(*site));
+        let sites: SiteSet = sites.collect();
         let message = what.numbered(nonce).to_bytes();
         let mut waiting = SiteSet::EMPTY;
-        for site in self.links.sites().iter() {
+        for site in sites.iter() {
             if self
                 .network
                 .send(site, Class::Control, message.clone())

@@ -1,6 +1,7 @@
 //! The key-value store through a client.
 
 mod answers;
+mod prove;
 
 use bytes::Bytes;
 use maftia_activity::kv::{Operation, Range, Refusal, Response, Txn};

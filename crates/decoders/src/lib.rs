@@ -21,6 +21,7 @@ mod files;
 mod keys;
 mod members;
 mod mutate;
+mod proofs;
 mod samples;
 mod services;
 mod suite;
@@ -118,6 +119,7 @@ pub const TARGETS: &[Target] = &[
         wire::canonical::<maftia_replica::SiteMessage>,
         samples::site_messages,
     ),
+    target("proof", proofs::entry, proofs::seeds),
     target(
         "item",
         wire::canonical::<maftia_replica::Item>,

@@ -51,8 +51,7 @@ pub(crate) fn replica_messages() -> Vec<Bytes> {
         },
         Transfer::ManifestRequest { index: 1 },
         Transfer::Manifest {
-            index: 1,
-            parts: 1,
+            head: head(),
             digests: vec![digest(1), digest(2)],
         },
         Transfer::ChunkRequest { index: 1, chunk: 2 },
@@ -172,6 +171,10 @@ pub(crate) fn client_messages() -> Vec<Bytes> {
             id: digest(2),
         },
         ClientMessage::Views { epoch: Epoch(7) },
+        ClientMessage::Prove {
+            nonce: 6,
+            question: Bytes::from_static(b"key"),
+        },
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -212,6 +215,14 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
             json: Bytes::from_static(b"{}"),
         },
         SiteMessage::Views(vec![certificate(), certificate()]),
+        SiteMessage::Proof {
+            nonce: 6,
+            proof: Some(Bytes::from_static(b"proof")),
+        },
+        SiteMessage::Proof {
+            nonce: 7,
+            proof: None,
+        },
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -470,4 +481,19 @@ fn site(index: u8) -> SiteId {
 
 fn key() -> SigningKey {
     SigningKey::from_seed([1; 32])
+}
+
+fn head() -> maftia_replica::Head {
+    maftia_replica::Head {
+        realm: maftia_replica::Realm {
+            group: digest(3),
+            epoch: maftia_types::Epoch(0),
+            members: digest(4),
+        },
+        commit: 1,
+        chain: digest(5),
+        time_ms: 6,
+        parts: 1,
+        chunks: 2,
+    }
 }

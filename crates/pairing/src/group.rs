@@ -1,31 +1,40 @@
-use std::fmt;
-use std::ops::{Add, Mul, Neg, Sub};
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::{Add, Mul, Neg, Sub};
 
 use blst::BLST_ERROR;
-use thiserror::Error;
 
 use crate::Scalar;
 
 /// Why bytes are not an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// Not the compressed form: wrong flags, or a coordinate not below the field's prime.
-    #[error("not the compressed form of a point")]
     Encoding,
     /// The point at infinity: no key and no signature.
-    #[error("the identity")]
     Identity,
     /// Another number of bytes than the group's elements have.
-    #[error("wrong length")]
     Length,
     /// On the curve, but outside the subgroup of prime order.
-    #[error("not in the subgroup of prime order")]
     NotInGroup,
     /// No point with that coordinate.
-    #[error("not on the curve")]
     NotOnCurve,
 }
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encoding => "not the compressed form of a point",
+            Self::Identity => "the identity",
+            Self::Length => "wrong length",
+            Self::NotInGroup => "not in the subgroup of prime order",
+            Self::NotOnCurve => "not on the curve",
+        })
+    }
+}
+
+impl core::error::Error for DecodeError {}
 
 /// One of the two groups, over `blst`'s functions for it.
 macro_rules! group {

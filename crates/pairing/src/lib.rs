@@ -14,6 +14,7 @@
 //! Model: the arithmetic is `blst`'s (C and assembly, audited, in part formally verified); this
 //! crate adds types. It holds the workspace's only `unsafe` code: calls of `blst` functions that read
 //! and write nothing but the fixed-size values, or the slices with their lengths, that they get.
+//! It needs no operating system, so that a verifier of proofs needs none (`maftia-verify`).
 //!
 //! Sources: RFC 9380 (hashing), draft-irtf-cfrg-bls-signature (encodings, checks).
 //!
@@ -25,6 +26,10 @@
 //! assert!(pairings_cancel(&[(p * a, q * b), (-(p * Scalar::from(42)), q)]));
 //! ```
 
+#![no_std]
+
+extern crate alloc;
+
 mod group;
 mod pairing;
 mod scalar;
@@ -33,5 +38,7 @@ pub use group::{DecodeError, G1, G2};
 pub use pairing::pairings_cancel;
 pub use scalar::{NotAScalar, Scalar};
 
+#[cfg(test)]
+extern crate std;
 #[cfg(test)]
 mod tests;

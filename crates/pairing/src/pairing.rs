@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use blst::blst_fp12;
 
 use crate::{G1, G2};

@@ -1,8 +1,7 @@
-use std::fmt;
-use std::ops::{Add, Mul, Neg, Sub};
+use core::fmt;
+use core::ops::{Add, Mul, Neg, Sub};
 
 use blst::{blst_fr, blst_scalar};
-use thiserror::Error;
 use zeroize::Zeroize;
 
 /// An integer modulo the order of the groups.
@@ -13,9 +12,16 @@ use zeroize::Zeroize;
 pub struct Scalar(blst_fr);
 
 /// Bytes of a value that is not below the order of the groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not below the order of the groups")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAScalar;
+
+impl fmt::Display for NotAScalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not below the order of the groups")
+    }
+}
+
+impl core::error::Error for NotAScalar {}
 
 impl Scalar {
     /// Bytes of an encoded scalar.

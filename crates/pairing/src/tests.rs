@@ -1,3 +1,6 @@
+use std::format;
+use std::prelude::rust_2024::*;
+
 use serde_json::Value;
 
 use crate::{DecodeError, G1, G2, Scalar, pairings_cancel};

@@ -1,7 +1,5 @@
 //! The replica's side of a state transfer: serving one and going through one.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 use maftia_activity::replication::StateMachine;
 use maftia_codec::Wire;
@@ -9,7 +7,6 @@ use maftia_ordering::Frontier;
 use maftia_protocol::Step;
 use maftia_types::{SiteId, Time};
 
-use crate::checkpoint::Checkpoint;
 use crate::fault::Misbehaviour;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
@@ -55,16 +52,11 @@ impl Replica {
                     .map(|fetch| fetch.on_offer(now, from, (index, digest), above, needed));
                 Self::request(requests.unwrap_or_default(), step);
             }
-            Transfer::Manifest {
-                index,
-                parts,
-                digests,
-            } => {
-                let parts = usize::try_from(parts).unwrap_or(usize::MAX);
+            Transfer::Manifest { head, digests } => {
                 let answer = self
                     .fetch
                     .as_mut()
-                    .map(|f| f.on_manifest(now, index, parts, digests));
+                    .map(|fetch| fetch.on_manifest(now, &head, digests));
                 match answer {
                     Some(Ok(requests)) => Self::request(requests, step),
                     Some(Err(_)) => step.blame(from, Misbehaviour::ForeignChunk),
@@ -124,17 +116,11 @@ impl Replica {
         let Some(stable) = self.checkpoints.pin(to, index) else {
             return self.offer(to, step);
         };
-        let parts = u32::try_from(stable.parts.len()).unwrap_or(u32::MAX);
-        let digests = stable.manifest.clone();
-        Self::send_transfer(
-            Some(to),
-            Transfer::Manifest {
-                index,
-                parts,
-                digests,
-            },
-            step,
-        );
+        let manifest = Transfer::Manifest {
+            head: stable.head,
+            digests: stable.tree.leaves().to_vec(),
+        };
+        Self::send_transfer(Some(to), manifest, step);
     }
 
     fn serve_chunk(&mut self, to: SiteId, index: u64, chunk: u32, step: &mut Step<Self>) {
@@ -193,9 +179,8 @@ impl Replica {
         } else {
             self.engine.install(now, frontier.clone());
         }
-        let app = self.machine.snapshot();
         self.checkpoints.clear();
-        let checkpoint = Arc::new(Checkpoint::new(frontier, &bytes, app));
+        let checkpoint = self.checkpoint_of(frontier, &bytes);
         self.checkpoints.set_stable(checkpoint);
         self.vote(now);
         self.tell_sites(step);

@@ -3,14 +3,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use maftia_activity::keys::certificates::Certificate;
 use maftia_activity::replication::Snapshot;
 use maftia_codec::Wire;
-use maftia_crypto::{Domain, Hasher};
+use maftia_crypto::Domain;
 use maftia_ordering::{Frontier, IndexedDigest};
 use maftia_protocol::planted;
 use maftia_types::{Digest, SiteId};
 
-const CHECKPOINT: Domain = Domain::new("checkpoint");
+use crate::head::{Head, Realm};
+use crate::tree::Tree;
+
 const PART: Domain = Domain::new("checkpoint part");
 
 /// The longest piece of a checkpoint's own parts.
@@ -28,12 +31,21 @@ pub(crate) struct Checkpoint {
     /// The frontier, then the ledger in pieces.
     pub(crate) parts: Vec<Bytes>,
     pub(crate) app: Arc<dyn Snapshot>,
-    pub(crate) manifest: Vec<Digest>,
+    pub(crate) head: Head,
+    /// Over the digests of all chunks, which are the manifest.
+    pub(crate) tree: Tree,
     pub(crate) digest: Digest,
 }
 
 impl Checkpoint {
-    pub(crate) fn new(frontier: Frontier, ledger: &Bytes, app: Arc<dyn Snapshot>) -> Self {
+    /// Cheaper with the help of an earlier one.
+    pub(crate) fn new(
+        realm: Realm,
+        frontier: Frontier,
+        ledger: &Bytes,
+        app: Arc<dyn Snapshot>,
+        before: Option<&Self>,
+    ) -> Self {
         let mut parts = vec![frontier.to_bytes()];
         let mut rest = ledger.clone();
         while rest.len() > PART_BYTES_MAX {
@@ -45,15 +57,17 @@ impl Checkpoint {
             .map(|part| part_digest(part))
             .chain(app.manifest().iter().copied())
             .collect();
-        let digest = digest_of(frontier.index, parts.len(), &manifest);
+        let head = Head::new(realm, &frontier, parts.len(), manifest.len());
+        let tree = Tree::new(manifest, before.map(|earlier| &earlier.tree));
         Self {
             index: frontier.index,
             frontier,
             ledger: ledger.clone(),
             parts,
             app,
-            manifest,
-            digest,
+            digest: head.digest(&tree),
+            head,
+            tree,
         }
     }
 
@@ -84,19 +98,6 @@ pub(crate) fn part_digest(part: &[u8]) -> Digest {
     PART.digest(part)
 }
 
-/// What sites vote for: the index and the digests of all chunks.
-pub(crate) fn digest_of(index: u64, parts: usize, manifest: &[Digest]) -> Digest {
-    let mut hasher = Hasher::new(CHECKPOINT);
-    hasher
-        .number(index)
-        .number(parts as u64)
-        .number(manifest.len() as u64);
-    manifest.iter().for_each(|digest| {
-        hasher.update(digest.as_bytes());
-    });
-    hasher.finish()
-}
-
 /// This site's checkpoints and the votes of all: a checkpoint is *stable* at f+1 equal votes
 /// ordered in the log (`protocols.md` §2.4, keyless rule).
 #[derive(Debug, Default)]
@@ -105,6 +106,9 @@ pub(crate) struct Checkpoints {
     stable: VecDeque<Arc<Checkpoint>>,
     votes: BTreeMap<SiteId, VecDeque<IndexedDigest>>,
     stable_index: u64,
+    /// The one that proofs are made of: the newest with the group's signature that was here when
+    /// that came.
+    certified: Option<(Arc<Checkpoint>, Certificate)>,
     /// The checkpoint that each site is fetching from here, so that it does not vanish under it.
     /// One per site; gone when the site asks for another one.
     pinned: BTreeMap<SiteId, Arc<Checkpoint>>,
@@ -232,6 +236,32 @@ impl Checkpoints {
     /// Forgets everything computed here: the state was found to be wrong.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The group has signed a checkpoint. It stays here until the next one, if it is here.
+    pub(crate) fn certify(&mut self, certificate: &Certificate) {
+        let known = self.certified.as_ref().map(|(_, known)| known);
+        if known == Some(certificate) {
+            return;
+        }
+        let signed = |own: &&Arc<Checkpoint>| {
+            (own.index, own.digest) == (certificate.commit, certificate.digest)
+        };
+        if let Some(found) = self.stable.iter().find(signed) {
+            self.certified = Some((Arc::clone(found), *certificate));
+        }
+    }
+
+    /// The newest checkpoint that is here with the group's signature.
+    pub(crate) fn certified(&self) -> Option<(&Checkpoint, &Certificate)> {
+        let (checkpoint, certificate) = self.certified.as_ref()?;
+        Some((checkpoint, certificate))
+    }
+
+    /// The latest checkpoint of this site that is still whole.
+    pub(crate) fn latest(&self) -> Option<&Checkpoint> {
+        let own = self.own.back().and_then(|own| own.state.as_ref());
+        own.or(self.stable()).map(AsRef::as_ref)
     }
 
     /// The newest stable checkpoint.

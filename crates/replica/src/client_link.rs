@@ -10,6 +10,7 @@ use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 use crate::batch::{Bodies, Span};
 use crate::epochs::passage::CERTIFICATES_MAX;
 use crate::limits::RESULT_BYTES_MAX;
+use crate::proof::PROOF_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
 
@@ -44,6 +45,14 @@ pub enum ClientMessage {
         /// The proof's name.
         id: Digest,
     },
+    /// Asks the site to prove what the state says about a question. The number comes back with the
+    /// answer.
+    Prove {
+        /// Chosen by the client.
+        nonce: u64,
+        /// For the key-value store, a key.
+        question: Bytes,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
@@ -74,6 +83,13 @@ pub enum SiteMessage {
         nonce: u64,
         /// An encoded `maftia_membership::evidence::Exhibit`.
         exhibit: Option<Bytes>,
+    },
+    /// The newest proof that the site has; none if it has none. It speaks for itself.
+    Proof {
+        /// The question's number.
+        nonce: u64,
+        /// At most [`PROOF_BYTES_MAX`] bytes.
+        proof: Option<Bytes>,
     },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
@@ -216,6 +232,11 @@ impl Wire for ClientMessage {
                 writer.u8(4);
                 writer.epoch(*epoch);
             }
+            Self::Prove { nonce, question } => {
+                writer.u8(5);
+                writer.u64(*nonce);
+                writer.bytes(question);
+            }
         }
     }
 
@@ -241,6 +262,10 @@ impl Wire for ClientMessage {
             4 => Self::Views {
                 epoch: reader.epoch()?,
             },
+            5 => Self::Prove {
+                nonce: reader.u64()?,
+                question: reader.bytes("question", QUESTION_BYTES_MAX)?,
+            },
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "client message",
@@ -249,6 +274,9 @@ impl Wire for ClientMessage {
         })
     }
 }
+
+/// The longest question that is proven: a longest key of the store.
+pub const QUESTION_BYTES_MAX: usize = 1024;
 
 /// The longest status text.
 pub const STATUS_BYTES_MAX: usize = 64 * 1024;
@@ -281,6 +309,14 @@ impl Wire for SiteMessage {
                 writer.u8(3);
                 writer.list(chain);
             }
+            Self::Proof { nonce, proof } => {
+                writer.u8(4);
+                writer.u64(*nonce);
+                writer.bool(proof.is_some());
+                if let Some(proof) = proof {
+                    writer.bytes(proof);
+                }
+            }
         }
     }
 
@@ -303,6 +339,13 @@ impl Wire for SiteMessage {
                 Self::Evidence { nonce, exhibit }
             }
             3 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
+            4 => Self::Proof {
+                nonce: reader.u64()?,
+                proof: match reader.bool()? {
+                    true => Some(reader.bytes("proof", PROOF_BYTES_MAX)?),
+                    false => None,
+                },
+            },
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

@@ -87,8 +87,16 @@ impl Ledger {
         machine.tick(commit.index, commit.time_ms);
         for (block, payload) in &commit.blocks {
             let mut words = 0;
+            let author = block.author();
+            let context = SiteContext {
+                site: author,
+                commit: commit.index,
+                commit_time_ms: commit.time_ms,
+            };
+            if let Some(vote) = block.header().checkpoint_vote {
+                machine.vote(&context, vote.index, vote.digest);
+            }
             for item in items(payload) {
-                let author = block.author();
                 match item {
                     Item::Requests { id, bodies } => {
                         let digest = id.digest(&bodies);
@@ -124,14 +132,7 @@ impl Ledger {
                         self.conduct.accuse(commit.index, author, site, reason);
                     }
                     Item::Retract { site } => self.conduct.retract(author, site),
-                    Item::Contribution(bytes) => {
-                        let context = SiteContext {
-                            site: author,
-                            commit: commit.index,
-                            commit_time_ms: commit.time_ms,
-                        };
-                        machine.contribute(&context, &bytes);
-                    }
+                    Item::Contribution(bytes) => machine.contribute(&context, &bytes),
                     Item::Word(word) if words < WORDS_PER_BLOCK_MAX => {
                         words += 1;
                         self.hear(machine, commit, &word);

@@ -31,6 +31,7 @@
 //! | [`Item::Evidence`] | nothing: verified by everybody |
 //! | [`Item::Accuse`], [`Item::Retract`] | "I suspect this site", "no more": believed of f+1 |
 //! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
+//! | [`SiteMessage::Proof`] | nothing: whoever asked checks it |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
 //! # Rules
@@ -40,8 +41,8 @@
 //!    correct, and with the bodies: admit its requests to their session.
 //! 3. A session executes its requests in the order of their numbers; a larger incarnation closes the
 //!    smaller; an expired session's incarnation stays closed.
-//! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote for their digest in own
-//!    blocks. At f+1 delivered votes it is stable.
+//! 4. Upon a checkpoint commit: freeze state, ledger and frontier; vote in own blocks for the digest
+//!    of the [`Head`] and the hash tree over their chunks. At f+1 delivered votes it is stable.
 //! 5. Upon f+1 votes against an own checkpoint: this site has diverged; it stops serving and fetches.
 //! 6. Upon f+1 peers that no longer serve what this site lacks: ask all for offers, fetch the highest
 //!    that f+1 agree on, chunk by chunk from all who offer it, reuse what is here already; install it
@@ -60,7 +61,8 @@
 //! [`Limits`] of the ordered state, dropped by the log: [`Limits::bytes_per_key`], 16 MiB, of requests
 //! beyond a gap, replies and results for each listed client key, besides the open vouches;
 //! [`QUEUED_BYTES_PER_KEY`] of the intake; eight own checkpoints waiting for votes, two of them with
-//! their state, two stable ones served and one pinned per fetching peer; four offers remembered per
+//! their state, two stable ones served, the one that proofs
+//! are made of, and one pinned per fetching peer; four offers remembered per
 //! site; six chunks in flight.
 //!
 //! # Deviations
@@ -128,18 +130,21 @@ mod conduct;
 mod custodian;
 mod epochs;
 mod fault;
+mod head;
 mod image;
 mod intake;
 mod item;
 mod ledger;
 mod limits;
 mod message;
+mod proof;
 mod replica;
 mod serve;
 mod session;
 mod sessions;
 mod status;
 mod transfer;
+mod tree;
 mod vouches;
 mod watch;
 
@@ -147,13 +152,15 @@ pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
 };
 pub use client_link::{
-    BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
+    BATCH_MAX, ClientMessage, Fate, QUESTION_BYTES_MAX, Reply, STATUS_BYTES_MAX, SiteMessage,
+    batches, result_digest,
 };
 pub use custodian::Vault;
 pub use epochs::Beginning;
 pub use epochs::passage::{CERTIFICATES_MAX, Passage};
 pub use epochs::word::{Saying, WORD_BYTES_MAX, Word};
 pub use fault::Misbehaviour;
+pub use head::{Head, Realm};
 pub use image::{Image, Restored};
 pub use item::{Item, items};
 pub use ledger::Executed;
@@ -162,6 +169,7 @@ pub use limits::{
     RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
+pub use proof::PROOF_BYTES_MAX;
 pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};
 pub use status::{Activity, GroupSuspicion, Status};
 

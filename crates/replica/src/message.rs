@@ -3,6 +3,7 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_types::{Digest, Epoch};
 
 use crate::epochs::passage::Passage;
+use crate::head::Head;
 use crate::limits::PAIR_BYTES_MAX;
 
 /// Most chunks of a checkpoint.
@@ -42,10 +43,8 @@ pub enum Transfer {
     },
     /// The digests, checked against the checkpoint's.
     Manifest {
-        /// Which checkpoint.
-        index: u64,
-        /// How many chunks are the replica's own.
-        parts: u32,
+        /// What the checkpoint says of itself.
+        head: Head,
         /// Digest of each chunk.
         digests: Vec<Digest>,
     },
@@ -117,14 +116,9 @@ impl Wire for Transfer {
                 writer.u8(2);
                 writer.u64(*index);
             }
-            Self::Manifest {
-                index,
-                parts,
-                digests,
-            } => {
+            Self::Manifest { head, digests } => {
                 writer.u8(3);
-                writer.u64(*index);
-                writer.u32(*parts);
+                head.encode(writer);
                 writer.length(digests.len());
                 digests.iter().for_each(|digest| writer.digest(digest));
             }
@@ -157,16 +151,12 @@ impl Wire for Transfer {
                 index: reader.u64()?,
             },
             3 => {
-                let (index, parts) = (reader.u64()?, reader.u32()?);
+                let head = Head::decode(reader)?;
                 let count = reader.length("manifest", MANIFEST_MAX)?;
                 let digests = (0..count)
                     .map(|_| reader.digest())
                     .collect::<Result<_, _>>()?;
-                Self::Manifest {
-                    index,
-                    parts,
-                    digests,
-                }
+                Self::Manifest { head, digests }
             }
             4 => Self::ChunkRequest {
                 index: reader.u64()?,

@@ -23,6 +23,7 @@ use crate::custodian::{Custodian, Vault};
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
 use crate::fault::Misbehaviour;
+use crate::head::Realm;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
 use crate::item::Item;
@@ -318,8 +319,8 @@ impl Replica {
                 machine.restore(&image.app).map_err(|_| BootError::Image)?;
                 let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
                     .map_err(|_| BootError::Image)?;
-                let app = machine.snapshot();
-                let stable = Checkpoint::new(image.frontier.clone(), &image.ledger, app);
+                let realm = Realm::new(ledger.membership(), &parameters, &identity.keys);
+                let stable = stable_of(&image, realm, machine.as_mut());
                 checkpoints.set_stable(Arc::new(stable));
                 (image.frontier, ledger, image.window)
             }
@@ -437,6 +438,10 @@ impl Replica {
                 self.on_tally(now, tally, step);
             }
         }
+        let ordered = self.machine.keys();
+        if let Some(latest) = ordered.and_then(|ordered| ordered.certificates().next_back()) {
+            self.checkpoints.certify(latest);
+        }
         self.observe(now, step);
         false
     }
@@ -463,7 +468,18 @@ impl Replica {
     /// The state now, which is that of the frontier.
     pub(crate) fn checkpoint(&mut self, frontier: Frontier) -> Arc<Checkpoint> {
         let ledger = self.ledger.encode();
-        Arc::new(Checkpoint::new(frontier, &ledger, self.machine.snapshot()))
+        self.checkpoint_of(frontier, &ledger)
+    }
+
+    /// The same, of a ledger that has been encoded.
+    pub(crate) fn checkpoint_of(&mut self, frontier: Frontier, ledger: &Bytes) -> Arc<Checkpoint> {
+        let realm = Realm::new(
+            self.ledger.membership(),
+            self.engine.parameters(),
+            &self.keys,
+        );
+        let (app, before) = (self.machine.snapshot(), self.checkpoints.latest());
+        Arc::new(Checkpoint::new(realm, frontier, ledger, app, before))
     }
 
     pub(crate) fn vote(&mut self, now: Time) {
@@ -601,4 +617,10 @@ impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Replica({})", self.engine.frontier().index)
     }
+}
+
+/// The checkpoint that an image was made of; the machine has been restored from it.
+fn stable_of(image: &Restored, realm: Realm, machine: &mut dyn StateMachine) -> Checkpoint {
+    let frontier = image.frontier.clone();
+    Checkpoint::new(realm, frontier, &image.ledger, machine.snapshot(), None)
 }

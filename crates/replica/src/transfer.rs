@@ -9,8 +9,10 @@ use bytes::Bytes;
 use maftia_activity::replication::Snapshot;
 use maftia_types::{Digest, Duration, SiteId, SiteSet, Time};
 
-use crate::checkpoint::{digest_of, part_digest};
+use crate::checkpoint::part_digest;
+use crate::head::Head;
 use crate::message::Transfer;
+use crate::tree::Tree;
 
 /// How long to wait for an answer before asking again, or another site.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -213,25 +215,25 @@ impl Fetch {
     pub(crate) fn on_manifest(
         &mut self,
         now: Time,
-        index: u64,
-        parts: usize,
+        head: &Head,
         manifest: Vec<Digest>,
     ) -> Result<Requests, Lie> {
-        let Some(target) = self.target.as_ref().filter(|t| t.index == index) else {
+        let Some(target) = self.target.as_ref().filter(|t| t.index == head.commit) else {
             return Ok(Vec::new());
         };
         if !target.manifest.is_empty() {
             return Ok(Vec::new());
         }
-        if digest_of(index, parts, &manifest) != target.digest || parts < 2 {
-            return Err(Lie);
-        }
+        let tree = head
+            .open(target.digest, manifest)
+            .filter(|_| head.parts >= 2);
+        let manifest = tree.map(Tree::into_leaves).ok_or(Lie)?;
         let known = manifest.iter().map(|digest| self.known(digest)).collect();
         self.stalls = 0;
         let Some(target) = self.target.as_mut() else {
             return Ok(Vec::new());
         };
-        target.parts = parts;
+        target.parts = usize::try_from(head.parts).unwrap_or(usize::MAX);
         target.chunks = known;
         target.have = target.chunks.iter().flatten().count();
         let missing = |(_, chunk): &(usize, &Option<Bytes>)| chunk.is_none();

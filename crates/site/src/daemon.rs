@@ -350,6 +350,11 @@ impl Daemon {
                 self.tell(link, &answer);
                 return Ok(());
             }
+            ClientMessage::Prove { nonce, question } => {
+                let (nonce, proof) = (*nonce, self.replica.prove(question));
+                self.tell(link, &SiteMessage::Proof { nonce, proof });
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {

@@ -10,6 +10,7 @@
 //! - [`ceremony`]: how a key comes to be, and how its shares are exchanged for others.
 //! - [`management`]: who may have them made, refreshed and retired.
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
+//! - [`certificates`]: how the group signs its own checkpoints.
 //!
 //! # Duties of the caller
 //! - Effects are performed in the order in which they were asked for: a vault is on the disk before
@@ -27,6 +28,7 @@
 
 pub mod beacon;
 pub mod ceremony;
+pub mod certificates;
 mod epoch;
 pub mod management;
 mod operation;

@@ -190,13 +190,18 @@ impl Page {
 
     /// Covers keys, histories, and values by their length and digest.
     pub(super) fn digest(&self) -> Digest {
+        PAGE.digest(&self.digested())
+    }
+
+    /// What the digest is of.
+    pub(super) fn digested(&self) -> Vec<u8> {
         // In one piece: BLAKE3 is several times faster on a page than on its fields one by one.
         let mut bytes = Vec::with_capacity(self.entries.len() * 128);
         for entry in &self.entries {
             bytes.extend_from_slice(&(entry.key().len() as u64).to_le_bytes());
             bytes.extend_from_slice(entry.digested());
         }
-        PAGE.digest(&bytes)
+        bytes
     }
 
     /// The chunk of state transfer.

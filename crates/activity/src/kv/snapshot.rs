@@ -8,7 +8,7 @@ use maftia_types::Digest;
 use super::page::{Page, TAG_PAGE};
 use super::pages::Pages;
 use super::store::REVISION_OF_EMPTY;
-use crate::replication::{RestoreError, Snapshot, root_of};
+use crate::replication::{Exhibit, RestoreError, Snapshot, root_of};
 
 const META: Domain = Domain::new("kv meta");
 
@@ -58,7 +58,6 @@ pub(super) struct Frozen {
     meta: Bytes,
     pages: Vec<Arc<Page>>,
     manifest: Vec<Digest>,
-    root: Digest,
 }
 
 impl Frozen {
@@ -77,7 +76,6 @@ impl Frozen {
         Self {
             meta,
             pages,
-            root: root_of(&manifest),
             manifest,
         }
     }
@@ -85,7 +83,7 @@ impl Frozen {
 
 impl Snapshot for Frozen {
     fn root(&self) -> Digest {
-        self.root
+        root_of(&self.manifest)
     }
 
     fn manifest(&self) -> &[Digest] {
@@ -97,6 +95,28 @@ impl Snapshot for Frozen {
             None => Some(self.meta.clone()),
             Some(page) => self.pages.get(page).map(|page| page.to_chunk()),
         }
+    }
+
+    /// The entry of a key, or that there is none: the meta chunk, and the pages between whose first
+    /// and last keys the key lies. That is one, or the two between which it falls.
+    fn exhibit(&self, key: &[u8]) -> Option<Exhibit> {
+        let behind = self
+            .pages
+            .partition_point(|page| page.first_key() <= Some(key));
+        let home = behind.checked_sub(1);
+        let entry = home.and_then(|home| self.pages.get(home)?.find(key));
+        let last = home.and_then(|home| self.pages.get(home)?.entries().last());
+        let beyond = last.is_none_or(|last| last.key() < key);
+        let next = beyond.then_some(behind);
+        let show = |place: usize| {
+            let page = self.pages.get(place)?;
+            Some((place + 1, Bytes::from(page.digested())))
+        };
+        let pages = home.into_iter().chain(next).filter_map(show);
+        Some(Exhibit {
+            chunks: [(0, self.meta.clone())].into_iter().chain(pages).collect(),
+            value: entry.map(|entry| Bytes::copy_from_slice(entry.as_entry().value)),
+        })
     }
 }
 

@@ -74,7 +74,10 @@ pub(crate) struct Repeat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Off a terminal, the output is the value and nothing else; on one, a line end is \
-                  added.\n\nExamples:\n  maftia kv get greeting\n  maftia kv get photo -o photo.jpg"
+                  added.\n\nA proof is made of the newest state that the sites have signed together: after \
+                  a write that takes some ten seconds.\n\nExamples:\n  maftia kv get greeting\n  \
+                  maftia kv get photo -o photo.jpg\n  maftia kv get greeting --proof \
+                  greeting.proof"
 )]
 pub(crate) struct Get {
     /// The key
@@ -82,6 +85,9 @@ pub(crate) struct Get {
     /// Write the value to a file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write a proof to a file, which `maftia verify` checks without the group
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof: Option<PathBuf>,
     /// Print the value as it is, on a terminal too
     #[arg(long)]
     pub(crate) raw: bool,

@@ -9,8 +9,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::api::{KEY_BYTES_MAX, Listing, PAGE_ENTRIES_MAX, VALUE_BYTES_MAX};
-use super::args;
-use super::show;
+use super::proof::{self, Got};
+use super::{args, show};
 use crate::files::{at, print, read, save};
 use crate::http::{Answer, Effect, Problem};
 use crate::output;
@@ -54,9 +54,12 @@ fn written(answer: &Answer, done: &str, key: &[u8], json: bool) -> Result<(), Pr
 
 pub(super) fn get(typed: &args::Get) -> Result<(), Problem> {
     let key = key(&typed.key)?;
-    let client = typed.common.connection.client()?;
-    let answer = client.get(key)?;
-    let value = &answer.body;
+    let connection = &typed.common.connection;
+    let got = match &typed.proof {
+        Some(path) => proof::get(&connection.patient_client()?, key, path)?,
+        None => Got::from(connection.client()?.get(key)?),
+    };
+    let value = &got.value;
     if let Some(path) = &typed.output {
         save(path, value).map_err(|error| at(path, &error))?;
     }
@@ -70,11 +73,10 @@ pub(super) fn get(typed: &args::Get) -> Result<(), Problem> {
             }
             None => show::insert(&mut object, "value", "text", value),
         }
-        for (header, name) in [
-            ("maftia-revision", "revision"),
-            ("maftia-mod-revision", "mod_revision"),
-        ] {
-            object.insert(name.into(), json!(answer.number(header)));
+        object.insert("revision".into(), json!(got.revision));
+        object.insert("mod_revision".into(), json!(got.mod_revision));
+        if let Some(path) = &typed.proof {
+            object.insert("proof".into(), json!(path.to_string_lossy()));
         }
         return print(&object.into());
     }

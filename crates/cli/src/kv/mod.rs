@@ -4,7 +4,8 @@ mod api;
 pub(crate) mod args;
 mod commands;
 pub(crate) mod percent;
-mod show;
+mod proof;
+pub(crate) mod show;
 mod tree;
 
 use self::args::{Kv, KvCommand};

@@ -17,7 +17,7 @@ const TEXTS: [(&str, &str); 3] = [
 ];
 
 /// Adds bytes to a JSON object: base64 as `name`, and as `text_name` if they are text.
-pub(super) fn insert(object: &mut Map<String, Value>, name: &str, text_name: &str, bytes: &[u8]) {
+pub(crate) fn insert(object: &mut Map<String, Value>, name: &str, text_name: &str, bytes: &[u8]) {
     object.insert(name.into(), STANDARD.encode(bytes).into());
     if let Ok(text) = std::str::from_utf8(bytes) {
         object.insert(text_name.into(), text.into());
@@ -38,7 +38,7 @@ pub(super) fn entry(entry: &Entry, keys_only: bool) -> Value {
 }
 
 /// One line: text as it is, what would upset a terminal escaped.
-pub(super) fn escaped(bytes: &[u8]) -> String {
+pub(crate) fn escaped(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
@@ -67,7 +67,7 @@ pub(super) fn preview(value: &[u8]) -> String {
 }
 
 /// Whether bytes can go to a terminal as they are.
-pub(super) fn is_plain(bytes: &[u8]) -> bool {
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     let upsets = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
     std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(upsets))
 }

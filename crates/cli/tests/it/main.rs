@@ -23,4 +23,5 @@ mod load;
 mod loss;
 mod ports;
 mod powers;
+mod proofs;
 mod raw;

@@ -3,9 +3,10 @@ use std::sync::{Arc, Weak};
 use maftia_activity::kv;
 use maftia_activity::replication::StateMachine;
 use maftia_ordering::{Frontier, IndexedDigest};
-use maftia_types::SiteId;
+use maftia_types::{Digest, Epoch, SiteId};
 
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
+use crate::head::Realm;
 
 const NEEDED: usize = 2;
 
@@ -15,11 +16,13 @@ fn checkpoint(index: u64) -> Arc<Checkpoint> {
         ..Frontier::start()
     };
     let app = kv::Store::default().snapshot();
-    Arc::new(Checkpoint::new(
-        frontier,
-        &index.to_be_bytes().to_vec().into(),
-        app,
-    ))
+    let realm = Realm {
+        group: Digest::ZERO,
+        epoch: Epoch(0),
+        members: Digest::ZERO,
+    };
+    let ledger = index.to_be_bytes().to_vec().into();
+    Arc::new(Checkpoint::new(realm, frontier, &ledger, app, None))
 }
 
 /// Checkpoints 1 to `count`, and which of them still have their bytes.

@@ -9,8 +9,9 @@ use maftia_types::{ClientId, Digest, Incarnation, Sequence, SiteId};
 use proptest::prelude::*;
 
 use super::harness::{Net, first_block, site};
+use super::state_transfer::head;
 use crate::{
-    BATCH_REQUESTS_MAX, BatchId, Bodies, ClientMessage, Command, Fate, Item, Message, Output,
+    BATCH_REQUESTS_MAX, BatchId, Bodies, ClientMessage, Command, Fate, Head, Item, Message, Output,
     RESULT_BYTES_MAX, Reply, Settings, SiteMessage, Span, Transfer, batches,
 };
 
@@ -151,13 +152,13 @@ fn transfer() -> impl Strategy<Value = Transfer> {
         Just(Transfer::Query),
         (extreme(), digest()).prop_map(|(index, digest)| Transfer::Offer { index, digest }),
         extreme().prop_map(|index| Transfer::ManifestRequest { index }),
-        (extreme(), extreme_32(), 0..4usize).prop_map(|(index, parts, count)| {
-            let digests = vec![Digest([5; 32]); count];
-            Transfer::Manifest {
-                index,
+        (extreme(), extreme_32(), extreme_32(), 0..4u32).prop_map(|(index, parts, chunks, few)| {
+            let digests = (0..few).map(|_| Digest([5; 32])).collect();
+            let head = Head {
                 parts,
-                digests,
-            }
+                ..head(index, if few % 2 == 0 { few } else { chunks })
+            };
+            Transfer::Manifest { head, digests }
         }),
         (extreme(), extreme_32())
             .prop_map(|(index, chunk)| Transfer::ChunkRequest { index, chunk }),

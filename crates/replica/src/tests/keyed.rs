@@ -29,7 +29,7 @@ fn half(me: u8, vault: Option<&[u8]>, life: u8) -> Option<Site> {
 }
 
 /// Starts a site from what its records left on the disk.
-fn start(net: &mut Net, me: u8, life: u8) {
+pub(super) fn start(net: &mut Net, me: u8, life: u8) {
     let records = std::mem::take(&mut net.records[usize::from(me)]);
     let vault = records.iter().rev().find_map(|record| match record {
         Record::Vault(vault) => Some(vault.clone()),
@@ -51,7 +51,7 @@ fn start(net: &mut Net, me: u8, life: u8) {
     net.perform(site(me), step);
 }
 
-fn group_key(replica: &Replica) -> &KeyRecord {
+pub(super) fn group_key(replica: &Replica) -> &KeyRecord {
     replica.shared_keys().unwrap().key_named("group").unwrap()
 }
 
@@ -66,7 +66,7 @@ fn run_until(net: &mut Net, sites: &[usize], wanted: impl Fn(&KeyRecord) -> bool
     panic!("{:?}", group_key(&net.replicas[sites[0]]));
 }
 
-fn current(record: &KeyRecord) -> &Version {
+pub(super) fn current(record: &KeyRecord) -> &Version {
     record.current.as_ref().unwrap()
 }
 

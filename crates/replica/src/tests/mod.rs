@@ -4,6 +4,7 @@ mod epochs;
 mod harness;
 mod hostile;
 mod keyed;
+mod proofs;
 mod state_transfer;
 mod suspicion;
 mod vouching;

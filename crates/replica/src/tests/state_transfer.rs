@@ -5,14 +5,14 @@ use maftia_activity::kv;
 use maftia_activity::replication::StateMachine;
 use maftia_ordering::Frontier;
 use maftia_protocol::{Event, Protocol};
-use maftia_types::{ClientId, Digest, Duration, Incarnation, Round, Sequence, SiteId, Time};
+use maftia_types::{ClientId, Digest, Duration, Epoch, Incarnation, Round, Sequence, SiteId, Time};
 
-use super::harness::{Net, replica, site};
+use super::harness::{CONFIG, Net, replica, site};
 use super::vouching::{Executor, commit, vouch_for};
 use crate::checkpoint::Checkpoint;
 use crate::{
-    BatchId, Bodies, Boot, Image, Item, Limits, Message, Misbehaviour, Output, Record, Replica,
-    RequestId, Restored, Settings, Transfer,
+    BatchId, Bodies, Boot, Head, Image, Item, Limits, Message, Misbehaviour, Output, Realm, Record,
+    Replica, RequestId, Restored, Settings, Transfer,
 };
 
 /// The longest chunk that the storage takes.
@@ -35,6 +35,21 @@ fn tell(replica: &mut Replica, from: u8, message: Transfer) -> Vec<Misbehaviour>
         .collect()
 }
 
+pub(super) fn head(commit: u64, chunks: u32) -> Head {
+    Head {
+        realm: Realm {
+            group: CONFIG,
+            epoch: Epoch(0),
+            members: Digest::ZERO,
+        },
+        commit,
+        chain: Digest::ZERO,
+        time_ms: 0,
+        parts: 2,
+        chunks,
+    }
+}
+
 #[test]
 fn a_manifest_that_is_not_the_agreed_one_is_blamed_on_its_sender() {
     let mut replica = fresh();
@@ -43,8 +58,7 @@ fn a_manifest_that_is_not_the_agreed_one_is_blamed_on_its_sender() {
     assert!(tell(&mut replica, 1, offer(Digest([5; 32]))).is_empty());
     assert!(tell(&mut replica, 2, offer(Digest([5; 32]))).is_empty());
     let lie = Transfer::Manifest {
-        index: 9,
-        parts: 2,
+        head: head(9, 3),
         digests: vec![Digest::ZERO; 3],
     };
     assert_eq!(tell(&mut replica, 1, lie), [Misbehaviour::ForeignChunk]);
@@ -60,8 +74,7 @@ fn pieces_that_nobody_asked_for_are_ignored() {
     };
     assert!(tell(&mut replica, 1, chunk).is_empty());
     let manifest = Transfer::Manifest {
-        index: 9,
-        parts: 2,
+        head: head(9, 3),
         digests: vec![Digest::ZERO; 3],
     };
     assert!(tell(&mut replica, 1, manifest).is_empty());
@@ -104,7 +117,9 @@ fn checkpoint(requests: u64) -> Checkpoint {
         leader_round: Round(9),
         ..Frontier::start()
     };
-    Checkpoint::new(frontier, &ledger, kv::Store::default().snapshot())
+    let app = kv::Store::default().snapshot();
+    let realm = head(0, 0).realm;
+    Checkpoint::new(realm, frontier, &ledger, app, None)
 }
 
 #[test]
@@ -158,9 +173,8 @@ fn fetching(checkpoint: &Checkpoint) -> (Replica, SiteId) {
         tell(&mut replica, from, Transfer::Offer { index, digest });
     }
     let manifest = Transfer::Manifest {
-        index,
-        parts: checkpoint.parts.len().try_into().unwrap(),
-        digests: checkpoint.manifest.clone(),
+        head: checkpoint.head,
+        digests: checkpoint.tree.leaves().to_vec(),
     };
     let event = Event::Message {
         from: site(1),

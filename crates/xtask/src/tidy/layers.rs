@@ -19,11 +19,12 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 21] = [
+pub(super) const LAYERS: [Layer; 23] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
     pure("pairing"),
+    pure("verify"),
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
@@ -37,6 +38,7 @@ pub(super) const LAYERS: [Layer; 21] = [
     drives("config"),
     drives("client"),
     drives("agent"),
+    drives("verifier"),
     drives("site"),
     drives("cli"),
     drives("decoders"),

@@ -26,6 +26,8 @@ pub enum Standing {
 pub enum Offence {
     /// A wrong share of a beacon's round.
     BeaconShare,
+    /// A wrong share of a checkpoint's certificate.
+    CertificateShare,
     /// A wrong share of a signature.
     SignatureShare,
 }
@@ -39,7 +41,7 @@ pub struct Evidence {
     pub offence: Offence,
     /// Under which key.
     pub key: KeyId,
-    /// Of which session, or of which round of a beacon.
+    /// Of which session, round of a beacon, or commit of a checkpoint.
     pub place: u64,
     /// When it was ordered, in milliseconds since the Unix epoch.
     pub at_ms: u64,
@@ -109,6 +111,7 @@ impl Wire for Evidence {
         writer.u8(match self.offence {
             Offence::BeaconShare => 1,
             Offence::SignatureShare => 2,
+            Offence::CertificateShare => 3,
         });
         self.key.encode(writer);
         writer.u64(self.place);
@@ -121,6 +124,7 @@ impl Wire for Evidence {
             offence: match reader.u8()? {
                 1 => Offence::BeaconShare,
                 2 => Offence::SignatureShare,
+                3 => Offence::CertificateShare,
                 _ => return Err(DecodeError::Invalid { field: "offence" }),
             },
             key: KeyId::decode(reader)?,

@@ -25,6 +25,18 @@ impl Sessions {
                 round,
                 share,
             } => self.beacon_share(world, site, (key, version), (round, &share)),
+            Contribution::Certificate {
+                key,
+                version,
+                commit,
+                share,
+            } => {
+                let of = ((key, version), commit);
+                let culprits = self.certificates.share(world, of, (site, &share));
+                for culprit in culprits {
+                    self.convict(culprit, Offence::CertificateShare, (key, commit));
+                }
+            }
             Contribution::Bls {
                 session,
                 version,

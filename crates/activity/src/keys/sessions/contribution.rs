@@ -18,6 +18,13 @@ pub(in crate::keys) enum Contribution {
         round: u64,
         share: Bytes,
     },
+    /// To the certificate of a checkpoint, by its commit.
+    Certificate {
+        key: KeyId,
+        version: u32,
+        commit: u64,
+        share: Bytes,
+    },
     /// To a BLS signature.
     Bls {
         session: SessionId,
@@ -53,6 +60,18 @@ impl Wire for Contribution {
                 key.encode(w);
                 w.u32(*version);
                 w.u64(*round);
+                w.bytes(share);
+            }
+            Self::Certificate {
+                key,
+                version,
+                commit,
+                share,
+            } => {
+                w.u8(37);
+                key.encode(w);
+                w.u32(*version);
+                w.u64(*commit);
                 w.bytes(share);
             }
             Self::Bls {
@@ -115,6 +134,12 @@ impl Wire for Contribution {
                 session: SessionId::decode(r)?,
                 version: r.u32()?,
                 sealed: r.bytes("sealed share", ENVELOPE_BYTES)?,
+            },
+            37 => Self::Certificate {
+                key: KeyId::decode(r)?,
+                version: r.u32()?,
+                commit: r.u64()?,
+                share: r.bytes("share", bls::SignatureShare::BYTES)?,
             },
             _ => {
                 return Err(DecodeError::Invalid {

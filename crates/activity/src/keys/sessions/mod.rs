@@ -43,7 +43,7 @@ pub(super) use conduct::Conduct;
 pub(super) use contribution::Contribution;
 #[cfg(test)]
 pub(super) use open::Work;
-pub(super) use ordered::Sessions;
+pub(super) use ordered::{Sessions, World};
 pub(super) use site::Part;
 pub(super) use wire::put_in_order;
 

@@ -12,6 +12,7 @@ use super::{
     Answer, Conduct, Contribution, Crowd, Evidence, Policy, Refusal, Request, SessionId, Standing,
 };
 use crate::keys::beacon::Beacon;
+use crate::keys::certificates::Certificates;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{Audit, AuditEntry, Deed};
 use crate::keys::seats::Seats;
@@ -33,6 +34,7 @@ pub(in crate::keys) struct Sessions {
     pub(in crate::keys) pool: Pool,
     pub(super) conduct: Conduct,
     pub(in crate::keys) beacons: BTreeMap<KeyId, Beacon>,
+    pub(in crate::keys) certificates: Certificates,
     pub(super) audit: Audit,
     pub(super) uses: Uses,
     pub(super) cache: Cache,
@@ -88,6 +90,7 @@ impl Sessions {
             let beacon = beacon.or_insert_with(|| Beacon::new(self.now_ms, period_ms));
             beacon.tick(self.now_ms, version);
         }
+        self.certificates.advance(world);
         for open in self.open.values() {
             if let Work::Frost(frost) = &open.work {
                 let late = frost.overdue(self.now_ms);
@@ -103,6 +106,7 @@ impl Sessions {
         self.pool = Pool::default();
         self.cache = Cache::default();
         self.conduct.reseat(seats);
+        self.certificates.enter(world);
         for open in self.open.values_mut() {
             open.reseat(seats);
         }
@@ -202,11 +206,20 @@ impl Ordered {
         }
     }
 
-    fn split(&mut self) -> (&mut Sessions, World<'_>) {
+    /// The sessions, and what they depend on.
+    pub(in crate::keys) fn split(&mut self) -> (&mut Sessions, World<'_>) {
         let world = World {
             setup: &self.setup,
             keys: &self.keys,
         };
         (&mut self.sessions, world)
+    }
+
+    /// What sessions depend on.
+    pub(in crate::keys) const fn world(&self) -> World<'_> {
+        World {
+            setup: &self.setup,
+            keys: &self.keys,
+        }
     }
 }

@@ -8,6 +8,7 @@ use maftia_types::{Duration, Time};
 
 use super::open::Work;
 use super::{Contribution, SessionId};
+use crate::keys::certificates::checkpoint_tag;
 use crate::keys::record::{KeyId, KeyRecord, Scheme};
 use crate::keys::signing::{COMMITMENTS_AHEAD, Nonces, client_tag};
 use crate::keys::{Ordered, Site};
@@ -31,6 +32,8 @@ pub(in crate::keys) struct Part {
 enum Due {
     /// A share of a round.
     Beacon(KeyId, u32, u64),
+    /// A share of a checkpoint's certificate.
+    Certificate(KeyId, u32, u64),
     /// A share of an attempt.
     Frost(SessionId, u32),
     /// The nonce commitments with numbers from the first to the last.
@@ -151,6 +154,13 @@ impl Site {
                 Work::Bls(_) | Work::Opening(_) => {}
             }
         }
+        let certificate = ordered
+            .sessions
+            .certificates
+            .owed_by(self.me, ordered.world());
+        due.extend(
+            certificate.map(|((key, version), commit)| Due::Certificate(key, version, commit)),
+        );
         for (key, beacon) in &ordered.sessions.beacons {
             let Some(version) = ordered.key(*key).and_then(KeyRecord::active) else {
                 continue;
@@ -171,6 +181,18 @@ impl Site {
                     key,
                     version,
                     round,
+                    share: Bytes::copy_from_slice(&share.to_bytes()),
+                })
+            }
+            Due::Certificate(key, version, commit) => {
+                let share = self.share(ordered.key(key)?)?;
+                let digest = ordered.sessions.certificates.digest_of(commit)?;
+                let tag = checkpoint_tag(ordered.setup().group);
+                let share = SignatureShare::sign(&share, &tag, digest.as_bytes());
+                Some(Contribution::Certificate {
+                    key,
+                    version,
+                    commit,
                     share: Bytes::copy_from_slice(&share.to_bytes()),
                 })
             }

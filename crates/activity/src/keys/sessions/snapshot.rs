@@ -7,6 +7,7 @@ use super::finished::Finished;
 use super::ordered::Sessions;
 use super::policy::Uses;
 use super::{Conduct, OPEN_MAX, put_in_order};
+use crate::keys::certificates::Certificates;
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::sealing::Audit;
 use crate::keys::signing::{Pool, Registers};
@@ -22,6 +23,7 @@ impl Wire for Sessions {
         self.pool.encode(writer);
         self.conduct.encode(writer);
         map(writer, &self.beacons);
+        self.certificates.encode(writer);
         self.audit.encode(writer);
         self.uses.encode(writer);
     }
@@ -37,6 +39,7 @@ impl Wire for Sessions {
             pool: Pool::decode(reader)?,
             conduct: Conduct::decode(reader)?,
             beacons: read_map(reader, "beacons", KEYS_MAX)?,
+            certificates: Certificates::decode(reader)?,
             audit: Audit::decode(reader)?,
             uses: Uses::decode(reader)?,
             cache: Cache::default(),

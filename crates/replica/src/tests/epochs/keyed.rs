@@ -7,6 +7,7 @@ use maftia_activity::replication::Effects;
 use maftia_activity::suite::keys_request;
 use maftia_codec::Wire;
 use maftia_types::SiteId;
+use maftia_verify::{GroupKey, entry};
 
 use super::super::harness::CONFIG;
 use super::change::replace;
@@ -121,4 +122,30 @@ fn a_joiner_that_falls_silent_while_keys_are_shared_holds_up_nobody() {
     world.run_until("there", |own| own.is_in(1));
     world.run_until("held by all", |own| is_held_by(own, 4));
     assert_eq!(sign(&mut world, "signing").len(), 64);
+}
+
+#[test]
+fn all_members_of_the_next_epoch_prove_under_the_groups_first_name_and_key() {
+    let mut world = World::new(4, true);
+    world.run_until("keyed", |own| is_held_by(own, 4));
+    let (public, _, _) = facts(&world.machines[0].replica).remove(0);
+    let public = GroupKey::from_bytes(&public).unwrap();
+    let proves = |own: &Machine, epoch: u64, key: &str| {
+        let Some(proof) = own.replica.prove(key.as_bytes()) else {
+            return false;
+        };
+        let proven = entry(&proof, &public).unwrap();
+        assert_eq!(proven.head.group, CONFIG.0);
+        proven.head.epoch == epoch && proven.entry.is_some()
+    };
+    world.put("before");
+    world.run_until("proven", |own| proves(own, 0, "before"));
+    world.propose(replace("s2", 4), None);
+    world.invite(0);
+    world.run_until("in the next epoch", |own| own.is_in(1));
+    world.machines[2].off = true;
+    world.put("after");
+    world.run_until("proven by the next committee", |own| {
+        proves(own, 1, "before") && proves(own, 1, "after")
+    });
 }

@@ -370,6 +370,11 @@ impl World {
         }
     }
 
+    /// What was contributed and is not ordered yet gets lost.
+    pub(in crate::keys) fn lose_log(&mut self) {
+        self.log.clear();
+    }
+
     pub(in crate::keys) fn commits(&mut self, count: usize) {
         (0..count).for_each(|_| self.commit());
     }
@@ -501,7 +506,9 @@ pub(in crate::keys) fn falsified(contribution: Bytes) -> Bytes {
             bytes[at] ^= 1;
         }
         // The negative of the point.
-        Contribution::Beacon { share, .. } | Contribution::Bls { share, .. } => {
+        Contribution::Beacon { share, .. }
+        | Contribution::Bls { share, .. }
+        | Contribution::Certificate { share, .. } => {
             let at = bytes.len() - share.len();
             bytes[at] ^= 0x20;
         }
