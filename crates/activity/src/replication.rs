@@ -85,8 +85,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maftia_crypto::{Domain, Hasher};
-use maftia_types::{ClientId, Digest, SiteId};
+use maftia_crypto::{Domain, Hasher, PublicKey};
+use maftia_types::{ClientId, Digest, Epoch, Resilience, SiteId};
 use zeroize::Zeroizing;
 
 /// What a state machine may know about the request it executes. Equal at all sites.
@@ -110,6 +110,35 @@ pub struct SiteContext {
     pub commit: u64,
     /// Time of that commit, in milliseconds since the Unix epoch, as [`Context::commit_time_ms`].
     pub commit_time_ms: u64,
+}
+
+/// Who will be the committee of the next epoch, in the numbering of the present one: sites have
+/// their seats, and whoever joins the numbers after the last seat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextCommittee {
+    /// The next epoch: the present one's successor.
+    pub epoch: Epoch,
+    /// How many of how many sites may fail in it.
+    pub resilience: Resilience,
+    /// The keys with which those who join sign; the first is the site after the last seat.
+    pub joiners: Vec<PublicKey>,
+    /// The members, by seat of the next epoch.
+    pub members: Vec<SiteId>,
+}
+
+/// Why a state machine cannot serve a next committee. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// It is not one of the present epoch's next committees.
+    #[error("the next committee does not follow from the present one: {reason}")]
+    Inconsistent {
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// Under its fault model, what dealers must publish would give the group's keys away.
+    #[error("the next committee cannot share the group's keys; they need n >= 3f+2c+1")]
+    Unshareable,
 }
 
 /// What a site half wants done, in the order in which it asks. Messages and contributions leave only
@@ -153,6 +182,35 @@ pub trait StateMachine: Send {
 
     /// A commit begins: called once for each, before its contents.
     fn tick(&mut self, _commit: u64, _commit_time_ms: u64) {}
+
+    /// Begins to make ready for the committee of the next epoch, at a commit: keys are shared for it,
+    /// and nobody uses these sharings yet. Replaces what was begun for another one.
+    ///
+    /// # Errors
+    /// Each of [`PrepareError`]; nothing was changed.
+    fn prepare(
+        &mut self,
+        _next: &NextCommittee,
+        _commit: u64,
+        _commit_time_ms: u64,
+    ) -> Result<(), PrepareError> {
+        Ok(())
+    }
+
+    /// Whether the next epoch may begin: every sharing for it is made, and held by a quorum of the
+    /// next committee. May be asked at any time, and stays true until the epoch ends or is abandoned.
+    fn is_prepared(&self) -> bool {
+        true
+    }
+
+    /// There will be no such next epoch: what was made ready for it is dropped.
+    fn abandon(&mut self) {}
+
+    /// The next epoch begins. From now on every [`SiteId`] is a seat of the next view.
+    ///
+    /// # Panics
+    /// Unless [`StateMachine::is_prepared`].
+    fn enter(&mut self) {}
 
     /// The ordered half of the keyed services, if there is one, for the site half to observe.
     fn keys(&self) -> Option<&crate::keys::Ordered> {

@@ -12,7 +12,10 @@ use maftia_types::{Digest, Power};
 
 use crate::keys;
 use crate::kv;
-use crate::replication::{Context, RestoreError, SiteContext, Snapshot, StateMachine, root_of};
+use crate::replication::{
+    Context, NextCommittee, PrepareError, RestoreError, SiteContext, Snapshot, StateMachine,
+    root_of,
+};
 
 /// First byte of what is for the keyed services. The store's operations and chunks begin otherwise.
 pub const KEYS: u8 = 0x40;
@@ -121,6 +124,27 @@ impl StateMachine for Suite {
 
     fn tick(&mut self, commit: u64, commit_time_ms: u64) {
         self.keys.tick(commit, commit_time_ms);
+    }
+
+    fn prepare(
+        &mut self,
+        next: &NextCommittee,
+        commit: u64,
+        commit_time_ms: u64,
+    ) -> Result<(), PrepareError> {
+        self.keys.prepare(next, commit, commit_time_ms)
+    }
+
+    fn is_prepared(&self) -> bool {
+        self.keys.is_prepared()
+    }
+
+    fn abandon(&mut self) {
+        self.keys.abandon();
+    }
+
+    fn enter(&mut self) {
+        self.keys.enter();
     }
 
     fn keys(&self) -> Option<&keys::Ordered> {

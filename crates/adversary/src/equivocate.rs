@@ -91,22 +91,24 @@ impl Equivocate {
             faces.get(side)
         };
         match message {
-            Message::Ordering(Ordering::Block { block, payload }) => {
+            Message::Ordering(epoch, Ordering::Block { block, payload }) => {
                 let shown = face(&block.reference());
                 let with_payload = payload.is_some();
-                Message::Ordering(match shown {
+                let shown = match shown {
                     Some(face) => face.message(with_payload || !face.payload.is_empty()),
                     None => Ordering::Block { block, payload },
-                })
+                };
+                Message::Ordering(epoch, shown)
             }
-            Message::Ordering(Ordering::Payload { block, payload }) => {
-                Message::Ordering(match face(&block) {
+            Message::Ordering(epoch, Ordering::Payload { block, payload }) => {
+                let shown = match face(&block) {
                     Some(face) => Ordering::Payload {
                         block: face.block.reference(),
                         payload: face.payload.clone(),
                     },
                     None => Ordering::Payload { block, payload },
-                })
+                };
+                Message::Ordering(epoch, shown)
             }
             other => other,
         }
@@ -135,14 +137,14 @@ impl Equivocate {
 
     /// Answers for the faces that the replica does not know.
     pub(crate) fn answer(&self, from: SiteId, message: &Message) -> Vec<(SiteId, Message)> {
-        let Message::Ordering(Ordering::Fetch { blocks, payloads }) = message else {
+        let Message::Ordering(epoch, Ordering::Fetch { blocks, payloads }) = message else {
             return Vec::new();
         };
         blocks
             .iter()
             .chain(payloads)
             .filter_map(|reference| self.forks.find(reference))
-            .map(|face| (from, Message::Ordering(face.message(true))))
+            .map(|face| (from, Message::Ordering(*epoch, face.message(true))))
             .collect()
     }
 }

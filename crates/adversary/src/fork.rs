@@ -204,7 +204,11 @@ fn forged(rng: &mut ChaCha8Rng, payload: &Bytes) -> Bytes {
         }
         let named = match &item {
             Item::Requests { id, .. } | Item::Vouch { id, .. } => Some(*id),
-            Item::Evidence(_) | Item::Contribution(_) => None,
+            Item::Evidence(_)
+            | Item::Contribution(_)
+            | Item::Word(_)
+            | Item::Accuse { .. }
+            | Item::Retract { .. } => None,
         };
         // A request that its client never made.
         if let Some(mut id) = named.filter(|_| rng.random_range(0..4) == 0) {

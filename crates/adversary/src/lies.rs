@@ -53,20 +53,22 @@ pub(crate) const KINDS: usize = 5;
 /// Which kind a message gives the chance for.
 pub(crate) const fn kind_of(message: &Message) -> Option<usize> {
     match message {
-        Message::Ordering(Ordering::Knowledge(_)) => Some(0),
-        Message::Ordering(Ordering::RecoveryAnswer(_)) => Some(1),
+        Message::Ordering(_, Ordering::Knowledge(_)) => Some(0),
+        Message::Ordering(_, Ordering::RecoveryAnswer(_)) => Some(1),
         Message::Transfer(Transfer::Offer { .. }) => Some(2),
         Message::Transfer(Transfer::Manifest { .. }) => Some(3),
         Message::Transfer(Transfer::Chunk { .. }) => Some(4),
-        Message::Ordering(_) | Message::Transfer(_) | Message::Pair(_) => None,
+        Message::Ordering(..) | Message::Transfer(_) | Message::Pair(_) | Message::Passage(_) => {
+            None
+        }
     }
 }
 
 /// A payload of the right length that the header does not name.
 pub(crate) fn about_payload(message: &mut Message) {
     let payload = match message {
-        Message::Ordering(Ordering::Block { payload, .. }) => payload.as_mut(),
-        Message::Ordering(Ordering::Payload { payload, .. }) => Some(payload),
+        Message::Ordering(_, Ordering::Block { payload, .. }) => payload.as_mut(),
+        Message::Ordering(_, Ordering::Payload { payload, .. }) => Some(payload),
         _ => None,
     };
     if let Some(payload) = payload {
@@ -84,7 +86,7 @@ pub(crate) fn in_the_name_of(
     victim: SiteId,
     message: &Message,
 ) -> Option<Message> {
-    let Message::Ordering(Ordering::Block { block, .. }) = message else {
+    let Message::Ordering(epoch, Ordering::Block { block, .. }) = message else {
         return None;
     };
     let mut header = block.header().clone();
@@ -98,13 +100,16 @@ pub(crate) fn in_the_name_of(
     header.payload_len = 0;
     let block = maftia_ordering::Block::sign(header, scene.key);
     let payload = None;
-    Some(Message::Ordering(Ordering::Block { block, payload }))
+    Some(Message::Ordering(
+        *epoch,
+        Ordering::Block { block, payload },
+    ))
 }
 
 /// Another round, base, checkpoint, chunk or recovery answer. Blocks are left alone.
 pub(crate) fn about_state(rng: &mut impl Rng, scene: &Scene<'_>, message: &mut Message) {
     match message {
-        Message::Ordering(Ordering::Knowledge(knowledge)) => {
+        Message::Ordering(_, Ordering::Knowledge(knowledge)) => {
             let far = Round(rng.random_range(0..1000));
             match rng.random_range(0..5) {
                 0 => knowledge
@@ -117,7 +122,7 @@ pub(crate) fn about_state(rng: &mut impl Rng, scene: &Scene<'_>, message: &mut M
                 _ => knowledge.settled = far,
             }
         }
-        Message::Ordering(Ordering::RecoveryAnswer(answer)) => {
+        Message::Ordering(_, Ordering::RecoveryAnswer(answer)) => {
             let Some(statement) = RecoveryStatement::open(answer, &scene.key.public()) else {
                 return;
             };
@@ -133,7 +138,7 @@ pub(crate) fn about_state(rng: &mut impl Rng, scene: &Scene<'_>, message: &mut M
             .seal(scene.key);
         }
         Message::Transfer(transfer) => about_transfer(rng, transfer),
-        Message::Ordering(_) | Message::Pair(_) => {}
+        Message::Ordering(..) | Message::Pair(_) | Message::Passage(_) => {}
     }
 }
 

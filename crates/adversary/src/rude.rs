@@ -144,7 +144,7 @@ impl Rude {
             sent.extend(others.get(other).map(|to| (*to, message)));
             return;
         } else if falls(manners.withhold)
-            && let Message::Ordering(Ordering::Block { payload, .. }) = &mut message
+            && let Message::Ordering(_, Ordering::Block { payload, .. }) = &mut message
         {
             *payload = None;
         }

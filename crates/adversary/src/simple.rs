@@ -53,10 +53,10 @@ impl Strategy for Withhold {
     fn tamper(&mut self, scene: &Scene<'_>, step: Step<Replica>) -> Sent {
         let mut sent = Sent::honest(scene, step);
         sent.messages.retain_mut(|(_, message)| {
-            if let Message::Ordering(Ordering::Block { payload, .. }) = message {
+            if let Message::Ordering(_, Ordering::Block { payload, .. }) = message {
                 *payload = None;
             }
-            !matches!(message, Message::Ordering(Ordering::Payload { .. }))
+            !matches!(message, Message::Ordering(_, Ordering::Payload { .. }))
         });
         sent
     }

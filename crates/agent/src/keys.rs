@@ -51,7 +51,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let keys = Ask::new(&shared, &headers)?.list().await?;
     let group = shared.store.client().group();
-    let keys: Vec<Value> = keys.iter().map(|key| show::key(group, key)).collect();
+    let keys: Vec<Value> = keys.iter().map(|key| show::key(&group, key)).collect();
     Ok(Json(json!({ "keys": keys })))
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     let key = Ask::new(&shared, &headers)?.named(&name).await?;
-    Ok(Json(show::key(shared.store.client().group(), &key)))
+    Ok(Json(show::key(&shared.store.client().group(), &key)))
 }
 
 /// `GET /v1/ceremonies`.
@@ -78,7 +78,7 @@ pub(crate) async fn ceremonies(
     let group = shared.store.client().group();
     let all = all.iter().map(|own| {
         let key = keys.iter().find(|key| key.id == own.key);
-        show::ceremony(group, key.map_or("?", |key| &key.name), own)
+        show::ceremony(&group, key.map_or("?", |key| &key.name), own)
     });
     Ok(Json(json!({ "ceremonies": all.collect::<Vec<_>>() })))
 }
@@ -214,7 +214,7 @@ fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
     let error = match used {
         Used::Refused(refusal) => use_refused(refusal),
         Used::Pending { awaited } => {
-            let names = show::sites(shared.store.client().group(), awaited);
+            let names = show::sites(&shared.store.client().group(), awaited);
             ApiError::pending(&format!("sites are awaited: {}", names.join(", ")))
         }
         _ => unfit(id),

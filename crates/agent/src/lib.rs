@@ -18,6 +18,13 @@
 //! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
+//! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |
+//! | `GET /v1/group/file` | the group's file of today, TOML, for sites that join and new clients |
+//! | `GET /v1/group/history` | `{"history"}`: changes made and aborted, the oldest first |
+//! | `POST /v1/group/preview`, `{"edits","f"}` | `{"now","next","leaving","joining"}`; nothing is proposed |
+//! | `POST /v1/group/proposals`, `{"edits","f"}` | `{"proposal","standing","missing"}` |
+//! | `POST /v1/group/proposals/{number}/approve` | `{"proposal","standing","missing"}` |
+//! | `DELETE /v1/group/proposals/{number}` | `{"withdrawn"}` |
 //! | `GET /v1/status` | the group, see [`status`] |
 //! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |
 //! | `GET /metrics` | Prometheus text |
@@ -32,13 +39,18 @@
 //! it: 504 `pending` says that it goes on, and the same request under the same id waits on. `?key=`
 //! names another beacon than `beacon`.
 //!
+//! An edit of the sites is one of `{"add":SITE}`, `{"remove":"NAME"}` and
+//! `{"replace":"NAME","with":SITE}`, a SITE `{"name","key","address","http"}`, the last of them
+//! optional. `standing` is `authorised` once the change is under way, `waiting` while `missing` other
+//! clients must approve.
+//!
 //! | status | meaning |
 //! |---|---|
 //! | 400 | malformed; nothing happened |
 //! | 401 | the token is missing or wrong |
-//! | 403 | the `Host` header is not this agent's, or the key is not this client's to use |
-//! | 404 | no such key, or round |
-//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the key's state or scheme does not allow it |
+//! | 403 | the `Host` header is not this agent's; or this client may not do it: use that key, change members, withdraw another's proposal |
+//! | 404 | no such key, round, proposal, or site |
+//! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the state does not allow it: of a key, its scheme, the sites, or a change of them that is under way |
 //! | 410 | a request of this id was executed; its answer is no longer kept |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
@@ -64,6 +76,8 @@ mod config;
 mod connections;
 mod encoding;
 mod error;
+mod evidence;
+mod group;
 mod guard;
 mod health;
 mod keys;

@@ -10,6 +10,10 @@ pub(crate) struct Report {
     #[serde(default)]
     pub(crate) convicted: Vec<String>,
     #[serde(default)]
+    pub(crate) suspected: Vec<SuspicionReport>,
+    #[serde(default)]
+    pub(crate) evidence: Vec<EvidenceReport>,
+    #[serde(default)]
     pub(crate) keys: Vec<KeyReport>,
     #[serde(default)]
     pub(crate) peers: Vec<PeerReport>,
@@ -40,6 +44,36 @@ pub struct KeyReport {
     pub public_key: Option<String>,
 }
 
+/// A suspicion in the log.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SuspicionReport {
+    pub(crate) site: String,
+    pub(crate) reason: String,
+}
+
+/// What a site says of a proof in the log.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, serde::Serialize)]
+pub(crate) struct EvidenceReport {
+    /// The commit that brought it.
+    pub(crate) commit: u64,
+    /// Names the proof.
+    #[serde(rename(serialize = "id"))]
+    pub(crate) digest: String,
+    /// Of what it convicts.
+    pub(crate) kind: String,
+    /// Whom it convicts.
+    #[serde(rename(serialize = "culprit"))]
+    pub(crate) site: String,
+    /// The culprit's public key, in hexadecimal digits.
+    pub(crate) key: String,
+    /// The round of the signed statements.
+    pub(crate) round: u64,
+    /// Time of the commit, in milliseconds since 1970.
+    pub(crate) time_ms: u64,
+    /// Whose block brought it.
+    pub(crate) reporter: String,
+}
+
 /// How a site sees another.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct PeerReport {
@@ -50,6 +84,7 @@ pub(crate) struct PeerReport {
 
 impl PeerReport {
     pub(crate) fn is_fine(&self) -> bool {
-        self.link == "up" && self.state == "live"
+        // What else a site suspects it of is for the group to say.
+        self.link == "up" && self.state != "mute"
     }
 }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use maftia_client::keys::Keys;
 use maftia_client::kv::Store;
+use maftia_client::membership::Members;
 use maftia_config::{ConfigError, load_token};
 use tokio::net::TcpListener;
 
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
 use crate::{
-    AgentConfig, ApiError, ConnectionLimits, beacon, connections, health, keys, kv, status,
+    AgentConfig, ApiError, ConnectionLimits, beacon, connections, evidence, group, health, keys,
+    kv, status,
 };
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
@@ -27,6 +29,7 @@ pub const REQUESTS_MAX: usize = 256;
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
+    pub(crate) members: Members,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -82,6 +85,7 @@ impl Agent {
         let guard = Guard::new(address, &config.names, token);
         let shared = Shared {
             keys: Keys::new(config.client.clone()),
+            members: Members::new(config.client.clone()),
             store: Store::new(config.client),
             metrics: Arc::default(),
         };
@@ -129,6 +133,15 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/proposals", get(keys::proposals))
         .route("/v1/proposals/{number}/approve", post(keys::approve))
         .route("/v1/beacon/{round}", get(beacon::round))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::show))
+        .route("/v1/group", get(group::show))
+        .route("/v1/group/file", get(group::file))
+        .route("/v1/group/history", get(group::history))
+        .route("/v1/group/preview", post(group::preview))
+        .route("/v1/group/proposals", post(group::propose))
+        .route("/v1/group/proposals/{number}", delete(group::withdraw))
+        .route("/v1/group/proposals/{number}/approve", post(group::approve))
         .route("/v1/status", get(status::status))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -145,7 +158,8 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
 
 async fn nowhere() -> ApiError {
     let message = "there is nothing at this path";
-    let next = "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/metrics`";
+    let next =
+        "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/v1/evidence`, `/metrics`";
     ApiError::new(StatusCode::NOT_FOUND, "no-such-path", message, next)
 }
 

@@ -5,6 +5,7 @@
 //! - *convicted*: f+1 sites hold a proof against it. Stays counted until it is replaced.
 //! - *diverged*, *recovering*, *fetching*, *halted*: it says so itself; *diverged* also if f+1
 //!   other sites agree on another digest of the same checkpoint.
+//! - *suspected*: f+1 sites say that f+1 have accused it in the log.
 //! - *silent*: f+1 other sites have not heard from it for long, although it answers the agent.
 //! - *unreachable*: it does not answer the agent, and there are not f+1 other sites that say it is
 //!   fine.
@@ -40,6 +41,8 @@ pub struct GroupStatus {
     pub beyond_tolerance: bool,
     /// The sites convicted by proof.
     pub compromised: Vec<String>,
+    /// The sites that the group suspects, and why: what f+1 sites say that the log says.
+    pub suspected: Vec<Suspicion>,
     /// The epoch of the membership.
     pub view: u64,
     /// What is assumed of the sites.
@@ -52,6 +55,15 @@ pub struct GroupStatus {
     pub keys: Vec<KeyReport>,
     /// The sites.
     pub sites: Vec<SiteStatus>,
+}
+
+/// A suspicion that is the group's. It may be withdrawn.
+#[derive(Clone, Debug, Serialize)]
+pub struct Suspicion {
+    /// Whose.
+    pub site: String,
+    /// `mute`, `late`, `invalid` or `abusive`.
+    pub reason: String,
 }
 
 /// The state of a site.
@@ -95,7 +107,7 @@ pub async fn of(client: &Client) -> GroupStatus {
         .into_iter()
         .filter_map(|(site, json)| Some((site, serde_json::from_slice(&json?).ok()?)))
         .collect();
-    merge(client.group(), &reports)
+    merge(&client.group(), &reports)
 }
 
 pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> GroupStatus {
@@ -116,6 +128,9 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         .zip(&states)
         .filter(|(_, state)| *state == "convicted");
     let compromised = convicted.map(|((_, site), _)| site.name.clone()).collect();
+    let suspected = group
+        .sites()
+        .filter_map(|(_, site)| merge.suspected(&site.name));
     let tolerance = group.resilience().intruded_max();
     let shows_pid = group.group().kind != Kind::Production;
     let sites = group.sites().zip(states).map(|((id, site), state)| {
@@ -137,7 +152,8 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         remaining_tolerance: tolerance.saturating_sub(faulty),
         beyond_tolerance: faulty > tolerance,
         compromised,
-        view: 0,
+        suspected: suspected.collect(),
+        view: group.view().epoch().0,
         model: group.resilience().model().to_string(),
         trusted_base: "none",
         checkpoint,
@@ -183,7 +199,27 @@ impl Merge<'_> {
         if others(&|report| of_peer(report, false)) {
             return "silent".to_owned();
         }
+        if self.suspected(name).is_some() {
+            return "suspected".to_owned();
+        }
         SERVING.to_owned()
+    }
+
+    /// The reason for which f+1 sites say that the group suspects a site.
+    fn suspected(&self, name: &str) -> Option<Suspicion> {
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for report in self.reports.values().take(self.sites.len()) {
+            let of = report.suspected.iter().find(|own| own.site == name);
+            of.into_iter()
+                .for_each(|own| *votes.entry(&own.reason).or_default() += 1);
+        }
+        let all: usize = votes.values().sum();
+        // Sites that are a commit apart may count the reasons differently.
+        let (reason, _) = votes.into_iter().max_by_key(|(_, count)| *count)?;
+        (all >= self.needed).then(|| Suspicion {
+            site: name.to_owned(),
+            reason: reason.chars().take(STATE_BYTES_MAX).collect(),
+        })
     }
 
     /// The digest that f+1 sites other than `but` give for a checkpoint.

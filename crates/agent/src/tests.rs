@@ -18,6 +18,7 @@ fn group(kind: Kind) -> GroupFile {
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), 4).unwrap(),
         http: Vec::new(),
         clients: Vec::new(),
+        fast_path: None,
     };
     generate(plan, &mut ChaCha20Rng::seed_from_u64(1))
         .unwrap()
@@ -150,6 +151,24 @@ fn f_plus_1_sites_call_an_answering_site_silent_and_f_do_not() {
     let silent = status(|words| (0..2).for_each(|of| down(words, of, "D")));
     assert_eq!(states(&silent)[3], "silent");
     assert_eq!(silent.remaining_tolerance, 0);
+}
+
+#[test]
+fn a_site_that_the_group_suspects_counts_once_f_plus_1_sites_say_so() {
+    let accused = |words: &mut Vec<Option<serde_json::Value>>, of: &[usize]| {
+        for of in of {
+            let suspected = json!([{"site": "D", "reason": "invalid", "accusers": [], "since": 1}]);
+            words[*of].as_mut().unwrap()["suspected"] = suspected;
+        }
+    };
+    let lone = status(|words| accused(words, &[1]));
+    assert_eq!((states(&lone)[3], lone.suspected.len()), ("serving", 0));
+    assert_eq!(lone.remaining_tolerance, 1);
+    let agreed = status(|words| accused(words, &[1, 2]));
+    assert_eq!(states(&agreed)[3], "suspected");
+    assert_eq!(agreed.suspected[0].reason, "invalid");
+    assert_eq!(agreed.remaining_tolerance, 0);
+    assert_eq!(agreed.compromised.len(), 0, "suspicion is no proof");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use maftia_agent::{Agent, AgentConfig};
-use maftia_client::{Client, ClientConfig};
-use maftia_config::{GroupFile, load_key};
+use maftia_client::{Client, ClientConfig, Known};
+use maftia_config::{GroupFile, load_key, load_views, save_views};
+
+use tokio::sync::watch;
 
 use crate::failure::{Exit, Failure};
 use crate::front::AGENT_PORT;
@@ -34,6 +37,10 @@ pub(crate) struct AgentRun {
     #[arg(long, value_name = "IP:PORT",
           default_value_t = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), AGENT_PORT))]
     http: SocketAddr,
+    /// Folder in which it keeps by which sites it goes: so that it finds the group after its sites
+    /// have changed one by one
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// File of the token that callers must present
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -61,7 +68,14 @@ async fn serve(typed: AgentRun) -> Result<(), Failure> {
     let group = GroupFile::load(&typed.group)?;
     let mut config = ClientConfig::new(group, load_key(&typed.key)?);
     config.instance = typed.instance;
+    let views = typed.state.as_deref().map(views_file).transpose()?;
+    if let Some(path) = &views {
+        config.chain = load_views(path)?;
+    }
     let client = Client::connect(config).map_err(|error| Failure::chain(Exit::Failed, &error))?;
+    if let Some(path) = views {
+        tokio::spawn(keep_views(client.known(), path));
+    }
     let config = AgentConfig {
         names: typed.names,
         token: typed.token_file,
@@ -79,4 +93,25 @@ async fn serve(typed: AgentRun) -> Result<(), Failure> {
     let served = agent.serve(stop_signal()).await;
     client.shutdown().await;
     served.map_err(|error| Failure::failed(format!("the listener failed: {error}")))
+}
+
+/// Where an agent keeps the certificates of the views.
+fn views_file(state: &Path) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(state).map_err(|error| {
+        Failure::failed(format!("cannot make {}: {error}", state.display()))
+            .next("name another folder with --state")
+    })?;
+    Ok(state.join("views"))
+}
+
+/// Writes the certificates of every later view that the client comes to.
+async fn keep_views(mut known: watch::Receiver<Arc<Known>>, path: PathBuf) {
+    while known.changed().await.is_ok() {
+        let chain = known.borrow_and_update().chain.clone();
+        let to = path.clone();
+        let saved = tokio::task::spawn_blocking(move || save_views(&to, &chain)).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(%error, "cannot keep the group's sites; the others still have them");
+        }
+    }
 }

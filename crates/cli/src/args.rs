@@ -37,7 +37,11 @@ pub(crate) enum Command {
     Demo(crate::demo::args::Demo),
     /// Run a group here that keeps its state in a folder
     Dev(crate::dev::Dev),
-    /// Write the configuration and keys of a new group
+    /// Show, export and check proofs that a site misbehaved
+    Evidence(crate::evidence::Evidence),
+    /// Show and change which sites the group has
+    Group(crate::group::args::Group),
+    /// Write the configuration and keys of a new group, or of a site that is to join one
     Init(Init),
     /// Make and use keys that no site holds
     Key(crate::key::args::Key),
@@ -54,13 +58,17 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
     after_help = "Example:\n  maftia init --dir ./group --sites 4 --address 10.0.0.1:7100 \
                         --address 10.0.0.2:7100 --address 10.0.0.3:7100 --address 10.0.0.4:7100"
 )]
 pub(crate) struct Init {
+    #[command(subcommand)]
+    pub(crate) what: Option<InitCommand>,
     /// Folder to write to; must not exist or be empty
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) dir: Option<PathBuf>,
     /// Number of sites; a group of 3f+1 tolerates f intruded ones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) sites: u8,
@@ -70,6 +78,38 @@ pub(crate) struct Init {
     /// Name of a client to make a key for; may be repeated
     #[arg(long = "client", value_name = "NAME", default_values_t = [String::from("agent")])]
     pub(crate) clients: Vec<String>,
+    /// Final after two message delays where almost all sites agree: on or off
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    pub(crate) fast_path: Option<bool>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InitCommand {
+    /// Make the key and configuration of a site that is to join a group
+    Joiner(InitJoiner),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Run it where the site will run: its key never leaves that machine.\n\nExample:\n  \
+                  maftia init joiner --name E --address 10.0.0.5:7100 --dir ./E"
+)]
+pub(crate) struct InitJoiner {
+    /// The site's name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Where the other sites dial it
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) address: SocketAddr,
+    /// Where its own HTTP interface is to listen, if anywhere
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) http: Option<SocketAddr>,
+    /// Folder to write to; must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -92,4 +132,13 @@ pub(crate) struct SiteRun {
     /// Take orders on the channel inherited from `demo` or `dev`
     #[arg(long, hide = true)]
     pub(crate) harness: bool,
+}
+
+/// The value of a switch.
+pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("say on or off".to_owned()),
+    }
 }

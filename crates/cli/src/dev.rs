@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use maftia_config::Kind;
 
+use crate::args::on_or_off;
 use crate::bench::ready;
 use crate::failure::Failure;
 use crate::front;
-use crate::local::LocalGroup;
+use crate::local::{LocalGroup, Shape};
 use crate::output;
 use crate::site::{log_to_stderr, stop_signal};
 
@@ -26,6 +27,9 @@ pub(crate) struct Dev {
     /// Sites of a new group
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=31))]
     sites: Option<u8>,
+    /// In a new group, final after two message delays where almost all sites agree: on or off
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    fast_path: Option<bool>,
     /// Where the agent listens; a free port if that one is taken and none was named
     #[arg(long, value_name = "IP:PORT")]
     http: Option<SocketAddr>,
@@ -45,7 +49,14 @@ pub(crate) fn run(typed: &Dev) -> Result<(), Failure> {
 
 async fn dev(typed: &Dev) -> Result<(), Failure> {
     let started = Instant::now();
-    let local = LocalGroup::start(&typed.dir, Kind::Dev, typed.sites)?;
+    let local = LocalGroup::start(
+        &typed.dir,
+        Kind::Dev,
+        Shape {
+            sites: typed.sites,
+            fast_path: typed.fast_path,
+        },
+    )?;
     let result = tokio::select! {
         result = serve(typed, &local, started) => result,
         () = stop_signal() => Ok(()),

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Disk = 4,
     /// More than f sites are intruded, or this program is wrong.
     Alarm = 5,
+    /// A site has no seat in its group any more.
+    Left = 6,
 }
 
 /// What happened, and what to type or do next.
@@ -82,6 +84,8 @@ impl From<maftia_site::SiteError> for Failure {
         match &error {
             maftia_site::SiteError::Alarm(_) => Self::chain(Exit::Alarm, &error)
                 .next("compare `maftia status` at all sites; do not restart this one blindly"),
+            maftia_site::SiteError::Left(_) => Self::chain(Exit::Left, &error)
+                .next("its folder may be removed; nothing is left in it that the group needs"),
             maftia_site::SiteError::Disk(_) => Self::chain(Exit::Disk, &error)
                 .next("free or replace the disk, then start the site again"),
             _ => Self::chain(Exit::Failed, &error),

@@ -20,6 +20,7 @@ pub(crate) struct Wanted {
     pub(crate) sites: Vec<SocketAddr>,
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) clients: Vec<String>,
+    pub(crate) fast_path: Option<bool>,
 }
 
 impl GroupDir {
@@ -46,6 +47,7 @@ impl GroupDir {
             sites: wanted.sites,
             http: wanted.http,
             clients: wanted.clients,
+            fast_path: wanted.fast_path,
         };
         let made =
             generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;
@@ -102,7 +104,7 @@ impl GroupDir {
     }
 }
 
-fn make_dir(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)
         .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))
 }

@@ -10,6 +10,13 @@ use crate::output;
 pub(crate) const FIRST_PORT: u16 = 7101;
 
 pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
+    if let Some(args::InitCommand::Joiner(typed)) = &typed.what {
+        return crate::joiner::run(typed);
+    }
+    let Some(dir) = &typed.dir else {
+        let text = "no folder was named";
+        return Err(Failure::new(Exit::Usage, text).next("name a new one with --dir"));
+    };
     let count = usize::from(typed.sites);
     let addresses = match typed.addresses.len() {
         0 => consecutive(([127, 0, 0, 1], FIRST_PORT).into(), count).unwrap_or_default(),
@@ -19,26 +26,28 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, text).next("give --address once per site"));
         }
     };
-    let dir = GroupDir::new(&typed.dir);
+    let dir = GroupDir::new(dir);
     let group = dir.create(Wanted {
         name: "maftia".into(),
         kind: Kind::Production,
         sites: addresses,
         http: Vec::new(),
         clients: typed.clients.clone(),
+        fast_path: typed.fast_path,
     })?;
     if typed.json {
         return output::json(&json!({
-            "dir": typed.dir,
+            "dir": dir.path(),
             "group": group.digest().to_string(),
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
             "tolerance": group.resilience().intruded_max(),
+            "fast_path": group.group().fast_path,
         }));
     }
     let f = group.resilience().intruded_max();
     output::line(format!(
         "a group of {count} sites that tolerates {f} intruded ones, in {}\nfingerprint {}",
-        typed.dir.display(),
+        dir.path().display(),
         group.digest()
     ));
     for (_, site) in group.sites() {

@@ -8,12 +8,15 @@ mod bench;
 mod ceremony;
 mod demo;
 mod dev;
+mod evidence;
 mod failure;
 mod files;
 mod front;
+mod group;
 mod group_dir;
 mod http;
 mod init;
+mod joiner;
 mod key;
 mod kv;
 mod local;
@@ -47,6 +50,8 @@ fn run(typed: Typed) -> Result<(), Failure> {
         Command::Ceremony(typed) => ceremony::run(&typed),
         Command::Demo(typed) => demo::run(&typed),
         Command::Dev(typed) => dev::run(&typed),
+        Command::Evidence(typed) => evidence::run(&typed),
+        Command::Group(typed) => group::run(&typed),
         Command::Init(init) => init::run(&init),
         Command::Key(key) => key::run(&key),
         Command::Kv(kv) => kv::run(&kv),

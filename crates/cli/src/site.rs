@@ -1,7 +1,6 @@
 use std::io::IsTerminal;
 
 use maftia_config::{GroupFile, Kind, SiteFile, load_key, load_token};
-use maftia_multipoint::Peer;
 use maftia_site::Harness;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,14 +12,17 @@ pub(crate) fn run(typed: &SiteRun) -> Result<(), Failure> {
     log_to_stderr(typed.json, "info");
     let file = SiteFile::load(&typed.config)?;
     let group = GroupFile::load(&file.group)?;
-    let Some((me, _)) = group.site(&file.name) else {
+    let mut sites = group.group().sites.iter().chain(&group.group().joining);
+    let Some(entry) = sites.find(|site| site.name == file.name) else {
         let text = format!("the group has no site `{}`", file.name);
         return Err(
             Failure::failed(text).next(format!("correct `name` in {}", typed.config.display()))
         );
     };
     let key = load_key(&file.key)?;
-    if group.peer(&key.public()) != Some(Peer::Site(me)) {
+    let named = group.group().sites.iter().chain(&group.group().joining);
+    let mut named = named.filter(|site| site.name == entry.name);
+    if named.all(|site| site.key != key.public()) {
         let text = format!(
             "the key is not the one the group lists for site `{}`",
             file.name

@@ -45,6 +45,9 @@ struct Status {
     /// The sites convicted by proof.
     #[serde(default)]
     compromised: Vec<String>,
+    /// The sites that f+1 others accuse.
+    #[serde(default)]
+    suspected: Vec<Suspicion>,
     #[serde(default)]
     view: Value,
     #[serde(default)]
@@ -55,6 +58,12 @@ struct Status {
     keys: Vec<Key>,
     #[serde(default)]
     sites: Vec<Site>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Suspicion {
+    site: String,
+    reason: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,6 +196,13 @@ fn warnings(status: &Status) -> String {
     if !status.compromised.is_empty() {
         text += &format!("   compromised: {}", status.compromised.join(", "));
     }
+    if !status.suspected.is_empty() {
+        let named = status.suspected.iter();
+        let named: Vec<_> = named
+            .map(|own| format!("{} ({})", own.site, own.reason))
+            .collect();
+        text += &format!("   suspected by the group: {}", named.join(", "));
+    }
     // Names come from elsewhere and must not steer the terminal.
     text.replace(char::is_control, "?")
 }
@@ -211,6 +227,7 @@ mod tests {
     fn the_first_line_is_the_remaining_tolerance() {
         let status = json!({
             "tolerance": 1, "remaining_tolerance": 0, "compromised": ["C"], "view": 0,
+            "suspected": [{"site": "D", "reason": "mute"}],
             "model": "arbitrary", "trusted_base": "none",
             "sites": [
                 {"name": "A", "state": "serving", "position": 7,
@@ -221,7 +238,7 @@ mod tests {
         });
         let text = render(&serde_json::from_value(status).unwrap());
         let expected = "\
-remaining tolerance: 0 of 1   compromised: C
+remaining tolerance: 0 of 1   compromised: C   suspected by the group: D (mute)
 model arbitrary, trusted base none, view 0
 SITE  STATE         POSITION  DIGEST        ADDRESS
 A     serving       7         0123456789ab  127.0.0.1:7101

@@ -4,16 +4,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use maftia_config::GroupFile;
 use maftia_crypto::SigningKey;
+use maftia_membership::Certificate;
 use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
 use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX};
 use maftia_types::{SiteId, SiteSet};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::driver::{Command, Driver};
+use crate::inquiry::Inquiry;
 use crate::session::{Timing, WINDOW};
 use crate::shared::Shared;
-use crate::{Answer, Outcome, Rejection, RequestId};
+use crate::{Answer, Known, Outcome, Rejection, RequestId};
 
 /// Bytes of requests that wait for their outcome, of all sessions. Below the quota that sites give
 /// a key, with room for what they add; a longest request fits.
@@ -40,6 +42,9 @@ pub struct Patience(pub Option<Duration>);
 pub struct ClientConfig {
     /// The group.
     pub group: GroupFile,
+    /// What [`Known::chain`] was when an earlier run with this file ended, if it was kept. Only what
+    /// leads on from the file's view counts.
+    pub chain: Vec<Certificate>,
     /// The client's key, one of the group's clients.
     pub key: SigningKey,
     /// Distinguishes the processes that use this key at once; each needs its own.
@@ -79,7 +84,6 @@ struct Handle {
     /// What a request takes at least of the room: so that not more wait than the windows hold.
     cost_min: usize,
     timing: Timing,
-    group: GroupFile,
     shared: Arc<Shared>,
 }
 
@@ -88,6 +92,7 @@ impl ClientConfig {
     pub fn new(group: GroupFile, key: SigningKey) -> Self {
         Self {
             group,
+            chain: Vec::new(),
             key,
             instance: 0,
             sessions: 8,
@@ -113,21 +118,20 @@ impl Client {
         let Some(Peer::Client(key)) = config.group.peer(&config.key.public()) else {
             return Err(ConnectError::NotAClient);
         };
+        let known = Arc::new(Known::begin(config.group, config.chain));
         let links = Config {
-            directory: config.group.directory().clone(),
+            directory: known.group.directory().clone(),
             listen: Listen::Nowhere,
             instance: config.instance,
             limits: config.limits,
         };
         let (network, events) = Network::start(&config.key, links)?;
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
-        let resilience = config.group.resilience();
-        let shared = Arc::new(Shared::new(resilience.sites()));
+        let shared = Arc::new(Shared::new(known));
         let first = config.instance.wrapping_mul(SESSIONS_PER_INSTANCE);
         let driver = Driver::new(
             network,
             shared.clone(),
-            resilience,
             config.timing,
             (key, first, config.sessions),
         );
@@ -137,7 +141,6 @@ impl Client {
             room: Arc::new(Semaphore::new(OUTSTANDING_BYTES_MAX)),
             cost_min: OUTSTANDING_BYTES_MAX / (WINDOW * config.sessions),
             timing: config.timing,
-            group: config.group,
             shared,
         })))
     }
@@ -215,15 +218,19 @@ impl Client {
     /// How each site sees the group, as JSON text: one site's word each. `None` from sites that
     /// cannot be reached or do not answer within a second.
     pub async fn status(&self) -> Vec<(SiteId, Option<Bytes>)> {
-        let (reply, answer) = oneshot::channel();
-        let sites = SiteId::all(self.0.group.resilience().sites());
-        let sent = self.0.commands.send(Command::Status { reply }).await;
-        let answers = match sent {
-            Ok(()) => answer.await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
+        let sites = SiteId::all(self.group().resilience().sites());
+        let answers = self.inquire(Inquiry::Status).await;
         let answers = answers.into_iter().chain(std::iter::repeat(None));
         sites.zip(answers).collect()
+    }
+
+    /// Asks all sites; the answers are in their order. None at all if the client has stopped.
+    pub(crate) async fn inquire(&self, what: Inquiry) -> Vec<Option<Bytes>> {
+        let (reply, answer) = oneshot::channel();
+        match self.0.commands.send(Command::Ask { what, reply }).await {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// How long a request waits for its outcome.
@@ -232,9 +239,14 @@ impl Client {
         patience.0.map_or(usual, |asked| asked.min(PATIENCE_MAX))
     }
 
-    /// The group.
-    pub fn group(&self) -> &GroupFile {
-        &self.0.group
+    /// The group, with the sites of the newest view that this client has come to.
+    pub fn group(&self) -> Arc<GroupFile> {
+        self.0.shared.known().group.clone()
+    }
+
+    /// What it knows of the group's sites; notified when it has come to a later view.
+    pub fn known(&self) -> watch::Receiver<Arc<Known>> {
+        self.0.shared.watch()
     }
 
     /// The sites that a link stands to.

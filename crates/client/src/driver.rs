@@ -6,25 +6,24 @@ use maftia_codec::Wire;
 use maftia_multipoint::{Class, Network, NetworkEvent, Peer};
 use maftia_replica as replica;
 use maftia_replica::{ClientMessage, SiteMessage, request_digest};
-use maftia_types::{ClientId, Duration, Incarnation, Resilience, Sequence, SiteId, SiteSet, Time};
+use maftia_types::{ClientId, Duration, Incarnation, Sequence, SiteId, Time};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use crate::inquiry::{Inquiry, Question};
 use crate::life::{clock, next_life};
+use crate::links::Links;
 use crate::memory::Memory;
 use crate::session::{Outgoing, Session, Settings, Settled, Standing, Timing};
 use crate::shared::Shared;
+use crate::views::Views;
 use crate::{Answer, Outcome, Rejection, RequestId};
 
 /// Commands and events taken in one tick: what they cause leaves in one message per site.
 const BATCH: usize = 512;
 /// Callers that wait for one request besides the first.
 const WAITERS_MAX: usize = 64;
-/// Questions for the sites' status under way at once.
-const QUESTIONS_MAX: usize = 64;
-/// How long sites have to say how they see the group.
-const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// What callers ask of the driver.
 #[derive(Debug)]
@@ -41,7 +40,9 @@ pub(crate) enum Command {
         permit: OwnedSemaphorePermit,
         reply: oneshot::Sender<Answer>,
     },
-    Status {
+    /// Asks every site the same; the number is put in.
+    Ask {
+        what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
     Stop {
@@ -51,23 +52,24 @@ pub(crate) enum Command {
 
 /// The one task of a client: feeds commands and events to the sessions and sends what they say.
 pub(crate) struct Driver {
-    network: Network,
-    shared: Arc<Shared>,
+    pub(crate) network: Network,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) views: Views,
+    pub(crate) links: Links,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) sites: usize,
     origin: Instant,
-    lanes: Vec<Lane>,
     first_session: u32,
-    up: SiteSet,
-    sites: usize,
     memory: Memory,
-    questions: BTreeMap<u64, Question>,
-    nonce: u64,
+    pub(crate) questions: BTreeMap<u64, Question>,
+    pub(crate) nonce: u64,
     outgoing: Vec<Outgoing>,
     stopped: Option<oneshot::Sender<()>>,
 }
 
 /// A session and who waits for its requests.
-struct Lane {
-    session: Session,
+pub(crate) struct Lane {
+    pub(crate) session: Session,
     /// Of the window.
     entries: Entries,
     /// Of what was asked for again and is not in the window.
@@ -84,22 +86,16 @@ struct Entry {
     _permit: OwnedSemaphorePermit,
 }
 
-struct Question {
-    answers: Vec<Option<Bytes>>,
-    waiting: SiteSet,
-    deadline: Time,
-    reply: oneshot::Sender<Vec<Option<Bytes>>>,
-}
-
 impl Driver {
     pub(crate) fn new(
         network: Network,
         shared: Arc<Shared>,
-        resilience: Resilience,
         timing: Timing,
         (key, first_session, sessions): (u32, u32, usize),
     ) -> Self {
         let life = next_life(Incarnation(0), clock(), 0);
+        let known = shared.known();
+        let resilience = known.group.resilience();
         let lane = |session| {
             let settings = Settings {
                 client: ClientId { key, session },
@@ -116,11 +112,12 @@ impl Driver {
         Self {
             network,
             shared,
-            origin: Instant::now(),
+            views: Views::new(known),
+            links: Links::default(),
             lanes: (first_session..).take(sessions).map(lane).collect(),
-            first_session,
-            up: SiteSet::EMPTY,
             sites: resilience.sites(),
+            origin: Instant::now(),
+            first_session,
             memory: Memory::default(),
             questions: BTreeMap::new(),
             nonce: 0,
@@ -175,15 +172,23 @@ impl Driver {
     fn on_event(&mut self, now: Time, event: NetworkEvent) {
         match event {
             NetworkEvent::Up {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Up),
-            NetworkEvent::Down {
-                peer: Peer::Site(site),
-                ..
-            } => self.on_link(now, site, Standing::Down),
+                peer, key, link, ..
+            } => {
+                let known = self.views.place(&key);
+                if let Some(site) = known.filter(|site| peer == Peer::Site(*site)) {
+                    self.links.up(link, site, key);
+                    self.on_link(now, site, Standing::Up);
+                    self.ask_view(site);
+                }
+            }
+            NetworkEvent::Down { link, .. } => {
+                if let Some(site) = self.links.down(link) {
+                    self.on_link(now, site, Standing::Down);
+                    self.ask_views_soon(now);
+                }
+            }
             NetworkEvent::Message(message) => {
-                if let Peer::Site(site) = message.peer {
+                if let Some(site) = self.links.site(message.link) {
                     self.on_message(now, site, message.bytes);
                 }
             }
@@ -193,16 +198,10 @@ impl Driver {
 
     fn on_link(&mut self, now: Time, site: SiteId, standing: Standing) {
         debug!(%site, ?standing, "link");
-        match standing {
-            Standing::Up => {
-                self.up.insert(site);
-            }
-            Standing::Down => {
-                self.up.remove(site);
-                self.answer_questions(|question| question.waiting.remove(site));
-            }
+        if standing == Standing::Down {
+            self.answer_questions(|question| question.waiting.remove(site));
         }
-        self.shared.set_up(self.up);
+        self.shared.set_up(self.links.sites());
         for lane in &mut self.lanes {
             lane.session.on_link(now, site, standing);
         }
@@ -219,16 +218,12 @@ impl Driver {
                     lane.session.on_replies(now, site, incarnation, &replies);
                 }
             }
-            Ok(SiteMessage::Status { nonce, json }) => {
-                if let Some(question) = self.questions.get_mut(&nonce)
-                    && question.waiting.contains(site)
-                    && let Some(answer) = question.answers.get_mut(site.index())
-                {
-                    *answer = Some(json);
-                    question.waiting.remove(site);
-                    self.answer_questions(|_| {});
-                }
+            Ok(SiteMessage::Status { nonce, json }) => self.on_answer(site, nonce, json),
+            // No exhibit is empty.
+            Ok(SiteMessage::Evidence { nonce, exhibit }) => {
+                self.on_answer(site, nonce, exhibit.unwrap_or_default());
             }
+            Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
         }
     }
@@ -251,7 +246,7 @@ impl Driver {
                 permit,
                 reply,
             } => self.again(now, &id, body, permit, reply),
-            Command::Status { reply } => self.ask_status(now, reply),
+            Command::Ask { what, reply } => self.ask(now, what, reply),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -336,49 +331,12 @@ impl Driver {
         entry.waiters.push(reply);
     }
 
-    fn ask_status(&mut self, now: Time, reply: oneshot::Sender<Vec<Option<Bytes>>>) {
-        self.nonce += 1;
-        if self.questions.len() >= QUESTIONS_MAX {
-            // The oldest has had the longest time for its answers.
-            let oldest = self.questions.pop_first();
-            oldest
-                .into_iter()
-                .for_each(|(_, question)| question.answer());
-        }
-        let nonce = self.nonce;
-        let message = ClientMessage::Status { nonce }.to_bytes();
-        let mut waiting = SiteSet::EMPTY;
-        for site in self.up.iter() {
-            if self
-                .network
-                .send(site, Class::Control, message.clone())
-                .is_ok()
-            {
-                waiting.insert(site);
-            }
-        }
-        let question = Question {
-            answers: vec![None; self.sites],
-            waiting,
-            deadline: now + STATUS_WAIT,
-            reply,
-        };
-        self.questions.insert(nonce, question);
-        self.answer_questions(|_| {});
-    }
-
-    fn answer_questions(&mut self, change: impl Fn(&mut Question)) {
-        self.questions.values_mut().for_each(change);
-        let done = self.questions.extract_if(.., |_, q| q.waiting.is_empty());
-        done.for_each(|(_, question)| question.answer());
-    }
-
     fn on_time(&mut self, now: Time) {
+        self.ask_views(now);
         for lane in &mut self.lanes {
             lane.session.on_timeout(now);
         }
-        let late = self.questions.extract_if(.., |_, q| q.deadline <= now);
-        late.for_each(|(_, question)| question.answer());
+        self.end_late_questions(now);
     }
 
     /// Tells callers what was decided.
@@ -420,7 +378,10 @@ impl Driver {
         for Outgoing { to, message } in self.outgoing.drain(..) {
             let class = match message {
                 ClientMessage::Submit { .. } => Class::Payload,
-                ClientMessage::Vouch { .. } | ClientMessage::Status { .. } => Class::Control,
+                ClientMessage::Vouch { .. }
+                | ClientMessage::Evidence { .. }
+                | ClientMessage::Status { .. }
+                | ClientMessage::Views { .. } => Class::Control,
             };
             let bytes = message.to_bytes();
             for site in to.iter() {
@@ -440,19 +401,13 @@ impl Driver {
     fn next_timeout(&self) -> Option<Time> {
         let sessions = self.lanes.iter().filter_map(|l| l.session.next_timeout());
         let questions = self.questions.values().map(|question| question.deadline);
-        sessions.chain(questions).min()
+        let views = self.views.next_timeout();
+        sessions.chain(questions).chain([views]).min()
     }
 
     fn now(&self) -> Time {
         let nanos = self.origin.elapsed().as_nanos();
         Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-impl Question {
-    fn answer(self) {
-        // Whoever asked may have gone.
-        let _ = self.reply.send(self.answers);
     }
 }
 

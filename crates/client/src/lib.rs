@@ -23,18 +23,30 @@
 //! correct, and their word makes it authentic (D4 of the design). After a few times the usual
 //! latency the digest goes to all and the body to the next site, and so on, with growing pauses.
 //!
-//! [`session::Session`] decides all this as a pure state machine; [`Client`] drives several of
+//! # When the group's sites change
+//! A client begins with the sites of the group's file, and follows the certificates by which each
+//! view hands over to the next ([`Known`]): then it asks the new sites, by their numbers, and counts
+//! no answer of a former one. One that was away works on as long as f+1 sites of the view it knows
+//! are members still and can be reached; who was away for longer gets the group's file anew. It
+//! trusts that at most f sites of each view were intruded until the client has left that view.
+//!
+//! [`session::Session`] decides what is sent as a pure state machine; [`Client`] drives several of
 //! them, and the links, in one task.
 
 mod client;
 mod driver;
+pub mod evidence;
+mod inquiry;
 pub mod keys;
 pub mod kv;
 mod life;
+mod links;
+pub mod membership;
 mod memory;
 mod outcome;
 pub mod session;
 mod shared;
+mod views;
 
 pub use client::{
     Client, ClientConfig, ConnectError, OUTSTANDING_BYTES_MAX, PATIENCE_MAX, Patience, SESSIONS_MAX,
@@ -42,6 +54,7 @@ pub use client::{
 pub use memory::{REMEMBERED_BYTES_MAX, REMEMBERED_FOR, REMEMBERED_MAX};
 pub use outcome::{Answer, Outcome, Rejection, RequestId, id_text, parse_id};
 pub use session::Timing;
+pub use views::Known;
 
 #[cfg(test)]
 mod tests;

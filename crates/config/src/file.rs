@@ -52,11 +52,15 @@ pub(crate) fn save_toml<T: Serialize>(
     comment: &str,
     value: &T,
 ) -> Result<(), ConfigError> {
-    let text = toml::to_string(value).map_err(|error| {
+    let text = text(comment, value).map_err(|error| {
         ConfigError::new(path, format!("no TOML form ({error})"), "report this")
     })?;
-    replace(path, format!("{comment}\n\n{text}").as_bytes())
-        .map_err(|error| unwritable(path, &error))
+    replace(path, text.as_bytes()).map_err(|error| unwritable(path, &error))
+}
+
+/// The TOML text of a value, below a comment.
+pub(crate) fn text<T: Serialize>(comment: &str, value: &T) -> Result<String, toml::ser::Error> {
+    Ok(format!("{comment}\n\n{}", toml::to_string(value)?))
 }
 
 pub(crate) fn unwritable(path: &Path, error: &io::Error) -> ConfigError {
@@ -69,7 +73,7 @@ pub(crate) fn unwritable(path: &Path, error: &io::Error) -> ConfigError {
 }
 
 /// Writes beside the file and renames, so that a crash leaves the old text or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);

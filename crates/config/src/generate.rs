@@ -6,6 +6,10 @@ use rand::CryptoRng;
 
 use crate::group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
 
+/// Whether a new group that carries it gets the fast path, if nobody says otherwise.
+/// `docs/adr/0010-fast-path.md` says why.
+pub const FAST_PATH_DEFAULT: bool = false;
+
 /// What a new group is to be.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -19,6 +23,8 @@ pub struct Plan {
     pub http: Vec<SocketAddr>,
     /// The names of its clients.
     pub clients: Vec<String>,
+    /// Whether it has the fast path; none for [`FAST_PATH_DEFAULT`] where its size carries one.
+    pub fast_path: Option<bool>,
 }
 
 /// A new group and its keys.
@@ -46,7 +52,8 @@ pub struct NamedKey {
 /// need before the first start, since powers are part of what the group is.
 ///
 /// # Errors
-/// If the plan is no valid group.
+/// If the plan is no valid group: among others, if it asks for a fast path that its size does not
+/// carry.
 pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, GroupError> {
     let resilience = Resilience::largest(FaultModel::Arbitrary, plan.sites.len())?;
     let mut fresh = |name: String| NamedKey {
@@ -66,7 +73,12 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         kind: plan.kind,
         model: resilience.model(),
         f: resilience.intruded_max(),
+        epoch: 0,
+        id: None,
         keys: KeysEntry::default(),
+        fast_path: plan
+            .fast_path
+            .unwrap_or(FAST_PATH_DEFAULT && resilience.fast_path().is_ok()),
         sites: sites
             .iter()
             .zip(plan.sites)
@@ -76,8 +88,10 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
                 key: named.key.public(),
                 address,
                 http,
+                joined: false,
             })
             .collect(),
+        joining: Vec::new(),
         clients: clients
             .iter()
             .map(|named| ClientEntry {

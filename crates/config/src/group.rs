@@ -2,13 +2,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use maftia_crypto::{Domain, Hasher, PublicKey};
+use maftia_membership::{NAME_BYTES_MAX, View, ViewError, is_name};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
-use maftia_types::{Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SiteId};
+use maftia_types::{
+    Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SITES_MAX, SiteId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::file::{parse, read, save_toml};
-use crate::names::{NAME_BYTES_MAX, is_name};
+use crate::epoch::{self, is_founding};
+use crate::file::{parse, read, save_toml, text};
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -18,7 +21,9 @@ const FORMAT: u64 = 1;
 const COMMENT: &str = "\
 # A group of sites, equal at every site and client. The order of sites and clients matters.
 # Everything but the addresses is covered by the group's digest.
-# Take from each client the powers that it does not need, before the first start.";
+# Take from each client the powers that it does not need, before the first start.
+# Once the sites have changed, `id` is that digest, and the sites are those of the epoch: have such a
+# file written by `maftia group export`.";
 
 /// What a group is, as its file says it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -33,12 +38,30 @@ pub struct Group {
     pub model: FaultModel,
     /// How many sites may be intruded.
     pub f: usize,
+    /// How often its sites have changed. 0 in files that do not say: the sites are the founders.
+    #[serde(default, skip_serializing_if = "is_founding")]
+    pub epoch: u64,
+    /// The group's digest. A later epoch's file must say it, since its sites are not those that the
+    /// digest covers; a founding one need not.
+    #[serde(
+        with = "crate::spelling::digest",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub id: Option<Digest>,
     /// How its shared keys are managed.
     #[serde(default)]
     pub keys: KeysEntry,
+    /// Whether a leader that almost all sites vote for is final at once, two message delays after it
+    /// was sent. Needs f ≥ 1.
+    #[serde(default)]
+    pub fast_path: bool,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
+    /// The sites that join by the change under way, in its order: the ids after those of the sites.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joining: Vec<SiteEntry>,
     /// The clients that may use it. A client's number is its place in this list.
     #[serde(rename = "client", default)]
     pub clients: Vec<ClientEntry>,
@@ -70,6 +93,10 @@ pub struct SiteEntry {
     /// Where its HTTP interface listens, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<SocketAddr>,
+    /// Whether it came by a change of the sites. Its addresses are then those that the group has
+    /// agreed on, equal in every file and part of the [`View`]; a founder's are this file's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
 }
 
 /// How a group's shared keys are managed.
@@ -133,6 +160,24 @@ pub enum GroupError {
     /// An address stands twice.
     #[error("`{0}` and `{1}` have the same address")]
     DuplicateAddress(String, String),
+    /// The `id` of a founding file is not its digest.
+    #[error("`id` is not the digest of this file, {0}: leave it out, or say which epoch this is")]
+    Id(Digest),
+    /// A site of a founding file is marked as one that came later.
+    #[error("`{0}` has joined, but the group is in its first epoch")]
+    JoinedFounder(String),
+    /// A later epoch's file does not say which group it is of.
+    #[error("a file of epoch {0} needs the `id` of its group: write it with `maftia group export`")]
+    NoId(u64),
+    /// Nobody says where the site of this name is.
+    #[error("nobody says where `{0}` is")]
+    NoAddress(String),
+    /// Sites and joining sites are more than a group may have.
+    #[error("sites and joining sites together are more than {SITES_MAX}")]
+    TooManySites,
+    /// The sites are no view.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// No change of the keys could ever be approved.
     #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
     Approvals {
@@ -147,7 +192,7 @@ pub enum GroupError {
 #[derive(Clone, Debug)]
 pub struct GroupFile {
     group: Group,
-    resilience: Resilience,
+    view: View,
     directory: Directory,
 }
 
@@ -161,13 +206,17 @@ impl GroupFile {
             return Err(GroupError::Model(group.model));
         }
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
+        if group.fast_path {
+            resilience.fast_path()?;
+        }
         check_names(&group)?;
         check_addresses(&group)?;
         check_approvals(&group)?;
-        let directory = directory(&group)?;
+        let id = epoch::id(&group)?;
+        let directory = directory(&group, id)?;
         Ok(Self {
+            view: epoch::view(&group, id, resilience)?,
             group,
-            resilience,
             directory,
         })
     }
@@ -192,24 +241,38 @@ impl GroupFile {
         save_toml(path, COMMENT, &self.group)
     }
 
+    /// The file's text.
+    ///
+    /// # Errors
+    /// If a number in it is larger than TOML has them.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        text(COMMENT, &self.group)
+    }
+
     /// What the file says.
     pub const fn group(&self) -> &Group {
         &self.group
     }
 
-    /// The digest of what must be equal at all sites and clients: see [`Group::digest`].
+    /// What names the group in all its epochs: the digest of what must be equal at all sites and
+    /// clients of the first, see [`Group::digest`].
     pub const fn digest(&self) -> &Digest {
         self.directory.group()
     }
 
-    /// Who may hold a link, and where the sites are.
+    /// The view of the file's epoch, as the group has agreed on it: founders have no address there.
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Who may hold a link, and where the sites are: the view's members, then the joining ones.
     pub const fn directory(&self) -> &Directory {
         &self.directory
     }
 
     /// n, f and every threshold.
     pub const fn resilience(&self) -> Resilience {
-        self.resilience
+        self.view.resilience()
     }
 
     /// What each client may do, in order.
@@ -233,9 +296,9 @@ impl GroupFile {
         self.sites().find(|(_, site)| site.name == name)
     }
 
-    /// The name of a site.
+    /// The name of a site, member or joining.
     pub fn site_name(&self, site: SiteId) -> &str {
-        let entry = self.group.sites.get(site.index());
+        let entry = epoch::universe(&self.group).nth(site.index());
         entry.map_or("?", |entry| entry.name.as_str())
     }
 
@@ -246,9 +309,11 @@ impl GroupFile {
 }
 
 impl Group {
-    /// The digest of what must be equal at all sites and clients: name, kind, model, f, and in
-    /// order the names and keys of sites and clients. Powers and approvals are covered where a file
-    /// says other than what holds for one that does not speak of them, which keeps its digest.
+    /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
+    /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
+    /// covered where a file says other than what holds for one that does not speak of them, which
+    /// keeps its digest; and so is the fast path where it is on: sites that decide by different
+    /// rules must not take one another for the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -280,6 +345,10 @@ impl Group {
                 hasher.number(client.powers.bits().into());
             }
         }
+        // Where it is off nothing is added: such groups are as old as the format.
+        if self.fast_path {
+            text(&mut hasher, "fast path");
+        }
         hasher.finish()
     }
 }
@@ -302,20 +371,34 @@ fn names(group: &Group) -> impl Iterator<Item = &str> {
 
 fn check_names(group: &Group) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeSet::new();
-    for name in std::iter::once(group.name.as_str()).chain(names(group)) {
+    let joining = || group.joining.iter().map(|site| site.name.as_str());
+    let all = std::iter::once(group.name.as_str()).chain(names(group));
+    for name in all.chain(joining()) {
         if !is_name(name) {
             return Err(GroupError::Name(name.to_owned()));
         }
     }
-    match names(group).find(|name| !seen.insert(*name)) {
+    if let Some(twice) = names(group).find(|name| !seen.insert(*name)) {
+        return Err(GroupError::DuplicateName(twice.to_owned()));
+    }
+    // A joining site may have the name of a site that leaves.
+    let clients = group.clients.iter().map(|client| client.name.as_str());
+    let mut seen: std::collections::BTreeSet<_> = clients.collect();
+    match joining().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(GroupError::DuplicateName(twice.to_owned())),
         None => Ok(()),
     }
 }
 
+/// Joining sites are compared with each other only: one may have the address of a site that leaves.
 fn check_addresses(group: &Group) -> Result<(), GroupError> {
+    check_distinct(&group.sites)?;
+    check_distinct(&group.joining)
+}
+
+fn check_distinct(sites: &[SiteEntry]) -> Result<(), GroupError> {
     let mut seen = std::collections::BTreeMap::new();
-    for site in &group.sites {
+    for site in sites {
         for address in [Some(site.address), site.http].into_iter().flatten() {
             if let Some(first) = seen.insert(address, site.name.clone()) {
                 return Err(GroupError::DuplicateAddress(first, site.name.clone()));
@@ -337,21 +420,23 @@ fn check_approvals(group: &Group) -> Result<(), GroupError> {
     Ok(())
 }
 
-fn directory(group: &Group) -> Result<Directory, GroupError> {
-    let sites = group.sites.iter().map(|site| (site.key, site.address));
+fn directory(group: &Group, id: Digest) -> Result<Directory, GroupError> {
+    let sites = epoch::universe(group).map(|site| (site.key, site.address));
     let clients = group.clients.iter().map(|client| client.key);
-    let built = Directory::new(group.digest(), sites.collect(), clients.collect());
+    let built = Directory::new(id, sites.collect(), clients.collect());
     built.map_err(|error| match error {
         DirectoryError::DuplicateKey { first, second } => {
             GroupError::DuplicateKey(name_of(group, first), name_of(group, second))
         }
-        _ => unreachable!("the number of sites has been checked"),
+        DirectoryError::TooManySites(_) | _ => GroupError::TooManySites,
     })
 }
 
 fn name_of(group: &Group, peer: Peer) -> String {
     let name = match peer {
-        Peer::Site(site) => group.sites.get(site.index()).map(|site| &site.name),
+        Peer::Site(site) => epoch::universe(group)
+            .nth(site.index())
+            .map(|site| &site.name),
         Peer::Client(index) => usize::try_from(index)
             .ok()
             .and_then(|index| group.clients.get(index))

@@ -4,6 +4,8 @@
 //!   and the names, public keys and addresses of its sites and clients.
 //! - [`SiteFile`] (`site.toml`): which of the sites a daemon is, and where its data, key and
 //!   sockets are.
+//! - [`JoinFile`] (`join.toml`, public): what a group must know of a site that is to join it.
+//! - Views: the certificates by which the group has handed over to its present sites.
 //! - Key files: the seed of an Ed25519 key as 64 hexadecimal digits, readable by its owner only.
 //!
 //! # Guarantees
@@ -13,21 +15,25 @@
 //! - Files are replaced as a whole or not at all; a key file never replaces another.
 //! - A secret that others could read is refused, not used with a warning.
 
+mod epoch;
 mod error;
 mod file;
 mod generate;
 mod group;
-mod names;
+mod join;
 mod secret;
 mod site;
 mod spelling;
+mod views;
 
 pub use error::ConfigError;
-pub use generate::{Generated, NamedKey, Plan, consecutive, generate};
+pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
 pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
-pub use names::{NAME_BYTES_MAX, is_name};
+pub use join::JoinFile;
+pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};
 pub use site::SiteFile;
+pub use views::{load_views, save_views};
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,31 @@ pub(crate) mod model {
     }
 }
 
+pub(crate) mod digest {
+    use maftia_types::Digest;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(
+        digest: &Option<Digest>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => to.collect_str(digest),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Digest>, D::Error> {
+        let text = String::deserialize(from)?;
+        let digest = Digest::from_hex(&text);
+        let wrong = || D::Error::custom("a group's id is 64 hexadecimal digits");
+        digest.ok_or_else(wrong).map(Some)
+    }
+}
+
 pub(crate) mod powers {
     use maftia_types::{Power, Powers};
     use serde::de::{Deserialize, Deserializer, Error};

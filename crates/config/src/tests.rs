@@ -14,6 +14,7 @@ fn plan(n: usize) -> Plan {
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), n).unwrap(),
         http: consecutive("127.0.0.1:8000".parse().unwrap(), n).unwrap(),
         clients: vec!["app".to_owned(), "operator".to_owned()],
+        fast_path: None,
     }
 }
 
@@ -59,12 +60,48 @@ fn the_digest_covers_all_but_the_addresses() {
     assert!(differs(|group| group.name.push('2')));
     assert!(differs(|group| group.kind = Kind::Production));
     assert!(differs(|group| group.f = 0));
+    assert!(differs(|group| group.fast_path = !group.fast_path));
     assert!(differs(|group| group.sites.swap(0, 1)));
     assert!(differs(|group| group.sites[0].name.push('2')));
     assert!(differs(|group| group.clients.truncate(1)));
     assert!(differs(|group| group.clients[0].name.push('2')));
     assert!(!differs(|group| group.sites[0].address.set_port(9)));
     assert!(!differs(|group| group.sites[0].http = None));
+}
+
+#[test]
+fn a_fast_path_is_refused_where_no_fault_is_expected() {
+    let planned = |n, fast_path| {
+        let plan = Plan {
+            fast_path,
+            ..plan(n)
+        };
+        let made = generate(plan, &mut ChaCha20Rng::seed_from_u64(1));
+        made.map(|made| made.group.group().fast_path)
+    };
+    assert_eq!(planned(4, Some(true)), Ok(true));
+    assert_eq!(planned(4, Some(false)), Ok(false));
+    assert_eq!(planned(4, None), Ok(FAST_PATH_DEFAULT));
+    assert_eq!(planned(3, None), Ok(false));
+    assert_eq!(planned(3, Some(false)), Ok(false));
+    let refused = planned(3, Some(true)).unwrap_err();
+    assert!(refused.to_string().contains("`fast_path` off"), "{refused}");
+    let typed = changed(|group| (group.f, group.fast_path) = (0, true)).unwrap_err();
+    assert!(matches!(typed, GroupError::Resilience(_)), "{typed}");
+}
+
+#[test]
+fn a_file_that_does_not_name_the_fast_path_has_it_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = saved(folder.path());
+    let line = format!("fast_path = {FAST_PATH_DEFAULT}\n");
+    assert!(text.contains(&line), "{text}");
+    let path = folder.path().join("group.toml");
+    std::fs::write(&path, text.replace(&line, "")).unwrap();
+    assert!(!GroupFile::load(&path).unwrap().group().fast_path);
+    let error = loads(&text.replace(&line, "fast_path = \"on\"\n"));
+    assert!(error.line().is_some(), "{error}");
+    assert!(error.what().contains("expected a boolean"), "{error}");
 }
 
 #[test]

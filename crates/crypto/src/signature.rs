@@ -79,12 +79,16 @@ impl SigningKey {
         }
     }
 
-    /// A key whose signatures anyone can forge. For simulation only.
+    /// A key whose signatures anyone can forge. For simulation only. Its bytes are no point of the
+    /// curve, so that a decoder tells it from a real one.
     #[cfg(feature = "danger-mock-signatures")]
     pub fn mock(seed: u64) -> Self {
-        let bytes = *Domain::new("mock key")
+        let mut bytes = *Domain::new("mock key")
             .digest(&seed.to_le_bytes())
             .as_bytes();
+        while CompressedEdwardsY(bytes).decompress().is_some() {
+            bytes = *Domain::new("mock key").digest(&bytes).as_bytes();
+        }
         Self {
             secret: Secret::Mock,
             public: PublicKey {
@@ -191,6 +195,25 @@ impl Wire for Signature {
     }
 }
 
+impl Wire for PublicKey {
+    fn encode(&self, writer: &mut Writer) {
+        writer.raw(&self.bytes);
+    }
+
+    /// Refuses what [`PublicKey::new`] refuses.
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let bytes = reader.array()?;
+        #[cfg(feature = "danger-mock-signatures")]
+        if CompressedEdwardsY(bytes).decompress().is_none() {
+            let kind = Kind::Mock;
+            return Ok(Self { bytes, kind });
+        }
+        Self::new(bytes).map_err(|_| DecodeError::Invalid {
+            field: "public key",
+        })
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.bytes
@@ -261,6 +284,24 @@ mod tests {
         assert_eq!(PublicKey::new(high), Err(KeyError::Malformed));
         let honest = SigningKey::from_seed([3; 32]).public();
         assert_eq!(PublicKey::new(*honest.as_bytes()), Ok(honest));
+    }
+
+    #[test]
+    fn a_public_key_reads_back_and_one_of_small_order_does_not() {
+        let key = SigningKey::from_seed([3; 32]).public();
+        assert_eq!(PublicKey::from_bytes(key.to_bytes()), Ok(key));
+        let refused = PublicKey::from_bytes(vec![0; 32].into());
+        assert!(matches!(refused, Err(DecodeError::Invalid { .. })));
+    }
+
+    #[cfg(feature = "danger-mock-signatures")]
+    #[test]
+    fn a_mock_key_reads_back_as_one_and_is_never_registered() {
+        for seed in 0..64 {
+            let key = SigningKey::mock(seed).public();
+            assert_eq!(PublicKey::from_bytes(key.to_bytes()), Ok(key));
+            assert_eq!(PublicKey::new(*key.as_bytes()), Err(KeyError::Malformed));
+        }
     }
 
     #[test]

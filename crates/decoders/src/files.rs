@@ -69,6 +69,7 @@ pub(crate) fn group_seeds() -> Vec<Bytes> {
         sites: consecutive(base),
         http: consecutive(http),
         clients: vec!["agent".to_owned(), "bench".to_owned()],
+        fast_path: None,
     };
     let generated = generate(plan, &mut crate::samples::rng()).expect("the plan is sound");
     let text = toml::to_string(generated.group.group()).expect("a group has a TOML form");

@@ -19,6 +19,7 @@ use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 
 mod files;
 mod keys;
+mod members;
 mod mutate;
 mod samples;
 mod services;
@@ -78,6 +79,21 @@ pub const TARGETS: &[Target] = &[
         samples::equivocations,
     ),
     target(
+        "evidence",
+        wire::canonical::<maftia_membership::evidence::Store>,
+        samples::evidence_stores,
+    ),
+    target(
+        "evidence_file",
+        samples::read_evidence_file,
+        samples::evidence_files,
+    ),
+    target(
+        "accusations",
+        wire::canonical::<maftia_membership::accusations::Accusations>,
+        samples::accusations,
+    ),
+    target(
         "recovery_statement",
         wire::canonical::<maftia_ordering::RecoveryStatement>,
         samples::recovery_statements,
@@ -123,6 +139,36 @@ pub const TARGETS: &[Target] = &[
         suite::contribution_seeds,
     ),
     slow_target("suite_chunks", suite::chunks, suite::chunk_seeds),
+    slow_target(
+        "membership_operation",
+        members::operation,
+        members::operation_seeds,
+    ),
+    target(
+        "membership_answer",
+        wire::canonical::<maftia_membership::membership::Answer>,
+        members::answer_seeds,
+    ),
+    target(
+        "membership_state",
+        wire::canonical::<maftia_membership::Membership>,
+        members::state_seeds,
+    ),
+    target(
+        "view",
+        wire::canonical::<maftia_membership::View>,
+        members::view_seeds,
+    ),
+    target(
+        "handover_vote",
+        wire::canonical::<maftia_membership::handover::Vote>,
+        members::vote_seeds,
+    ),
+    target(
+        "handover_certificate",
+        wire::canonical::<maftia_membership::Certificate>,
+        members::certificate_seeds,
+    ),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),
     target(

@@ -7,6 +7,9 @@ use maftia_activity::kv::{
 use maftia_activity::replication::StateMachine;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::{Domain, Envelope, SigningKey};
+use maftia_membership::accusations::{Accusations, Session};
+use maftia_membership::detector::Reason;
+use maftia_membership::evidence::{Admission, Exhibit, Export, Report, Store};
 use maftia_ordering::{
     Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
     RecoveryStatement, payload_digest,
@@ -14,10 +17,13 @@ use maftia_ordering::{
 use maftia_replica::{
     BatchId, Bodies, ClientMessage, Fate, Item, Reply, SiteMessage, Span, Transfer,
 };
-use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence, SiteId};
+use maftia_types::{
+    ClientId, Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence, SiteId, SiteSet,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::members::certificate;
 use crate::{join, services};
 
 pub(crate) fn rng() -> ChaCha20Rng {
@@ -59,7 +65,7 @@ pub(crate) fn replica_messages() -> Vec<Bytes> {
     let transfers = transfers.into_iter().map(maftia_replica::Message::Transfer);
     let ordering = ordering_values()
         .into_iter()
-        .map(maftia_replica::Message::Ordering);
+        .map(|message| maftia_replica::Message::Ordering(maftia_types::Epoch(1), message));
     transfers
         .chain(ordering)
         .map(|message| message.to_bytes())
@@ -90,6 +96,51 @@ pub(crate) fn equivocations() -> Vec<Bytes> {
     vec![equivocation().to_bytes()]
 }
 
+pub(crate) fn evidence_stores() -> Vec<Bytes> {
+    let mut store = Store::default();
+    let exhibit = exhibit();
+    let culprit = exhibit.proof.culprit();
+    let members = SiteId::all(8).map(|_| key().public());
+    let admitted = store.admit(&members.collect::<Vec<_>>(), exhibit.proof, exhibit.report);
+    assert!(matches!(admitted, Admission::Kept { .. }), "{culprit}");
+    vec![store.to_bytes(), Store::default().to_bytes()]
+}
+
+/// A file that is read is written the same.
+pub(crate) fn read_evidence_file(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).ok();
+    let Some((text, export)) = text.and_then(|text| Some((text, Export::from_text(text).ok()?)))
+    else {
+        return false;
+    };
+    assert_eq!(export.to_text(), text);
+    true
+}
+
+pub(crate) fn evidence_files() -> Vec<Bytes> {
+    let export = Export {
+        group: "group".into(),
+        culprit: "A".into(),
+        reporter: "B".into(),
+        exhibit: exhibit(),
+    };
+    vec![export.to_text().into()]
+}
+
+pub(crate) fn accusations() -> Vec<Bytes> {
+    let resilience = Resilience::largest(FaultModel::Arbitrary, 4).expect("four sites");
+    let mut state = Accusations::default();
+    for by in 0..2 {
+        state.accuse(9, site(by), site(3), Reason::Mute);
+    }
+    state.settle(Session {
+        resilience: &resilience,
+        convicted: SiteSet::EMPTY,
+        commit: 9,
+    });
+    vec![state.to_bytes(), Accusations::default().to_bytes()]
+}
+
 pub(crate) fn recovery_statements() -> Vec<Bytes> {
     vec![statement().to_bytes()]
 }
@@ -116,6 +167,11 @@ pub(crate) fn client_messages() -> Vec<Bytes> {
             digests,
         },
         ClientMessage::Status { nonce: 5 },
+        ClientMessage::Evidence {
+            nonce: 6,
+            id: digest(2),
+        },
+        ClientMessage::Views { epoch: Epoch(7) },
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -147,10 +203,15 @@ pub(crate) fn site_messages() -> Vec<Bytes> {
             incarnation: Incarnation(2),
             replies,
         },
+        SiteMessage::Evidence {
+            nonce: 6,
+            exhibit: Some(exhibit().to_bytes()),
+        },
         SiteMessage::Status {
             nonce: 5,
             json: Bytes::from_static(b"{}"),
         },
+        SiteMessage::Views(vec![certificate(), certificate()]),
     ];
     messages.iter().map(Wire::to_bytes).collect()
 }
@@ -291,7 +352,12 @@ fn item_values() -> Vec<Item> {
             id,
             digest: digest(1),
         },
-        Item::Evidence(Box::new(equivocation())),
+        Item::Evidence(equivocation().into()),
+        Item::Accuse {
+            site: site(2),
+            reason: Reason::Mute,
+        },
+        Item::Retract { site: site(2) },
     ]
 }
 
@@ -324,6 +390,18 @@ fn frontier() -> Bytes {
     let bytes = writer.finish();
     debug_assert!(Frontier::from_bytes(bytes.clone()).is_ok());
     bytes
+}
+
+fn exhibit() -> Exhibit {
+    Exhibit {
+        proof: equivocation().into(),
+        key: *key().public().as_bytes(),
+        report: Report {
+            commit: 3,
+            time_ms: 4,
+            reporter: site(1),
+        },
+    }
 }
 
 fn equivocation() -> Equivocation {

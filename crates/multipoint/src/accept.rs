@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use maftia_crypto::PublicKey;
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -58,14 +59,22 @@ async fn handshake(shared: &Arc<Shared>, socket: TcpStream) -> Result<(), Refusa
     stream.get_mut().1.set_buffer_limit(Some(BATCH_CAPACITY));
     let key = tls::peer_key(stream.get_ref().1).ok_or(Refusal::UnknownKey)?;
     let hello = Hello::new(*view.directory.group(), me, shared.instance);
-    let other = answer(&mut stream, &hello, judge(shared, &view, me, &key)).await?;
-    shared.establish(stream, &hello, &other)?;
+    let judged = judge(shared, &view, me, &key);
+    let other = answer(&mut stream, &hello, judged.map(|(peer, _)| peer)).await?;
+    shared.establish(stream, judged?, (&hello, &other))?;
     Ok(())
 }
 
 /// Whose key it is, if its holder may have a link that it dialed.
-fn judge(shared: &Shared, view: &View, me: Peer, key: &[u8; 32]) -> Result<Peer, Refusal> {
-    let peer = view.directory.peer(key).ok_or(Refusal::UnknownKey)?;
+fn judge(
+    shared: &Shared,
+    view: &View,
+    me: Peer,
+    key: &[u8; 32],
+) -> Result<(Peer, PublicKey), Refusal> {
+    let directory = &view.directory;
+    let peer = directory.peer(key).ok_or(Refusal::UnknownKey)?;
+    let key = *directory.key(peer).ok_or(Refusal::UnknownKey)?;
     match (me, peer) {
         (Peer::Site(me), Peer::Site(dialer)) if dialer > me => {}
         (Peer::Site(_), Peer::Client(_)) => {}
@@ -74,7 +83,7 @@ fn judge(shared: &Shared, view: &View, me: Peer, key: &[u8; 32]) -> Result<Peer,
     if !shared.has_room(peer) {
         return Err(Refusal::LinksFull);
     }
-    Ok(peer)
+    Ok((peer, key))
 }
 
 /// Handshakes under way, in all and from each source.

@@ -67,8 +67,9 @@ async fn handshake(
     let mut stream = connecting.await.map_err(|e| io_refusal(&e))?;
     stream.get_mut().1.set_buffer_limit(Some(BATCH_CAPACITY));
     let hello = Hello::new(*view.directory.group(), me, shared.instance);
-    let other = initiate(&mut stream, &hello, Peer::Site(target.site)).await?;
-    shared.establish(stream, &hello, &other)
+    let peer = Peer::Site(target.site);
+    let other = initiate(&mut stream, &hello, peer).await?;
+    shared.establish(stream, (peer, target.key), (&hello, &other))
 }
 
 /// Half to all of `pause`, so that sites cut off together do not return together.

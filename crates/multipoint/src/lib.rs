@@ -4,6 +4,8 @@
 //! - **Authenticity.** A message comes from the holder of the key that the current [`Directory`]
 //!   lists for its [`Peer`], and from nobody else: TLS 1.3 with raw Ed25519 keys, both ends
 //!   pinned. Transport security does not replace signatures: what a peer relays, it may invent.
+//!   When the directory is replaced, a site may have another number: links whose key stands there no
+//!   longer in its place end, and [`NetworkEvent::Up`] says the key, since events may have waited.
 //! - **Order.** Messages of one class and one link arrive in the order in which they were sent,
 //!   each at most once. A link that goes down may lose what was queued; its owner is told
 //!   ([`NetworkEvent::Down`]) and resynchronises.

@@ -52,8 +52,11 @@ pub struct Session {
 pub enum NetworkEvent {
     /// Both ends have accepted each other.
     Up {
-        /// Who is at the other end.
+        /// Who is at the other end, in the directory of that moment.
         peer: Peer,
+        /// The key that it has proved to hold. An event may have waited while the directory was
+        /// replaced: by the key its owner sees whether the peer is still who it was.
+        key: PublicKey,
         /// The link.
         link: LinkId,
         /// What the peer said.
@@ -166,6 +169,11 @@ impl Link {
             end.get_or_insert(reason);
             first
         });
+    }
+
+    /// Whether [`Link::end`] was called.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.end.borrow().is_some()
     }
 
     /// Marks that the last event of this link has been given to the owner.

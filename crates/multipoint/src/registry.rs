@@ -165,12 +165,13 @@ impl Shared {
         self.state().has_room(peer, self.limits.client_links_max)
     }
 
-    /// Makes a link of a finished handshake and runs it in a task of its own.
+    /// Makes a link of a finished handshake and runs it in a task of its own. `peer` is who has
+    /// proved to hold which key.
     pub(crate) fn establish<S>(
         self: &Arc<Self>,
         stream: S,
-        me: &Hello,
-        other: &Hello,
+        peer: (Peer, PublicKey),
+        (me, other): (&Hello, &Hello),
     ) -> Result<JoinHandle<()>, Refusal>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -179,14 +180,14 @@ impl Shared {
             instance: other.instance,
             nonce: other.nonce,
         };
-        let (link, replaced) = self.register(me, other.identity, session)?;
+        let (link, replaced) = self.register(me, peer, session)?;
         Ok(tokio::spawn(drive(self.clone(), link, replaced, stream)))
     }
 
     fn register(
         &self,
         me: &Hello,
-        peer: Peer,
+        (peer, key): (Peer, PublicKey),
         session: Session,
     ) -> Result<(Arc<Link>, Option<Arc<Link>>), Refusal> {
         let mut state = self.state();
@@ -197,7 +198,9 @@ impl Shared {
         if state.view.me != Some(me.identity) || *state.view.directory.group() != me.group {
             return Err(Refusal::UnknownKey);
         }
-        let key = *state.view.directory.key(peer).ok_or(Refusal::UnknownKey)?;
+        if state.view.directory.key(peer) != Some(&key) {
+            return Err(Refusal::UnknownKey);
+        }
         if !state.has_room(peer, self.limits.client_links_max) {
             return Err(Refusal::LinksFull);
         }
@@ -221,8 +224,12 @@ impl Shared {
         state.current.retain(|_, current| current.id != link.id);
     }
 
+    /// The link to the site that has this id now. One that is ending may be another site's, which
+    /// had the id before.
     pub(crate) fn site_link(&self, site: SiteId) -> Option<Arc<Link>> {
-        self.state().current.get(&(Peer::Site(site), 0)).cloned()
+        let state = self.state();
+        let link = state.current.get(&(Peer::Site(site), 0));
+        link.filter(|link| !link.is_ended()).cloned()
     }
 
     pub(crate) fn link(&self, link: LinkId) -> Option<Arc<Link>> {
@@ -299,6 +306,7 @@ where
     debug!(%peer, link = %id, "up");
     let up = NetworkEvent::Up {
         peer,
+        key: link.key,
         link: id,
         session,
     };

@@ -174,7 +174,7 @@ impl Block {
     }
 
     /// The parents of the round below.
-    pub fn strong_parents(&self) -> impl Iterator<Item = &BlockRef> {
+    pub fn strong_parents(&self) -> impl Iterator<Item = &BlockRef> + Clone {
         self.header
             .parents
             .iter()

@@ -55,55 +55,81 @@ impl Engine {
     /// Rebuilds the state from what the disk held. The step re-delivers the commits above the
     /// snapshot; it carries no messages, and a record only if the log was lost.
     ///
+    /// A site that is not in the view follows: it accepts, delivers, and signs nothing.
+    ///
     /// # Panics
-    /// If `identity` does not fit the parameters.
+    /// If the keys do not fit the parameters, or the parameters one another.
     pub fn boot(
         parameters: Parameters,
         identity: Identity,
         boot: Boot,
         now: Time,
     ) -> (Self, Step<Self>) {
+        let Identity { me, key, keys } = identity;
+        let mut engine = Self::at(
+            parameters,
+            (me, Arc::new(key), keys),
+            boot.frontier,
+            boot.nonce,
+        );
+        let step = engine.start(now, boot.records, boot.lost);
+        (engine, step)
+    }
+
+    /// An engine that knows nothing but a frontier.
+    ///
+    /// # Panics
+    /// If the keys do not fit the parameters.
+    pub(crate) fn at(
+        parameters: Parameters,
+        (me, key, keys): (SiteId, Arc<SigningKey>, Vec<PublicKey>),
+        frontier: Frontier,
+        boot_nonce: u64,
+    ) -> Self {
         let sites = parameters.resilience.sites();
-        assert!(identity.keys.len() == sites, "one key per site");
-        assert!(identity.me.index() < sites, "this site is in the view");
+        assert!(keys.len() == sites, "one key per site");
         let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
-        let settled = boot.frontier.settled;
-        let mut engine = Self {
+        let settled = frontier.settled;
+        Self {
             dag: empty_dag(&parameters, settled),
-            committer: Committer::new(parameters.resilience, schedule, settled),
-            delivered_before: boot.frontier.delivered.iter().copied().collect(),
-            linearizer: Linearizer::new(boot.frontier),
+            committer: Committer::new(parameters.rule(), schedule, settled),
+            delivered_before: frontier.delivered.iter().copied().collect(),
+            linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
             suspended: Suspended::default(),
             peers: Peers::new(sites),
             draft: Draft::default(),
-            standing: Standing::Active,
+            standing: initial(me, sites),
+            amnesia: None,
             equivocators: SiteSet::EMPTY,
             checkpoint_vote: None,
             last_own: Round(0),
             unsettled_payloads: 0,
             own_unsettled: 0,
-            boot_nonce: boot.nonce,
+            boot_nonce,
             sync: crate::synchroniser::Sync::default(),
             served_from: Round(0),
             halted: false,
-            me: identity.me,
-            key: identity.key,
-            keys: identity.keys,
+            me,
+            key,
+            keys,
             parameters,
-        };
-        engine.served_from = engine.linearizer.frontier().leader_round;
-        let mut step = Step::none();
-        let blocks = engine.replay(boot.records);
-        if boot.lost {
-            engine.begin_recovery(&mut step);
         }
-        if let Err(alarm) = engine.restore(now, blocks, &mut step) {
-            engine.halted = true;
+    }
+
+    pub(crate) fn start(&mut self, now: Time, records: Vec<Record>, lost: bool) -> Step<Self> {
+        self.served_from = self.linearizer.frontier().leader_round;
+        let mut step = Step::none();
+        let blocks = self.replay(records);
+        if lost {
+            self.begin_recovery(&mut step);
+        }
+        if let Err(alarm) = self.restore(now, blocks, &mut step) {
+            self.halted = true;
             step.outputs.push(Output::Alarm(alarm));
         }
-        engine.plan(now);
-        (engine, step)
+        self.plan(now);
+        step
     }
 
     /// What the records say of this site's standing; gives the blocks.
@@ -121,9 +147,18 @@ impl Engine {
                 Record::Floor(round) => {
                     floor = floor.max(round);
                     recovering = false;
+                    self.amnesia = self.amnesia.map(|_| round);
                 }
-                Record::Recovering => recovering = true,
+                Record::Recovering => {
+                    recovering = true;
+                    self.amnesia = Some(Round(u64::MAX));
+                }
+                // The replica has handed over those of one epoch only.
+                Record::Epoch(_) => {}
             }
+        }
+        if self.standing == Standing::Observing {
+            return blocks;
         }
         if recovering {
             self.last_own = floor.max(self.last_own);
@@ -186,16 +221,7 @@ impl Engine {
 
     /// Jumps to a checkpoint that f+1 sites agree on. What is not in it comes from peers.
     pub fn install(&mut self, now: Time, frontier: Frontier) {
-        let sites = self.parameters.resilience.sites();
-        let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
-        let settled = frontier.settled;
-        self.dag = empty_dag(&self.parameters, settled);
-        self.committer = Committer::new(self.parameters.resilience, schedule, settled);
-        self.delivered_before = frontier.delivered.iter().copied().collect();
-        self.linearizer = Linearizer::new(frontier);
-        self.suspended = Suspended::default();
-        self.unsettled_payloads = 0;
-        self.own_unsettled = 0;
+        self.root(frontier);
         self.served_from = self.linearizer.frontier().leader_round;
         if self.standing == Standing::Active {
             self.standing = Standing::Returning {
@@ -205,6 +231,20 @@ impl Engine {
         }
         self.plan(now);
         self.arm(now);
+    }
+
+    /// Nothing but what a frontier says.
+    fn root(&mut self, frontier: Frontier) {
+        let sites = self.parameters.resilience.sites();
+        let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
+        let settled = frontier.settled;
+        self.dag = empty_dag(&self.parameters, settled);
+        self.committer = Committer::new(self.parameters.rule(), schedule, settled);
+        self.delivered_before = frontier.delivered.iter().copied().collect();
+        self.linearizer = Linearizer::new(frontier);
+        self.suspended = Suspended::default();
+        self.unsettled_payloads = 0;
+        self.own_unsettled = 0;
     }
 
     /// The retained blocks that a start from `frontier` needs, as records: payloads only where that
@@ -226,8 +266,11 @@ impl Engine {
                     .filter(|_| open(&entry.block.reference())),
             })
             .collect();
+        if self.amnesia.is_some() {
+            records.push(Record::Recovering);
+        }
         records.push(Record::Floor(self.floor()));
-        if matches!(self.standing, Standing::Recovering { .. }) {
+        if self.amnesia == Some(Round(u64::MAX)) {
             records.push(Record::Recovering);
         }
         records
@@ -237,13 +280,17 @@ impl Engine {
     fn floor(&self) -> Round {
         match self.standing {
             Standing::Returning { floor, .. } => floor.max(self.last_own),
-            Standing::Active | Standing::Recovering { .. } => self.last_own,
+            Standing::Active | Standing::Recovering { .. } | Standing::Observing => self.last_own,
         }
     }
 
     /// The log is lost, in whole or at its end: from now on this site asks before it signs.
     pub(crate) fn begin_recovery(&mut self, step: &mut Step<Self>) {
-        self.standing = self.fresh_recovery();
+        // Who only follows signs nothing, but may have signed in a later epoch.
+        if self.standing != Standing::Observing {
+            self.standing = self.fresh_recovery();
+        }
+        self.amnesia = Some(Round(u64::MAX));
         step.records.push(Record::Recovering);
     }
 
@@ -267,7 +314,7 @@ impl Engine {
         let lost = match self.standing {
             Standing::Active => false,
             Standing::Returning { lost, .. } => lost,
-            Standing::Recovering { .. } => true,
+            Standing::Recovering { .. } | Standing::Observing => true,
         };
         if lost && !maftia_protocol::planted("amnesiac answers") {
             return;
@@ -315,8 +362,32 @@ impl Engine {
     pub(crate) fn finish_recovery(&mut self, step: &mut Step<Self>) {
         let needed = self.parameters.resilience.amnesia_responders();
         if let Some(floor) = self.standing.try_finish(self.dag.tip(), needed) {
+            self.amnesia = Some(floor);
             step.records.push(Record::Floor(floor));
         }
+    }
+
+    /// Whether this site has lost its log and may have signed blocks in the next epoch already. It
+    /// has not once this epoch has delivered a block that it made after the loss: whoever came to
+    /// the next epoch before that has decided on this one's end without that block.
+    pub const fn is_amnesic(&self) -> bool {
+        self.amnesia.is_some()
+    }
+
+    /// A block of this site is delivered.
+    pub(crate) fn remember(&mut self, own: Round) {
+        if self.amnesia.is_some_and(|floor| own > floor) {
+            self.amnesia = None;
+        }
+    }
+}
+
+/// A member takes part; who has no seat follows.
+const fn initial(me: SiteId, sites: usize) -> Standing {
+    if me.index() < sites {
+        Standing::Active
+    } else {
+        Standing::Observing
     }
 }
 

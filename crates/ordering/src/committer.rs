@@ -1,30 +1,30 @@
 use std::collections::BTreeMap;
 
 use maftia_protocol::planted;
-use maftia_types::{Alarm, Resilience, Round};
+use maftia_types::{Alarm, Round};
 
-use crate::dag::Dag;
-use crate::history::History;
-use crate::rule::{self, Verdict};
+use crate::block::BlockRef;
+use crate::rule::{self, Rule, Verdict};
 use crate::schedule::Schedule;
+use crate::view::View;
 
 /// Turns the accepted blocks into the sequence of slot verdicts. Idempotent: asking again with the
 /// same blocks changes nothing, and a settled verdict never changes.
 #[derive(Clone, Debug)]
-pub struct Committer {
-    resilience: Resilience,
+pub struct Committer<B = BlockRef> {
+    rule: Rule,
     schedule: Schedule,
     settled: Round,
-    decided: BTreeMap<Round, Verdict>,
-    /// How many blocks the DAG had received at the last decision.
+    decided: BTreeMap<Round, Verdict<B>>,
+    /// How many blocks the view had received at the last decision.
     seen: u64,
 }
 
-impl Committer {
+impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     /// Starts above `settled`, the last slot whose verdict has been acted upon.
-    pub const fn new(resilience: Resilience, schedule: Schedule, settled: Round) -> Self {
+    pub const fn new(rule: Rule, schedule: Schedule, settled: Round) -> Self {
         Self {
-            resilience,
+            rule,
             schedule,
             settled,
             decided: BTreeMap::new(),
@@ -33,15 +33,18 @@ impl Committer {
     }
 
     /// Decides what can be decided and gives the verdicts that extend the settled prefix, in slot
-    /// order. Each is given once. Always of one DAG, to which blocks are added.
+    /// order. Each is given once. Always of one view, to which blocks are added.
     ///
     /// # Errors
-    /// An [`Alarm`] if a decided slot would change its verdict, which is impossible while at most
-    /// f sites are faulty.
-    pub fn advance(&mut self, dag: &Dag) -> Result<Vec<(Round, Verdict)>, Alarm> {
-        if self.seen != dag.inserted() {
-            self.decide(dag)?;
-            self.seen = dag.inserted();
+    /// An [`Alarm`] if a decided slot would change its verdict, or has what commits two blocks or
+    /// both commits and skips it: impossible while at most f sites are faulty.
+    pub fn advance(
+        &mut self,
+        view: &impl View<Block = B>,
+    ) -> Result<Vec<(Round, Verdict<B>)>, Alarm> {
+        if self.seen != view.inserted() {
+            self.decide(view)?;
+            self.seen = view.inserted();
         }
         let mut prefix = Vec::new();
         while let Some(verdict) = self.decided.remove(&self.settled.next()) {
@@ -52,58 +55,61 @@ impl Committer {
     }
 
     /// The verdict of every slot above the settled prefix, highest first considered, as `decide()`
-    /// of `protocols.md` §2.3.
-    fn decide(&mut self, dag: &Dag) -> Result<(), Alarm> {
-        let top = dag.tip();
+    /// of `protocols.md` §2.3. A skipped or otherwise committed slot never gains a direct commit.
+    fn decide(&mut self, view: &impl View<Block = B>) -> Result<(), Alarm> {
+        let top = view.tip();
         let mut round = top;
         while round > self.settled {
-            if !self.decided.contains_key(&round) {
-                let leader = self.schedule.leader(round);
-                let mut verdict = rule::direct(dag, &self.resilience, leader, round);
-                if verdict == Verdict::Undecided {
-                    verdict = self.through_anchor(dag, round, top);
+            let direct = self.direct(view, round)?;
+            match (self.decided.get(&round), direct) {
+                (Some(_), Verdict::Undecided) => {}
+                (Some(before), now) if *before == now => {}
+                (Some(before), now) => {
+                    let text = format!(
+                        "slot {round} was decided {before:?} and is now {now:?}: more than f sites \
+                         are intruded"
+                    );
+                    return Err(Alarm { text });
                 }
-                if verdict != Verdict::Undecided {
+                (None, Verdict::Undecided) => {
+                    let verdict = self.through_anchor(view, round, top);
+                    if verdict != Verdict::Undecided {
+                        self.decided.insert(round, verdict);
+                    }
+                }
+                (None, verdict) => {
                     self.decided.insert(round, verdict);
                 }
             }
             round = round.minus(1);
         }
-        self.check_certificates(dag)
+        Ok(())
+    }
+
+    fn direct(&self, view: &impl View<Block = B>, round: Round) -> Result<Verdict<B>, Alarm> {
+        let leader = self.schedule.leader(round);
+        let direct = self.rule.direct(view, leader, round);
+        direct.map_err(|contradiction| {
+            let text = format!("slot {round}: {contradiction:?}: more than f sites are intruded");
+            Alarm { text }
+        })
     }
 
     /// The first slot at the anchor floor or above that is not skipped decides, if it is committed.
-    fn through_anchor(&self, dag: &Dag, round: Round, top: Round) -> Verdict {
+    fn through_anchor(&self, view: &impl View<Block = B>, round: Round, top: Round) -> Verdict<B> {
         let floor = rule::WAVE - u64::from(planted("anchor floor one too low"));
         let mut above = round.plus(floor);
         while above <= top {
             match self.decided.get(&above) {
                 Some(Verdict::Skip) => above = above.next(),
                 Some(Verdict::Commit(anchor)) => {
-                    let history = History::of(dag, anchor, round, |_| true);
                     let leader = self.schedule.leader(round);
-                    return rule::indirect(dag, &self.resilience, &history, leader, round);
+                    return self.rule.indirect(view, anchor, leader, round);
                 }
                 Some(Verdict::Undecided) | None => return Verdict::Undecided,
             }
         }
         Verdict::Undecided
-    }
-
-    /// A skipped or otherwise committed slot never gains a direct commit.
-    fn check_certificates(&self, dag: &Dag) -> Result<(), Alarm> {
-        for (round, verdict) in &self.decided {
-            let leader = self.schedule.leader(*round);
-            let direct = rule::direct(dag, &self.resilience, leader, *round);
-            if direct != Verdict::Undecided && direct != *verdict {
-                let text = format!(
-                    "slot {round} was decided {verdict:?} and is now {direct:?}: more than f sites \
-                     are intruded"
-                );
-                return Err(Alarm { text });
-            }
-        }
-        Ok(())
     }
 
     /// The last slot whose verdict has been given out.
@@ -122,7 +128,7 @@ impl Committer {
     }
 
     /// The verdicts above the settled prefix that are known already.
-    pub const fn undelivered(&self) -> &BTreeMap<Round, Verdict> {
+    pub const fn undelivered(&self) -> &BTreeMap<Round, Verdict<B>> {
         &self.decided
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_protocol::{Event, Protocol, Step};
@@ -24,7 +25,7 @@ use crate::suspended::Suspended;
 pub struct Engine {
     pub(crate) parameters: Parameters,
     pub(crate) me: SiteId,
-    pub(crate) key: SigningKey,
+    pub(crate) key: Arc<SigningKey>,
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) dag: Dag,
     pub(crate) committer: Committer,
@@ -34,6 +35,9 @@ pub struct Engine {
     pub(crate) peers: Peers,
     pub(crate) draft: Draft,
     pub(crate) standing: Standing,
+    /// After the loss of the log, until the group has delivered a block above this round, which is
+    /// the recovery's floor: see [`Engine::is_amnesic`].
+    pub(crate) amnesia: Option<Round>,
     pub(crate) equivocators: SiteSet,
     pub(crate) checkpoint_vote: Option<IndexedDigest>,
     /// Delivered before the frontier this engine started from; their payloads are not needed.
@@ -107,7 +111,17 @@ impl Protocol for Engine {
             return step;
         }
         match event {
-            Event::Message { from, .. } if from.index() >= self.keys.len() || from == self.me => {}
+            Event::Message { from, .. } if from == self.me || !self.peers.contains(from) => {}
+            // Who only follows has questions and nothing to say.
+            Event::Message { from, message } if from.index() >= self.keys.len() => match message {
+                Message::Fetch { blocks, payloads } => {
+                    self.on_fetch(now, from, &blocks, &payloads, &mut step);
+                }
+                Message::Knowledge(knowledge) => {
+                    self.on_knowledge(now, from, &knowledge, &mut step);
+                }
+                _ => {}
+            },
             Event::Message { from, message } => self.on_message(now, from, message, &mut step),
             Event::Timeout => self.on_timeout(now, &mut step),
         }
@@ -228,6 +242,12 @@ impl Engine {
                 self.own_unsettled = self.own_unsettled.saturating_sub(payload.len());
             }
         }
+        if self.amnesia.is_some() {
+            let own = commit.blocks.iter().map(|(block, _)| block);
+            let own = own.filter(|block| block.author() == self.me);
+            let newest = own.map(|block| block.round()).max();
+            newest.into_iter().for_each(|round| self.remember(round));
+        }
         for reference in dropped {
             let Some(entry) = self.dag.get(&reference) else {
                 continue;
@@ -296,6 +316,39 @@ impl Engine {
     /// Bytes queued for this site's next blocks.
     pub fn draft_bytes(&self) -> usize {
         self.draft.len()
+    }
+
+    /// How many sites follow the log besides the members: their questions are answered.
+    pub fn set_learners(&mut self, learners: usize) {
+        self.peers.set_learners(learners);
+    }
+
+    /// Gives a site that only follows another id.
+    ///
+    /// # Panics
+    /// If it is, or would be, a member.
+    pub fn follow_as(&mut self, me: SiteId) {
+        let members = self.keys.len();
+        assert!(
+            self.me.index() >= members && me.index() >= members,
+            "a member has its seat"
+        );
+        self.me = me;
+    }
+
+    /// This site's id.
+    pub const fn me(&self) -> SiteId {
+        self.me
+    }
+
+    /// The key with which this site signs.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Whether this site is about as far as the others, as far as it knows.
+    pub fn is_abreast(&self) -> bool {
+        !self.is_behind()
     }
 
     /// Whether an alarm has stopped the engine.

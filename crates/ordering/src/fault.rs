@@ -106,6 +106,11 @@ impl Equivocation {
         self.first.round()
     }
 
+    /// The two blocks, in the order of their digests.
+    pub fn blocks(&self) -> (&Block, &Block) {
+        (&self.first, &self.second)
+    }
+
     /// Convinces: both blocks conflict and bear the culprit's signature.
     ///
     /// # Errors

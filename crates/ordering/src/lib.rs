@@ -48,8 +48,13 @@
 //!    parents: two certified twins would share a correct voter.
 //! 4. (S2): skip if q authors at r+1 vote for no candidate: fewer than q_sp are left to vote for one.
 //! 5. (S3): else ask the first committed slot at r+3 or above: commit what its history certifies,
-//!    else skip. A quorum of certifiers and the anchor's q parents share a correct author. There is
-//!    no evidence clause, as there is no fast path (correction 1).
+//!    else skip. A quorum of certifiers and the anchor's q parents share a correct author.
+//!
+//!    With [`Parameters::fast_path`], and never without (correction 1): (F1) commit L also if q_f
+//!    authors at r+1 vote for it; (F2) in place of S2, skip if q_sp authors at r+1 do not vote for L,
+//!    for each L, and q_sp authors at r+2 are evidence for none; (F3) in S3 commit also what q_sp
+//!    authors at r+2 are evidence for. After F1 every block at r+2 is: T1 of its parents' authors are
+//!    correct voters, or T2 if it has seen a twin, as V6 then keeps the leader out.
 //! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
 //!    (round, author, digest); own payloads that fall to the cut are proposed again.
 //! 7. Make the next block when its round has legal parents and the leader below is here and the one
@@ -80,8 +85,8 @@
 //!   that one may have accepted it with its parents exempt.
 //!
 //! # Complexity
-//! n² headers a round, each O(n) long; three message delays from a leader's block to its commit; a
-//! decision costs O(n³) look-ups per new block and open slot.
+//! n² headers a round, each O(n) long; three message delays from a leader's block to its commit, two
+//! with the fast path; a decision costs O(n³) look-ups per new block and open slot.
 //!
 //! # Duties of the caller
 //! Perform steps in order; records before anything that waits for them. Say `lost` only if the log is
@@ -99,6 +104,7 @@
 //!     config: Digest([1; 32]),
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
+//!     fast_path: false,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -142,7 +148,9 @@ mod rule;
 mod schedule;
 mod suspended;
 mod synchroniser;
+mod turn;
 mod validity;
+mod view;
 
 pub use block::{Block, BlockRef, HEADER_BYTES_MAX, Header, IndexedDigest, payload_digest};
 pub use boot::{Boot, Identity};
@@ -156,9 +164,11 @@ pub use message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
 pub use parameters::{CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
-pub use rule::Verdict;
+pub use rule::{Rule, Verdict};
 pub use schedule::Schedule;
+pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
+pub use view::View;
 
 #[cfg(test)]
 mod tests;

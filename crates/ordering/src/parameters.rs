@@ -1,5 +1,7 @@
 use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
 
+use crate::rule::Rule;
+
 /// The longest payload of one block: twice the largest value, so that one request always fits.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
 
@@ -13,6 +15,9 @@ pub struct Parameters {
     pub epoch: Epoch,
     /// n, f, c and every threshold.
     pub resilience: Resilience,
+    /// Whether almost all votes commit a leader at once. Only where `resilience` carries it
+    /// ([`Resilience::fast_path`]).
+    pub fast_path: bool,
     /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
     /// dropped by everybody at the same commit. Even, at least 4.
     pub delivery_depth: u64,
@@ -75,6 +80,15 @@ impl Default for Pacing {
 }
 
 impl Parameters {
+    /// The decision rule of the epoch.
+    ///
+    /// # Panics
+    /// If the fast path is on in a group that does not carry it.
+    pub fn rule(&self) -> Rule {
+        Rule::new(self.resilience, self.fast_path)
+            .expect("a configuration whose size carries no fast path is refused before it is used")
+    }
+
     /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).
     pub const fn reference_depth(&self) -> u64 {
         self.delivery_depth / 2

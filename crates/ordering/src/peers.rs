@@ -7,7 +7,9 @@ use crate::message::Knowledge;
 /// What the others have, as far as their blocks and words show.
 #[derive(Debug)]
 pub(crate) struct Peers {
+    /// The members of the view, then those that only follow.
     peers: Vec<Peer>,
+    members: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +31,24 @@ impl Peers {
         };
         Self {
             peers: vec![peer; sites],
+            members: sites,
         }
+    }
+
+    /// How many follow the log besides the members. What they say of themselves counts for nothing
+    /// but what they are sent.
+    pub(crate) fn set_learners(&mut self, learners: usize) {
+        let blank = Peer {
+            known: vec![Round(0); self.members],
+            claimed: Round(0),
+            base: Round(0),
+        };
+        self.peers.resize(self.members + learners, blank);
+    }
+
+    /// Whether this is a member, or one that follows.
+    pub(crate) fn contains(&self, peer: SiteId) -> bool {
+        peer.index() < self.peers.len()
     }
 
     /// The author of an accepted block has everything in that block's history.
@@ -88,12 +107,14 @@ impl Peers {
     pub(crate) fn above(&self, round: Round) -> usize {
         self.peers
             .iter()
+            .take(self.members)
             .filter(|peer| peer.claimed > round)
             .count()
     }
 
     /// How many peers cannot serve a site that has delivered up to `round` any more.
     pub(crate) fn beyond(&self, round: Round) -> usize {
-        self.peers.iter().filter(|peer| peer.base > round).count()
+        let members = self.peers.iter().take(self.members);
+        members.filter(|peer| peer.base > round).count()
     }
 }

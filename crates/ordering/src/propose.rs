@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::message::{INLINE_PAYLOAD_BYTES_MAX, Message};
 use crate::pacemaker::Readiness;
 use crate::recovery::Standing;
-use crate::{rule, validity};
+use crate::validity;
 
 /// Rounds the settled frontier may trail before own blocks carry no payload.
 const LAG_HEADER_ONLY: u64 = 64;
@@ -66,7 +66,10 @@ impl Engine {
         let earlier = schedule.leader(judged);
         here && (judged == Round(0)
             || self.is_absent(earlier, judged)
-            || rule::leader_is_judged(&self.dag, &self.parameters.resilience, earlier, judged))
+            || self
+                .parameters
+                .rule()
+                .leader_is_judged(&self.dag, earlier, judged))
     }
 
     fn is_absent(&self, leader: SiteId, round: Round) -> bool {
@@ -106,7 +109,7 @@ impl Engine {
     fn next_round(&self) -> Option<Round> {
         let tip = self.dag.quorum_tip(self.parameters.resilience.quorum());
         let (lowest, away) = match self.standing {
-            Standing::Recovering { .. } => return None,
+            Standing::Recovering { .. } | Standing::Observing => return None,
             Standing::Returning { floor, .. } => (floor.max(self.last_own).next(), true),
             Standing::Active => {
                 let lag = self.parameters.returning_lag();

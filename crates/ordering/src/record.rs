@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::Round;
+use maftia_types::{Epoch, Round};
 
 use crate::block::Block;
 use crate::parameters::PAYLOAD_BYTES_MAX;
@@ -23,6 +23,9 @@ pub enum Record {
     /// The log was lost or lost its tail: no own block until a later [`Record::Floor`]. Without it
     /// a crash in the middle of a recovery would look like an ordinary restart.
     Recovering,
+    /// What follows is of this epoch: rounds begin anew. For the replica, which hands each epoch's
+    /// records to the engine of that epoch.
+    Epoch(Epoch),
 }
 
 impl Wire for Record {
@@ -41,6 +44,10 @@ impl Wire for Record {
                 writer.round(*round);
             }
             Self::Recovering => writer.u8(2),
+            Self::Epoch(epoch) => {
+                writer.u8(3);
+                writer.epoch(*epoch);
+            }
         }
     }
 
@@ -56,6 +63,7 @@ impl Wire for Record {
             }
             1 => Ok(Self::Floor(reader.round()?)),
             2 => Ok(Self::Recovering),
+            3 => Ok(Self::Epoch(reader.epoch()?)),
             _ => Err(DecodeError::Invalid { field: "record" }),
         }
     }

@@ -36,6 +36,8 @@ pub enum Standing {
         /// The highest round each answering site has shown.
         answers: BTreeMap<SiteId, Round>,
     },
+    /// No member of the view: follows the log and signs nothing.
+    Observing,
 }
 
 /// "The highest round of any block I hold is this", to one requester and nonce.

@@ -329,7 +329,7 @@ impl Engine {
     /// Whether f+1 peers show rounds well above our tip, so that one of them is correct, or too much
     /// waits for missing parents. If the group has gone on without this site, a quorum has, of which
     /// f+1 are correct.
-    fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         let tip = self.dag.tip().plus(2);
         let ahead = self.peers.above(tip) >= self.parameters.resilience.one_correct();
         ahead || self.suspended.len() > self.parameters.resilience.novelty_budget()

@@ -40,8 +40,10 @@ impl Replica {
             Transfer::Query => self.offer(from, step),
             Transfer::ManifestRequest { index } => self.serve_manifest(from, index, step),
             Transfer::ChunkRequest { index, chunk } => self.serve_chunk(from, index, chunk, step),
+            // Who only follows has no word in it.
+            Transfer::Offer { .. } if from.index() >= self.keys.len() => {}
             Transfer::Offer { index, digest } => {
-                let above = if self.diverged {
+                let above = if self.diverged || self.is_hollow() {
                     0
                 } else {
                     self.engine.frontier().index
@@ -96,7 +98,8 @@ impl Replica {
     pub(crate) fn fetch_due(&mut self, now: Time, step: &mut Step<Self>) {
         let requests = self.fetch.as_mut().map(|fetch| fetch.on_timeout(now));
         Self::request(requests.unwrap_or_default(), step);
-        if !self.diverged && self.fetch.as_ref().is_some_and(Fetch::is_fruitless) {
+        let wanted = self.diverged || self.is_hollow();
+        if !wanted && self.fetch.as_ref().is_some_and(Fetch::is_fruitless) {
             self.fetch = None;
         }
     }
@@ -160,31 +163,50 @@ impl Replica {
         let index = fetched.index;
         self.fetch = None;
         // Meanwhile the site may have come this far by itself. Reading replaces the state.
-        if !self.diverged && index <= self.engine.frontier().index {
+        let wanted = self.diverged || self.is_hollow();
+        if !wanted && index <= self.engine.frontier().index {
             return;
         }
         let Some((frontier, ledger, bytes)) = self.read(&fetched) else {
             self.start_fetch(now);
             return;
         };
+        if !self.is_of_known_view(&ledger) {
+            // The members have gone on meanwhile: first their certificates, then their state.
+            self.ask_soon(now);
+            return self.start_fetch(now);
+        }
+        if self.machine.restore(&fetched.app).is_err() {
+            return self.start_fetch(now);
+        }
+        let clients = std::mem::take(&mut self.ledger.clients);
         self.ledger = ledger;
+        self.ledger.clients = clients;
+        self.watch_convicted();
         self.chain.clear();
         self.intake = Intake::default();
         self.diverged = false;
+        let here = self.ledger.membership().map(|state| state.view().epoch());
+        if here.is_some_and(|here| here != self.engine.parameters().epoch) || self.is_hollow() {
+            let (below, _) = self.begin_epoch(frontier.clone(), now, step);
+            self.lift(now, below, step);
+        } else {
+            self.engine.install(now, frontier.clone());
+        }
         let app = self.machine.snapshot();
         self.checkpoints.clear();
-        let checkpoint = Arc::new(Checkpoint::new(frontier.clone(), &bytes, app));
+        let checkpoint = Arc::new(Checkpoint::new(frontier, &bytes, app));
         self.checkpoints.set_stable(checkpoint);
-        self.engine.install(now, frontier);
         self.vote(now);
+        self.tell_sites(step);
         self.want_image();
         step.outputs.push(Output::Installed { index });
         self.observe(now, step);
     }
 
-    /// Decodes a fetched checkpoint and restores the application. Every chunk has been checked
+    /// Decodes a fetched checkpoint, but for the application's part. Every chunk has been checked
     /// against the digest f+1 sites gave, so only a wrong program fails here.
-    fn read(&mut self, fetched: &Fetched) -> Option<(Frontier, Ledger, Bytes)> {
+    fn read(&self, fetched: &Fetched) -> Option<(Frontier, Ledger, Bytes)> {
         let (frontier, ledger) = fetched.parts.split_first()?;
         let frontier = Frontier::from_bytes(frontier.clone()).ok()?;
         let mut bytes = BytesMut::new();
@@ -194,7 +216,6 @@ impl Replica {
         let bytes = bytes.freeze();
         let needed = self.one_correct();
         let ledger = Ledger::restore(self.settings.limits, needed, bytes.clone()).ok()?;
-        self.machine.restore(&fetched.app).ok()?;
         Some((frontier, ledger, bytes))
     }
 

@@ -151,6 +151,18 @@ impl Checkpoints {
         }
     }
 
+    /// The state with which an epoch begins: offered before the group has voted for it. Whoever
+    /// fetches it believes f+1 sites, and the votes may need those that fetch.
+    pub(crate) fn begin(&mut self, checkpoint: Arc<Checkpoint>) {
+        self.stable.push_back(Arc::clone(&checkpoint));
+        self.add(checkpoint);
+    }
+
+    /// Whether the group has agreed on one.
+    pub(crate) const fn is_agreed(&self) -> bool {
+        self.stable_index > 0
+    }
+
     /// What to vote for in the next block.
     pub(crate) fn vote(&self) -> Option<IndexedDigest> {
         let latest = self.own.back()?.vote;
@@ -209,7 +221,9 @@ impl Checkpoints {
         self.votes
             .values_mut()
             .for_each(|votes| votes.retain(|vote| vote.index > index));
-        self.stable.push_back(checkpoint);
+        if self.stable.back().is_none_or(|newest| newest.index < index) {
+            self.stable.push_back(checkpoint);
+        }
         while self.stable.len() > KEPT {
             self.stable.pop_front();
         }

@@ -3,9 +3,12 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::Domain;
-use maftia_types::{Digest, Incarnation, Sequence};
+use maftia_membership::Certificate;
+use maftia_membership::evidence::EXHIBIT_BYTES_MAX;
+use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
+use crate::epochs::passage::CERTIFICATES_MAX;
 use crate::limits::RESULT_BYTES_MAX;
 
 const RESULT: Domain = Domain::new("request result");
@@ -34,10 +37,22 @@ pub enum ClientMessage {
         /// Numbers and [`crate::BatchId::digest`] of each batch.
         digests: Vec<(Span, Digest)>,
     },
+    /// Asks for a proof in the ordered state. The number comes back with the answer.
+    Evidence {
+        /// Chosen by the client.
+        nonce: u64,
+        /// The proof's name.
+        id: Digest,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
         nonce: u64,
+    },
+    /// "I know the group's sites up to this epoch: what came after it?"
+    Views {
+        /// The epoch.
+        epoch: Epoch,
     },
 }
 
@@ -53,6 +68,13 @@ pub enum SiteMessage {
         /// One for each.
         replies: Vec<Reply>,
     },
+    /// A proof in the ordered state, if it is there; one site's word, but for the proof itself.
+    Evidence {
+        /// The question's number.
+        nonce: u64,
+        /// An encoded `maftia_membership::evidence::Exhibit`.
+        exhibit: Option<Bytes>,
+    },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
         /// The question's number.
@@ -60,6 +82,10 @@ pub enum SiteMessage {
         /// The text.
         json: Bytes,
     },
+    /// The certificates that lead on from the epoch asked about, in order: at most
+    /// [`CERTIFICATES_MAX`], the rest when asked again. None if there is no later epoch, or if it is
+    /// so long past that nobody keeps them. Nothing is believed of a site: each is verified.
+    Views(Vec<Certificate>),
 }
 
 /// The fate of one request. Equal at all correct sites but for the form of the result.
@@ -181,6 +207,15 @@ impl Wire for ClientMessage {
                 writer.u8(2);
                 writer.u64(*nonce);
             }
+            Self::Evidence { nonce, id } => {
+                writer.u8(3);
+                writer.u64(*nonce);
+                writer.digest(id);
+            }
+            Self::Views { epoch } => {
+                writer.u8(4);
+                writer.epoch(*epoch);
+            }
         }
     }
 
@@ -198,6 +233,13 @@ impl Wire for ClientMessage {
             },
             2 => Self::Status {
                 nonce: reader.u64()?,
+            },
+            3 => Self::Evidence {
+                nonce: reader.u64()?,
+                id: reader.digest()?,
+            },
+            4 => Self::Views {
+                epoch: reader.epoch()?,
             },
             _ => {
                 return Err(DecodeError::Invalid {
@@ -229,6 +271,16 @@ impl Wire for SiteMessage {
                 writer.u64(*nonce);
                 writer.bytes(json);
             }
+            Self::Evidence { nonce, exhibit } => {
+                writer.u8(2);
+                writer.u64(*nonce);
+                writer.bool(exhibit.is_some());
+                exhibit.iter().for_each(|bytes| writer.bytes(bytes));
+            }
+            Self::Views(chain) => {
+                writer.u8(3);
+                writer.list(chain);
+            }
         }
     }
 
@@ -243,6 +295,14 @@ impl Wire for SiteMessage {
                 nonce: reader.u64()?,
                 json: reader.bytes("status", STATUS_BYTES_MAX)?,
             },
+            2 => {
+                let nonce = reader.u64()?;
+                let there = reader.bool()?;
+                let mut bytes = || reader.bytes("exhibit", EXHIBIT_BYTES_MAX);
+                let exhibit = there.then(&mut bytes).transpose()?;
+                Self::Evidence { nonce, exhibit }
+            }
+            3 => Self::Views(reader.list("certificates", CERTIFICATES_MAX)?),
             _ => {
                 return Err(DecodeError::Invalid {
                     field: "site message",

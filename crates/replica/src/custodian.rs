@@ -8,7 +8,7 @@ use bytes::Bytes;
 use maftia_activity::keys::Site;
 use maftia_activity::replication::Effects;
 use maftia_codec::{Wire, Writer};
-use maftia_ordering::Engine;
+use maftia_ordering::{Engine, Standing};
 use maftia_protocol::{Step, Target};
 use maftia_types::{SiteId, Time};
 use zeroize::Zeroizing;
@@ -56,12 +56,21 @@ impl Custodian {
 
     /// The vault goes with the step's records, and messages wait for it. Contributions go into own
     /// blocks, which leave later still.
-    fn perform(&mut self, effects: Effects, engine: &mut Engine, step: &mut Step<Replica>) {
+    /// Those of a joiner, which makes no blocks, come back.
+    fn perform(
+        &mut self,
+        effects: Effects,
+        engine: &mut Engine,
+        step: &mut Step<Replica>,
+    ) -> Vec<Bytes> {
         if let Some(vault) = effects.vault {
             step.records.push(Record::Vault(Vault(Arc::new(vault))));
         }
         for (to, message) in effects.messages {
             step.send(Target::One(to), Message::Pair(message));
+        }
+        if *engine.standing() == Standing::Observing {
+            return effects.contributions;
         }
         for contribution in effects.contributions {
             debug_assert!(
@@ -80,15 +89,34 @@ impl Custodian {
             }
             self.waiting.pop_front();
         }
+        Vec::new()
     }
 }
 
 impl Replica {
     /// Takes over the site half of the keyed services. Before that, commits of the replayed log have
     /// been executed without it: what they asked for is over or still asked for.
-    pub(crate) fn employ(&mut self, now: Time, site: Site, step: &mut Step<Self>) {
+    pub(crate) fn employ(&mut self, now: Time, mut site: Site, step: &mut Step<Self>) {
+        site.renumber(self.me());
         self.custodian = Some(Custodian::new(site));
         self.observe(now, step);
+    }
+
+    /// Another epoch has begun: this site has another id, or it has left and holds nothing any more.
+    pub(crate) fn renumber_custodian(&mut self, me: SiteId, step: &mut Step<Self>) {
+        let gone = self.is_leaver();
+        let Some(custodian) = &mut self.custodian else {
+            return;
+        };
+        custodian.waiting.clear();
+        if gone {
+            let mut effects = Effects::default();
+            custodian.site.retire(&mut effects);
+            let _nothing = custodian.perform(effects, &mut self.engine, step);
+            self.custodian = None;
+        } else {
+            custodian.site.renumber(me);
+        }
     }
 
     /// Lets the site half look at the ordered state.
@@ -125,8 +153,8 @@ impl Replica {
         step: &mut Step<Self>,
         work: impl FnOnce(&mut Custodian, &maftia_activity::keys::Ordered, &mut Effects),
     ) {
-        // A state that f+1 sites contradict is not acted on.
-        if self.diverged {
+        // A state that f+1 sites contradict is not acted on, nor is one of another view.
+        if self.diverged || self.is_hollow() {
             return;
         }
         let (Some(custodian), Some(ordered)) = (&mut self.custodian, self.machine.keys()) else {
@@ -135,9 +163,12 @@ impl Replica {
         let mut effects = Effects::default();
         work(custodian, ordered, &mut effects);
         let waited = !effects.contributions.is_empty() || !custodian.waiting.is_empty();
-        custodian.perform(effects, &mut self.engine, step);
+        let words = custodian.perform(effects, &mut self.engine, step);
         if waited {
             self.engine.wake(now);
+        }
+        for word in words {
+            self.say_contribution(word, step);
         }
     }
 }

@@ -1,9 +1,11 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_ordering::Equivocation;
-use maftia_types::Digest;
+use maftia_membership::detector::Reason;
+use maftia_membership::evidence::Proof;
+use maftia_types::{Digest, SiteId};
 
 use crate::batch::{BatchId, Bodies};
+use crate::epochs::word::Word;
 use crate::limits::CONTRIBUTION_BYTES_MAX;
 
 /// One entry of a block's payload. A payload is a sequence of items back to back; what follows a
@@ -25,9 +27,23 @@ pub enum Item {
         digest: Digest,
     },
     /// Convicts a site.
-    Evidence(Box<Equivocation>),
+    Evidence(Proof),
     /// The author's own word to the keyed services.
     Contribution(Bytes),
+    /// A joiner's word, passed on.
+    Word(Box<Word>),
+    /// The author suspects a site.
+    Accuse {
+        /// Whom.
+        site: SiteId,
+        /// Why.
+        reason: Reason,
+    },
+    /// The author suspects a site no more.
+    Retract {
+        /// Whom.
+        site: SiteId,
+    },
 }
 
 /// The items of a payload, up to the first malformed one.
@@ -63,6 +79,19 @@ impl Wire for Item {
                 writer.u8(3);
                 writer.bytes(bytes);
             }
+            Self::Word(word) => {
+                writer.u8(6);
+                word.encode(writer);
+            }
+            Self::Accuse { site, reason } => {
+                writer.u8(4);
+                writer.site(*site);
+                reason.encode(writer);
+            }
+            Self::Retract { site } => {
+                writer.u8(5);
+                writer.site(*site);
+            }
         }
     }
 
@@ -76,8 +105,16 @@ impl Wire for Item {
                 id: BatchId::decode(reader)?,
                 digest: reader.digest()?,
             },
-            2 => Self::Evidence(Box::new(Equivocation::decode(reader)?)),
+            2 => Self::Evidence(Proof::decode(reader)?),
             3 => Self::Contribution(reader.bytes("contribution", CONTRIBUTION_BYTES_MAX)?),
+            4 => Self::Accuse {
+                site: reader.site()?,
+                reason: Reason::decode(reader)?,
+            },
+            5 => Self::Retract {
+                site: reader.site()?,
+            },
+            6 => Self::Word(Box::new(Word::decode(reader)?)),
             _ => return Err(DecodeError::Invalid { field: "item" }),
         })
     }

@@ -1,15 +1,18 @@
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use maftia_activity::replication::{Context, SiteContext, StateMachine};
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::PublicKey;
-use maftia_ordering::{Commit, Equivocation};
+use maftia_membership::evidence::Report;
+use maftia_membership::membership::Asked;
+use maftia_membership::{MEMBERSHIP, Member, Membership};
+use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SITES_MAX, SiteId};
+use maftia_types::{Digest, Power, Powers, SiteId};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
+use crate::conduct::{Conduct, Members};
+use crate::epochs::word::WORDS_PER_BLOCK_MAX;
 use crate::item::{Item, items};
 use crate::limits::Limits;
 use crate::session::Kept;
@@ -25,11 +28,18 @@ const EXPIRY_COMMITS: u64 = 64;
 pub(crate) struct Ledger {
     limits: Limits,
     /// Vouchers a request needs.
-    needed: usize,
-    vouches: Vouches,
+    pub(crate) needed: usize,
+    pub(crate) vouches: Vouches,
     sessions: Sessions,
-    convicted: BTreeMap<SiteId, Equivocation>,
+    pub(crate) conduct: Conduct,
     position: u64,
+    /// Who the sites are; none in a group whose sites never change.
+    pub(crate) membership: Option<Membership>,
+    /// Whether the state machine makes ready for the next committee.
+    pub(crate) preparing: bool,
+    /// The clients' keys, which no site may have, and what each may do. Of the group's file, whose
+    /// digest covers them, and not of the state.
+    pub(crate) clients: Vec<(PublicKey, Powers)>,
 }
 
 /// A request that a commit has executed or refused.
@@ -47,16 +57,21 @@ pub(crate) struct Applied {
     pub(crate) executed: Vec<Executed>,
     pub(crate) expired: Vec<BatchId>,
     pub(crate) convicted: Vec<SiteId>,
+    /// Whether this was the last commit of the epoch.
+    pub(crate) ends_epoch: bool,
 }
 
 impl Ledger {
-    pub(crate) fn new(limits: Limits, needed: usize) -> Self {
+    pub(crate) fn new(limits: Limits, needed: usize, membership: Option<Membership>) -> Self {
         Self {
+            membership,
+            preparing: false,
+            clients: Vec::new(),
             limits,
             needed,
             vouches: Vouches::default(),
             sessions: Sessions::default(),
-            convicted: BTreeMap::new(),
+            conduct: Conduct::default(),
             position: 0,
         }
     }
@@ -65,12 +80,13 @@ impl Ledger {
     pub(crate) fn apply(
         &mut self,
         machine: &mut dyn StateMachine,
-        keys: &[PublicKey],
+        members: Members<'_>,
         commit: &Commit,
     ) -> Applied {
         let mut applied = Applied::default();
         machine.tick(commit.index, commit.time_ms);
         for (block, payload) in &commit.blocks {
+            let mut words = 0;
             for item in items(payload) {
                 let author = block.author();
                 match item {
@@ -95,7 +111,19 @@ impl Ledger {
                         };
                         self.vouch(machine, commit, &vouch, &mut applied);
                     }
-                    Item::Evidence(proof) => self.convict(keys, *proof, &mut applied),
+                    Item::Evidence(proof) => {
+                        let report = Report {
+                            commit: commit.index,
+                            time_ms: commit.time_ms,
+                            reporter: author,
+                        };
+                        let convicted = self.conduct.convict(members, proof, report);
+                        applied.convicted.extend(convicted);
+                    }
+                    Item::Accuse { site, reason } => {
+                        self.conduct.accuse(commit.index, author, site, reason);
+                    }
+                    Item::Retract { site } => self.conduct.retract(author, site),
                     Item::Contribution(bytes) => {
                         let context = SiteContext {
                             site: author,
@@ -104,13 +132,20 @@ impl Ledger {
                         };
                         machine.contribute(&context, &bytes);
                     }
+                    Item::Word(word) if words < WORDS_PER_BLOCK_MAX => {
+                        words += 1;
+                        self.hear(machine, commit, &word);
+                    }
+                    Item::Word(_) => {}
                 }
             }
         }
+        self.conduct.settle(members, commit.index);
         if commit.index.is_multiple_of(EXPIRY_COMMITS) {
             self.sessions.expire(&self.limits, commit.time_ms);
             applied.expired = self.vouches.expire(&self.limits, commit.index);
         }
+        applied.ends_epoch = self.drive_change(machine, commit);
         applied
     }
 
@@ -176,7 +211,23 @@ impl Ledger {
             client: id.client,
         };
         let mut result = Vec::new();
-        machine.apply(&context, &request.body, &mut result);
+        match (&mut self.membership, request.body.split_first()) {
+            (Some(state), Some((&MEMBERSHIP, _))) => {
+                let convicted = self.conduct.convicted(&state.view().keys());
+                let clients = &self.clients;
+                let reserved = |member: &Member| clients.iter().any(|own| own.0 == member.key);
+                let place = usize::try_from(id.client.key).unwrap_or(usize::MAX);
+                let powers = clients.get(place).map(|own| own.1);
+                let asked = Asked {
+                    context: &context,
+                    power: powers.is_some_and(|own| own.contains(Power::ApproveMembers)),
+                    convicted: &|site| convicted.contains(site),
+                    reserved: &reserved,
+                };
+                result = state.apply(&asked, &request.body.slice(1..));
+            }
+            _ => machine.apply(&context, &request.body, &mut result),
+        }
         // Without room to grow, which no bound counts.
         let result = Bytes::from(result.into_boxed_slice());
         let kept = Kept {
@@ -193,26 +244,14 @@ impl Ledger {
         });
     }
 
-    /// Evidence convicts whom it names, once, if it holds.
-    fn convict(&mut self, keys: &[PublicKey], proof: Equivocation, applied: &mut Applied) {
-        let culprit = proof.culprit();
-        let Some(key) = keys.get(culprit.index()) else {
-            return;
-        };
-        if !self.convicted.contains_key(&culprit) && proof.verify(key).is_ok() {
-            self.convicted.insert(culprit, proof);
-            applied.convicted.push(culprit);
-        }
-    }
-
     /// What is known of a request.
     pub(crate) fn expected(&self, id: &RequestId, digest: Option<&Digest>) -> Expected {
         self.sessions.expected(&self.limits, id, digest)
     }
 
-    /// The convicted sites with the proofs.
-    pub(crate) const fn convicted(&self) -> &BTreeMap<SiteId, Equivocation> {
-        &self.convicted
+    /// What the log says against sites.
+    pub(crate) const fn conduct(&self) -> &Conduct {
+        &self.conduct
     }
 
     /// How many requests have been executed.
@@ -232,14 +271,17 @@ impl Ledger {
         bytes: Bytes,
     ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut ledger = Self::new(limits, needed);
+        let mut ledger = Self::new(limits, needed, None);
         ledger.vouches = Vouches::decode(&mut reader)?;
         ledger.sessions = Sessions::decode(&mut reader)?;
-        for _ in 0..reader.length("convicted", SITES_MAX)? {
-            let proof = Equivocation::decode(&mut reader)?;
-            ledger.convicted.insert(proof.culprit(), proof);
-        }
+        ledger.conduct = Conduct::decode(&mut reader)?;
         ledger.position = reader.u64()?;
+        if reader.bool()? {
+            let state = Membership::decode(&mut reader)?;
+            ledger.needed = state.view().resilience().one_correct();
+            ledger.membership = Some(state);
+        }
+        ledger.preparing = reader.bool()?;
         reader.end()?;
         Ok(ledger)
     }
@@ -249,11 +291,13 @@ impl Ledger {
         let mut writer = Writer::new();
         self.vouches.encode(&mut writer);
         self.sessions.encode(&mut writer);
-        writer.length(self.convicted.len());
-        self.convicted
-            .values()
-            .for_each(|proof| proof.encode(&mut writer));
+        self.conduct.encode(&mut writer);
         writer.u64(self.position);
+        writer.bool(self.membership.is_some());
+        self.membership
+            .iter()
+            .for_each(|state| state.encode(&mut writer));
+        writer.bool(self.preparing);
         writer.finish()
     }
 }

@@ -29,6 +29,7 @@
 //! | [`Transfer::Manifest`], [`Transfer::Chunk`] | nothing: checked against the offer's digest |
 //! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
+//! | [`Item::Accuse`], [`Item::Retract`] | "I suspect this site", "no more": believed of f+1 |
 //! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
 //!
@@ -51,6 +52,9 @@
 //!    to the group goes into own blocks, what it says to one site over the link, and neither before
 //!    its vault is on the disk.
 //! 9. Proofs of equivocation go into the log; the log convicts.
+//! 10. Whom the failure detector suspects this site accuses in the log, at most once in an interval,
+//!     and takes it back when it has heard of it again; f+1 accusers make it the group's. See
+//!     `maftia_membership`.
 //!
 //! # Bounds
 //! [`Limits`] of the ordered state, dropped by the log: [`Limits::bytes_per_key`], 16 MiB, of requests
@@ -89,6 +93,7 @@
 //!     config: Digest([1; 32]),
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
+//!     fast_path: false,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -119,7 +124,9 @@ mod catch_up;
 mod chain;
 mod checkpoint;
 mod client_link;
+mod conduct;
 mod custodian;
+mod epochs;
 mod fault;
 mod image;
 mod intake;
@@ -134,6 +141,7 @@ mod sessions;
 mod status;
 mod transfer;
 mod vouches;
+mod watch;
 
 pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
@@ -142,6 +150,9 @@ pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, Reply, STATUS_BYTES_MAX, SiteMessage, batches, result_digest,
 };
 pub use custodian::Vault;
+pub use epochs::Beginning;
+pub use epochs::passage::{CERTIFICATES_MAX, Passage};
+pub use epochs::word::{Saying, WORD_BYTES_MAX, Word};
 pub use fault::Misbehaviour;
 pub use image::{Image, Restored};
 pub use item::{Item, items};
@@ -152,7 +163,7 @@ pub use limits::{
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};
-pub use status::{Activity, Status};
+pub use status::{Activity, GroupSuspicion, Status};
 
 #[cfg(test)]
 mod tests;

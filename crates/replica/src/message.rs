@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::Digest;
+use maftia_types::{Digest, Epoch};
 
+use crate::epochs::passage::Passage;
 use crate::limits::PAIR_BYTES_MAX;
 
 /// Most chunks of a checkpoint.
@@ -12,12 +13,14 @@ pub const CHUNK_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What sites say to each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// The ordering engine's.
-    Ordering(maftia_ordering::Message),
+    /// The ordering engine's, of this epoch.
+    Ordering(Epoch, maftia_ordering::Message),
     /// State transfer.
     Transfer(Transfer),
     /// From one site half of the keyed services to another.
     Pair(Bytes),
+    /// About epochs.
+    Passage(Passage),
 }
 
 /// The messages of a state transfer.
@@ -67,8 +70,9 @@ pub enum Transfer {
 impl Wire for Message {
     fn encode(&self, writer: &mut Writer) {
         match self {
-            Self::Ordering(message) => {
+            Self::Ordering(epoch, message) => {
                 writer.u8(0);
+                writer.epoch(*epoch);
                 message.encode(writer);
             }
             Self::Transfer(message) => {
@@ -79,14 +83,22 @@ impl Wire for Message {
                 writer.u8(2);
                 writer.bytes(bytes);
             }
+            Self::Passage(passage) => {
+                writer.u8(3);
+                passage.encode(writer);
+            }
         }
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         match reader.u8()? {
-            0 => maftia_ordering::Message::decode(reader).map(Self::Ordering),
+            0 => {
+                let epoch = reader.epoch()?;
+                maftia_ordering::Message::decode(reader).map(|own| Self::Ordering(epoch, own))
+            }
             1 => Transfer::decode(reader).map(Self::Transfer),
             2 => reader.bytes("pair", PAIR_BYTES_MAX).map(Self::Pair),
+            3 => Passage::decode(reader).map(Self::Passage),
             _ => Err(DecodeError::Invalid { field: "message" }),
         }
     }

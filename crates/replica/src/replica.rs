@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -5,16 +6,22 @@ use bytes::Bytes;
 use maftia_activity::replication::StateMachine;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::detector::Change;
+use maftia_membership::evidence::Proof;
+use maftia_membership::{Certificate, Membership};
 use maftia_ordering::{
-    Boot as EngineBoot, Commit, Engine, Equivocation, Frontier, Identity, Parameters, Standing,
+    Boot as EngineBoot, Commit, Engine, Frontier, Identity, Parameters, Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Alarm, ClientId, Digest, Incarnation, SiteId, Time};
+use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
+use crate::conduct::Members;
 use crate::custodian::{Custodian, Vault};
+use crate::epochs::turn::{by_epoch, place_in};
+use crate::epochs::{Beginning, Epochs};
 use crate::fault::Misbehaviour;
 use crate::image::{Image, Restored};
 use crate::intake::Intake;
@@ -23,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::transfer::Fetch;
+use crate::watch::{Watch, weight};
 
 /// One site's whole behaviour. See the crate's documentation.
 pub struct Replica {
@@ -38,8 +46,14 @@ pub struct Replica {
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
     pub(crate) custodian: Option<Custodian>,
+    pub(crate) epochs: Option<Epochs>,
+    /// What the log held of later epochs, while it is read again.
+    pub(crate) replay: BTreeMap<Epoch, Vec<maftia_ordering::Record>>,
+    pub(crate) nonce: u64,
     /// Proofs that are not in an own block yet: at most one for each site.
-    evidence: Vec<Equivocation>,
+    evidence: Vec<Proof>,
+    /// None while the log is replayed: what it shows is over.
+    pub(crate) watch: Option<Watch>,
     logged_bytes: usize,
     image_wanted: bool,
 }
@@ -78,6 +92,8 @@ pub struct Boot {
     pub nonce: u64,
     /// This site's half of the keyed services, if the group has them.
     pub site_half: Option<maftia_activity::keys::Site>,
+    /// Who the sites are; none in a group whose sites never change.
+    pub beginning: Option<Beginning>,
 }
 
 /// Why a site cannot start from what its disk held.
@@ -101,6 +117,13 @@ pub enum Command {
     },
     /// The link to a site has come up.
     PeerUp(SiteId),
+    /// A site has sent something that is no message at all.
+    Malformed {
+        /// Which site.
+        site: SiteId,
+        /// How much of it.
+        bytes: usize,
+    },
 }
 
 /// What the replica gives to the driver.
@@ -126,6 +149,8 @@ pub enum Output {
     },
     /// The log has lost its tail; a recovery from amnesia has begun.
     LostTail,
+    /// This site has no seat since this epoch, and nothing left to do: it may stop.
+    Left(Epoch),
     /// Replies for a client, if it has a link here.
     Replies {
         /// Whose.
@@ -135,11 +160,15 @@ pub enum Output {
         /// The fates of some of its requests.
         replies: Vec<Reply>,
     },
+    /// Who the sites are, or by which ids, has changed: see [`Replica::universe`].
+    Sites,
     /// The group agrees on the state after this commit.
     Stable {
         /// The checkpoint's commit.
         index: u64,
     },
+    /// This site has begun or ceased to suspect another. Its own word only.
+    Suspicion(Change),
 }
 
 /// What must be durable.
@@ -147,6 +176,8 @@ pub enum Output {
 pub enum Record {
     /// A record of the ordering engine.
     Ordering(maftia_ordering::Record),
+    /// The certificates of the views so far, in place of those before. Messages need not wait for it.
+    Chain(Vec<Certificate>),
     /// An image: once it is durable, all earlier records are superfluous. Messages need not wait
     /// for it.
     Image(Arc<Image>),
@@ -166,15 +197,19 @@ impl Protocol for Replica {
     fn command(&mut self, now: Time, command: Command) -> Result<Step<Self>, Self::Error> {
         let mut step = Step::none();
         match command {
+            Command::Client { .. } if !self.is_seated() => {}
             Command::Client { key, message } => {
                 self.on_client(key, message, &mut step);
                 self.engine.wake(now);
             }
             Command::PeerUp(peer) => {
-                let below = self
-                    .engine
-                    .command(now, maftia_ordering::Command::PeerUp(peer))?;
-                self.lift(now, below, &mut step);
+                self.ask_once(peer, &mut step);
+                self.greet(now, peer, &mut step);
+            }
+            Command::Malformed { site, bytes } => {
+                if let Some(watch) = &mut self.watch {
+                    watch.heard(now, site, bytes as u64, true);
+                }
             }
         }
         self.finish(&mut step);
@@ -183,14 +218,26 @@ impl Protocol for Replica {
 
     fn handle(&mut self, now: Time, event: Event<Message>) -> Step<Self> {
         let mut step = Step::none();
+        let sender = match &event {
+            Event::Message { from, message } => Some((*from, weight(message))),
+            Event::Timeout => None,
+        };
         match event {
             Event::Message {
                 from,
-                message: Message::Ordering(message),
+                message: Message::Ordering(epoch, message),
+            } if epoch != self.epoch() || self.is_hollow() => {
+                self.on_other_epoch(now, (from, epoch), &message, &mut step);
+            }
+            Event::Message {
+                from,
+                message: Message::Ordering(_, message),
             } => {
                 let below = self.engine.handle(now, Event::Message { from, message });
                 self.lift(now, below, &mut step);
             }
+            // Who has left is answered questions about epochs, and no others.
+            Event::Message { from, message } if self.has_gone(from, &message) => {}
             Event::Message {
                 from,
                 message: Message::Transfer(message),
@@ -201,16 +248,30 @@ impl Protocol for Replica {
                 from,
                 message: Message::Pair(message),
             } => self.on_pair(now, from, &message, &mut step),
+            Event::Message {
+                from,
+                message: Message::Passage(passage),
+            } => self.on_passage(now, from, passage, &mut step),
             Event::Timeout => {
-                if self.engine.next_timeout().is_some_and(|at| at <= now) {
+                if !self.is_hollow() && self.engine.next_timeout().is_some_and(|at| at <= now) {
                     let below = self.engine.handle(now, Event::Timeout);
                     self.lift(now, below, &mut step);
                 }
                 self.fetch_due(now, &mut step);
                 self.custodian_due(now, &mut step);
+                self.ask_due(now, &mut step);
+                self.leave_due(now, &mut step);
+                self.say_ready(now, &mut step);
             }
         }
+        if let Some((from, bytes)) = sender
+            && let Some(watch) = &mut self.watch
+        {
+            let invalid = step.faults.iter().any(|fault| fault.culprit == from);
+            watch.heard(now, from, bytes, invalid);
+        }
         self.submit_evidence(now);
+        self.look(now, &mut step);
         self.finish(&mut step);
         step
     }
@@ -218,9 +279,12 @@ impl Protocol for Replica {
     fn next_timeout(&self) -> Option<Time> {
         let fetch = self.fetch.as_ref().map(Fetch::next_timeout);
         // It does nothing while the state is not to be acted on.
-        let custodian = self.custodian.as_ref().filter(|_| !self.diverged);
+        let idle = self.diverged || self.is_hollow();
+        let custodian = self.custodian.as_ref().filter(|_| !idle);
         let custodian = custodian.and_then(Custodian::next_timeout);
-        [self.engine.next_timeout(), fetch, custodian]
+        let engine = self.engine.next_timeout().filter(|_| !self.is_hollow());
+        let epochs = self.epochs.as_ref().and_then(Epochs::next_timeout);
+        [engine, fetch, custodian, epochs, self.ready_due()]
             .into_iter()
             .flatten()
             .min()
@@ -240,15 +304,16 @@ impl Replica {
         boot: Boot,
         now: Time,
     ) -> Result<(Self, Step<Self>), BootError> {
-        let keys = identity.keys.clone();
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
-        let (frontier, ledger, mut records) = match boot.image {
-            None => (
-                Frontier::start(),
-                Ledger::new(settings.limits, needed),
-                Vec::new(),
-            ),
+        let beginning = boot.beginning;
+        let (frontier, mut ledger, window) = match boot.image {
+            None => {
+                let state = beginning.as_ref();
+                let state = state.map(|own| Membership::new(own.view.clone(), own.policy));
+                let ledger = Ledger::new(settings.limits, needed, state);
+                (Frontier::start(), ledger, Vec::new())
+            }
             Some(image) => {
                 machine.restore(&image.app).map_err(|_| BootError::Image)?;
                 let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
@@ -259,7 +324,14 @@ impl Replica {
                 (image.frontier, ledger, image.window)
             }
         };
-        records.extend(boot.records);
+        if let Some(beginning) = &beginning {
+            ledger.clients.clone_from(&beginning.clients);
+        }
+        let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
+        let mut replay = by_epoch(boot.records, parameters.epoch);
+        let mut records = window;
+        records.extend(replay.remove(&parameters.epoch).unwrap_or_default());
+        let keys = identity.keys.clone();
         let below = EngineBoot {
             frontier,
             records,
@@ -270,6 +342,7 @@ impl Replica {
         let mut replica = Self {
             engine,
             machine,
+            epochs: beginning.map(|own| Epochs::new(own, &ledger)),
             ledger,
             intake: Intake::default(),
             checkpoints,
@@ -279,12 +352,23 @@ impl Replica {
             diverged: false,
             chain: Chain::default(),
             custodian: None,
+            replay,
+            nonce: boot.nonce,
             evidence: Vec::new(),
+            watch: None,
             logged_bytes: 0,
             image_wanted: false,
         };
         let mut step = Step::none();
-        replica.lift(now, below, &mut step);
+        if replica.is_hollow() {
+            replica.start_fetch(now);
+        } else {
+            replica.tell_sites(&mut step);
+            replica.lift(now, below, &mut step);
+        }
+        replica.replay.clear();
+        replica.follow_kept(now, &mut step);
+        replica.watch_anew(now);
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
@@ -294,19 +378,35 @@ impl Replica {
 
     /// Takes over the engine's effects and acts on its outputs.
     pub(crate) fn lift(&mut self, now: Time, below: Step<Engine>, step: &mut Step<Self>) {
-        for output in step.absorb(below, Message::Ordering, Record::Ordering) {
+        let epoch = self.engine.parameters().epoch;
+        let message = |message| Message::Ordering(epoch, message);
+        let mut is_void = false;
+        for output in step.absorb(below, message, Record::Ordering) {
             match output {
+                maftia_ordering::Output::Alarm(alarm) if is_void => {
+                    step.outputs.push(Output::Alarm(alarm));
+                }
+                // Beyond the epoch's last commit.
+                _ if is_void => {}
                 maftia_ordering::Output::Alarm(alarm) => step.outputs.push(Output::Alarm(alarm)),
                 maftia_ordering::Output::Behind => self.start_fetch(now),
-                maftia_ordering::Output::Commit(commit) => self.on_commit(now, &commit, step),
-                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(*proof),
+                maftia_ordering::Output::Commit(commit) => {
+                    is_void = self.on_commit(now, &commit, step);
+                }
+                maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }
     }
 
-    fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) {
-        let applied = self.ledger.apply(self.machine.as_mut(), &self.keys, commit);
+    /// Executes a commit. True if it is the last of its epoch: the engine is then that of the next.
+    fn on_commit(&mut self, now: Time, commit: &Commit, step: &mut Step<Self>) -> bool {
+        let members = Members {
+            keys: &self.keys,
+            resilience: self.engine.parameters().resilience,
+        };
+        let applied = self.ledger.apply(self.machine.as_mut(), members, commit);
+        self.watch_commit(now, commit, &applied.convicted);
         for id in &applied.expired {
             self.intake.forget(id);
         }
@@ -318,6 +418,14 @@ impl Replica {
             .extend(applied.convicted.into_iter().map(Output::Convicted));
         self.reply(applied.executed, step);
         self.remember(commit, step);
+        if let Some(epochs) = &mut self.epochs {
+            epochs.words = 0;
+        }
+        if applied.ends_epoch {
+            self.turn(now, commit, step);
+            return true;
+        }
+        self.tell_sites(step);
         if let Some(frontier) = &commit.checkpoint {
             self.take_checkpoint(now, frontier.as_ref().clone());
         }
@@ -329,6 +437,7 @@ impl Replica {
             }
         }
         self.observe(now, step);
+        false
     }
 
     /// f+1 other chains mean that this site has ordered something else, which is impossible.
@@ -345,10 +454,15 @@ impl Replica {
     }
 
     fn take_checkpoint(&mut self, now: Time, frontier: Frontier) {
-        let ledger = self.ledger.encode();
-        let checkpoint = Checkpoint::new(frontier, &ledger, self.machine.snapshot());
-        self.checkpoints.add(Arc::new(checkpoint));
+        let checkpoint = self.checkpoint(frontier);
+        self.checkpoints.add(checkpoint);
         self.vote(now);
+    }
+
+    /// The state now, which is that of the frontier.
+    pub(crate) fn checkpoint(&mut self, frontier: Frontier) -> Arc<Checkpoint> {
+        let ledger = self.ledger.encode();
+        Arc::new(Checkpoint::new(frontier, &ledger, self.machine.snapshot()))
     }
 
     pub(crate) fn vote(&mut self, now: Time) {
@@ -362,6 +476,7 @@ impl Replica {
             Tally::Nothing => {}
             Tally::Stable(index) => {
                 self.on_stable();
+                self.forget_former();
                 self.vote(now);
                 step.outputs.push(Output::Stable { index });
             }
@@ -391,14 +506,25 @@ impl Replica {
             self.engine.prune(settled.minus(depth));
             self.engine.drop_payloads(&oldest.frontier);
         }
-        self.image_wanted = self.logged_bytes >= self.settings.image_bytes;
+        self.image_wanted = self.logged_bytes >= self.image_bytes();
+    }
+
+    /// Without the log of the former epoch this site could not vote for the present view again, nor
+    /// help others to come to it: an image waits for the certificate, but not for ever.
+    fn image_bytes(&self) -> usize {
+        let handing = self
+            .epochs
+            .as_ref()
+            .is_some_and(|own| own.handing.is_some());
+        let times = if handing { 4 } else { 1 };
+        self.settings.image_bytes.saturating_mul(times)
     }
 
     /// Brings the proofs that this site holds into its next blocks, as far as there is room.
     fn submit_evidence(&mut self, now: Time) {
         while let Some(proof) = self.evidence.pop() {
             let mut writer = Writer::new();
-            Item::Evidence(Box::new(proof.clone())).encode(&mut writer);
+            Item::Evidence(proof.clone()).encode(&mut writer);
             if self.engine.submit(writer.as_slice()).is_err() {
                 self.evidence.push(proof);
                 return;
@@ -432,7 +558,14 @@ impl Replica {
 
     /// f + 1.
     pub(crate) fn one_correct(&self) -> usize {
-        self.engine.parameters().resilience.one_correct()
+        let known = self.epochs.as_ref().map(|own| own.view.resilience());
+        let own = self.engine.parameters().resilience;
+        known.unwrap_or(own).one_correct()
+    }
+
+    /// Whether this site is a member, with the state of the present epoch.
+    fn is_seated(&self) -> bool {
+        !self.is_hollow() && self.me().index() < self.keys.len()
     }
 
     /// Asks a peer about a checkpoint, or all of them.
@@ -458,7 +591,8 @@ impl Replica {
     /// Whether this site serves clients: it is not diverged, fetching or recovering.
     pub fn is_serving(&self) -> bool {
         let recovering = matches!(self.engine.standing(), Standing::Recovering { .. });
-        !self.diverged && self.fetch.is_none() && !recovering && !self.engine.is_halted()
+        let well = !self.diverged && self.fetch.is_none() && !recovering;
+        well && self.is_seated() && !self.engine.is_halted()
     }
 }
 

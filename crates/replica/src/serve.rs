@@ -73,7 +73,10 @@ impl Replica {
                 }
                 (session, incarnation)
             }
-            ClientMessage::Status { .. } => return,
+            // Answered by whoever has the link: with what it knows, and Replica::views_after.
+            ClientMessage::Evidence { .. }
+            | ClientMessage::Status { .. }
+            | ClientMessage::Views { .. } => return,
         };
         push_replies(
             ClientId { key, session },
@@ -186,7 +189,11 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         _ if id.span.count() != 1 => None,
         Item::Requests { bodies, .. } => Some(id.digest(bodies)),
         Item::Vouch { digest, .. } => Some(*digest),
-        Item::Evidence(_) | Item::Contribution(_) => None,
+        Item::Evidence(_)
+        | Item::Contribution(_)
+        | Item::Word(_)
+        | Item::Accuse { .. }
+        | Item::Retract { .. } => None,
     }
 }
 

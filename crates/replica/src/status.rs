@@ -1,5 +1,8 @@
-use maftia_ordering::{Equivocation, Standing};
-use maftia_types::{Digest, Round, SiteId};
+use maftia_membership::accusations::Official;
+use maftia_membership::detector::{Level, Reason};
+use maftia_membership::evidence;
+use maftia_ordering::Standing;
+use maftia_types::{Digest, Round, SiteId, SiteSet};
 
 use crate::replica::Replica;
 use crate::transfer::Fetch;
@@ -25,10 +28,27 @@ pub struct Status {
     pub newest: Vec<Round>,
     /// Sites convicted by proof.
     pub convicted: Vec<SiteId>,
+    /// What this site holds of each other.
+    pub levels: Vec<(SiteId, Level)>,
+    /// Whom the group suspects.
+    pub suspected: Vec<GroupSuspicion>,
     /// Bytes waiting for this site's next blocks.
     pub draft_bytes: usize,
     /// Requests waiting for vouches.
     pub open_vouches: usize,
+}
+
+/// A suspicion that f+1 sites have put into the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GroupSuspicion {
+    /// Who is suspected.
+    pub site: SiteId,
+    /// What most of the accusers say; the first of these by name.
+    pub reason: Reason,
+    /// Who accuses it now.
+    pub accusers: SiteSet,
+    /// Since when, and how lately it was renewed.
+    pub official: Official,
 }
 
 /// What a site is doing.
@@ -40,6 +60,8 @@ pub enum Activity {
     Recovering,
     /// It is fetching a checkpoint: chunks here, chunks in all.
     Fetching(usize, usize),
+    /// No member yet, or no more: it follows the log.
+    Joining,
     /// Its state was found to differ.
     Diverged,
     /// An alarm has stopped it.
@@ -55,6 +77,8 @@ impl Status {
                 .newest(site)
                 .map_or(Round(0), |e| e.block.round())
         };
+        let conduct = replica.ledger.conduct();
+        let levels = replica.watch.iter().flat_map(|own| own.detector().levels());
         Self {
             activity: activity(replica),
             commit: engine.frontier().index,
@@ -67,7 +91,9 @@ impl Status {
                 .stable()
                 .map(|stable| (stable.index, stable.digest)),
             newest: SiteId::all(replica.keys.len()).map(newest).collect(),
-            convicted: replica.ledger.convicted().keys().copied().collect(),
+            convicted: conduct.convicted(&replica.keys).iter().collect(),
+            levels: levels.collect(),
+            suspected: suspected(replica),
             draft_bytes: engine.draft_bytes(),
             open_vouches: replica.ledger.open_vouches(),
         }
@@ -82,16 +108,43 @@ fn activity(replica: &Replica) -> Activity {
         let (here, all) = Fetch::progress(fetch);
         return Activity::Fetching(here, all);
     }
+    if replica.is_hollow() {
+        return Activity::Fetching(0, 0);
+    }
     match (replica.diverged, replica.engine.standing()) {
         (true, _) => Activity::Diverged,
+        (false, Standing::Observing) => Activity::Joining,
         (false, Standing::Recovering { .. }) => Activity::Recovering,
         (false, Standing::Active | Standing::Returning { .. }) => Activity::Serving,
     }
 }
 
+fn suspected(replica: &Replica) -> Vec<GroupSuspicion> {
+    let accusations = replica.ledger.conduct().accusations();
+    let of = |(site, official)| {
+        let says = |reason| {
+            let said = accusations
+                .against(site)
+                .filter(|(_, own)| own.reason == reason);
+            said.count()
+        };
+        let most = Reason::ALL
+            .into_iter()
+            .rev()
+            .max_by_key(|reason| says(*reason));
+        GroupSuspicion {
+            site,
+            reason: most.unwrap_or(Reason::Mute),
+            accusers: accusations.against(site).map(|(by, _)| by).collect(),
+            official,
+        }
+    };
+    accusations.official().map(of).collect()
+}
+
 impl Replica {
-    /// The proofs that convict sites.
-    pub fn evidence(&self) -> impl Iterator<Item = &Equivocation> {
-        self.ledger.convicted().values()
+    /// The proofs in the ordered state.
+    pub const fn evidence(&self) -> &evidence::Store {
+        self.ledger.conduct().evidence()
     }
 }

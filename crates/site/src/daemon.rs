@@ -11,19 +11,24 @@ use maftia_activity::suite::Suite;
 use maftia_adversary::Attack;
 use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
+use maftia_membership::detector::Level;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
-use maftia_replica::{ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage};
-use maftia_types::{ClientId, Powers, SiteId, SiteSet, Time};
+use maftia_replica::{
+    Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
+};
+use maftia_types::{ClientId, Epoch, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
+use crate::chain::ChainFile;
 use crate::control::Control;
 use crate::error::SiteError;
 use crate::intruder::Intruder;
 use crate::metrics::Metrics;
 use crate::performer::Performer;
-use crate::status::{SiteStatus, Watch};
+use crate::sites::Sites;
+use crate::status::SiteStatus;
 use crate::store::{Sorted, Store, sort};
 use crate::vault::VaultFile;
 
@@ -34,25 +39,28 @@ const BATCH_EVENTS: usize = 512;
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events up to this many count as a quiet moment, in which the loop syncs by itself.
 const QUIET_EVENTS: usize = 16;
-/// How often suspicion is looked at.
-const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a site that has left the group still answers the others.
+const LEAVING: Duration = Duration::from_secs(3);
+/// How often records that nothing waits for go to the disk.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A running site.
 pub(crate) struct Daemon {
-    me: SiteId,
-    names: Vec<String>,
+    sites: Sites,
     replica: Replica,
     store: Store,
     vault: VaultFile,
+    chain: ChainFile,
     performer: Performer,
     network: Network,
     clock: Clock,
     links: SiteSet,
-    watch: Watch,
     metrics: Metrics,
     durable: Arc<Notify>,
     saved: (mpsc::Sender<Saved>, mpsc::Receiver<Saved>),
     fatal: Option<SiteError>,
+    /// When this site, which has left the group, stops.
+    leaves_at: Option<(Instant, Epoch)>,
     intruder: Option<Intruder>,
 }
 
@@ -93,7 +101,9 @@ pub(crate) struct Parts {
     pub(crate) parameters: Parameters,
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
-    pub(crate) names: Vec<String>,
+    pub(crate) sites: Sites,
+    /// Who the sites are if the disk does not know better.
+    pub(crate) beginning: Beginning,
     /// What each client may do, and how many approve a change of the keys.
     pub(crate) powers: Vec<Powers>,
     pub(crate) approvals: u8,
@@ -128,15 +138,23 @@ fn site_half(parts: &Parts, vault: &VaultFile) -> Result<keys::Site, SiteError> 
 }
 
 impl Daemon {
-    pub(crate) fn start(parts: Parts) -> Result<Self, SiteError> {
+    pub(crate) fn start(mut parts: Parts) -> Result<Self, SiteError> {
         let durable = Arc::new(Notify::new());
         let wake = Arc::clone(&durable);
         let (store, mut boot) = Store::open(&parts.data_dir, Arc::new(move |_| wake.notify_one()))?;
         boot.nonce = rand::random();
         let vault = VaultFile::open(&parts.data_dir)?;
         boot.site_half = Some(site_half(&parts, &vault)?);
+        let chain = ChainFile::new(&parts.data_dir);
+        let views = chain.read();
+        let members = views.iter().flat_map(|own| own.handover().view.members());
+        members.for_each(|member| parts.sites.learn(member));
+        boot.beginning = Some(Beginning {
+            chain: views,
+            ..parts.beginning.clone()
+        });
         let clock = Clock::start();
-        let (me, sites) = (parts.identity.me, parts.names.len());
+        let me = parts.identity.me;
         let machine: Box<dyn StateMachine> = Box::new(suite(&parts));
         let (replica, step) = Replica::boot(
             parts.parameters,
@@ -147,22 +165,23 @@ impl Daemon {
             clock.now(),
         )?;
         let mut daemon = Self {
-            me,
-            names: parts.names,
+            sites: parts.sites,
             replica,
             store,
             vault,
-            performer: Performer::new(me, sites, parts.network.clone()),
+            chain,
+            performer: Performer::new(me, 0, parts.network.clone()),
             network: parts.network,
             clock,
             links: SiteSet::EMPTY,
-            watch: Watch::new(sites, Instant::now()),
             metrics: Metrics::default(),
             durable,
             saved: mpsc::channel(1),
             fatal: None,
+            leaves_at: None,
             intruder: parts.intruder,
         };
+        daemon.change_sites();
         daemon.perform(step)?;
         Ok(daemon)
     }
@@ -173,8 +192,8 @@ impl Daemon {
         mut events: mpsc::Receiver<NetworkEvent>,
         mut control: mpsc::Receiver<Control>,
     ) -> Result<(), SiteError> {
-        let mut watch = tokio::time::interval(WATCH_INTERVAL);
-        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let durable = Arc::clone(&self.durable);
             let deadline = self.replica.next_timeout().map(|at| self.clock.instant(at));
@@ -198,9 +217,12 @@ impl Daemon {
                     self.on_event(event)?;
                 },
                 Some(saved) = self.saved.1.recv() => self.on_saved(saved)?,
-                _ = watch.tick() => {
-                    self.watch.observe(&self.replica, Instant::now());
+                _ = sweep.tick() => {
                     self.store.commit(false)?;
+                    if let Some((_, epoch)) = self.leaves_at.filter(|(at, _)| *at <= Instant::now()) {
+                        self.stop().await?;
+                        return Err(SiteError::Left(epoch));
+                    }
                 }
                 () = timeout => {}
             }
@@ -238,6 +260,7 @@ impl Daemon {
                 ..
             } => {
                 self.links.insert(site);
+                self.sites.met(site);
                 let Ok(step) = self.replica.command(now, Command::PeerUp(site));
                 self.perform(step)
             }
@@ -253,6 +276,7 @@ impl Daemon {
                 Ok(())
             }
             NetworkEvent::Message(message) => match message.peer {
+                Peer::Site(from) if !self.sites.is_heard(from) => Ok(()),
                 Peer::Site(from) => self.on_site(now, from, message.bytes),
                 Peer::Client(key) => self.on_client(now, key, message.link, message.bytes),
             },
@@ -262,6 +286,7 @@ impl Daemon {
 
     fn on_site(&mut self, now: Time, from: SiteId, bytes: Bytes) -> Result<(), SiteError> {
         self.metrics.site_messages += 1;
+        let length = bytes.len();
         match Message::from_bytes(bytes) {
             Ok(message) => {
                 if let Some(intruder) = &mut self.intruder {
@@ -274,7 +299,12 @@ impl Daemon {
             Err(error) => {
                 self.metrics.malformed += 1;
                 tracing::debug!(%from, %error, "a peer sent a malformed message");
-                Ok(())
+                let malformed = Command::Malformed {
+                    site: from,
+                    bytes: length,
+                };
+                let Ok(step) = self.replica.command(now, malformed);
+                self.perform(step)
             }
         }
     }
@@ -304,21 +334,40 @@ impl Daemon {
                     link,
                 );
             }
+            ClientMessage::Evidence { nonce, id } => {
+                let exhibit = self.replica.evidence().get(id).map(Wire::to_bytes);
+                let nonce = *nonce;
+                let answer = SiteMessage::Evidence { nonce, exhibit };
+                self.tell(link, &answer);
+                return Ok(());
+            }
+            ClientMessage::Views { epoch } => {
+                let answer = SiteMessage::Views(self.replica.views_after(*epoch));
+                self.tell(link, &answer);
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {
                     nonce: *nonce,
                     json: json.into(),
                 };
-                // A full queue loses the answer; the client asks again.
-                let _ =
-                    self.network
-                        .send(link, maftia_multipoint::Class::Control, answer.to_bytes());
+                self.tell(link, &answer);
                 return Ok(());
             }
         }
         let Ok(step) = self.replica.command(now, Command::Client { key, message });
         self.perform(step)
+    }
+
+    /// Answers what promises nothing. A full queue loses the answer; the client asks again.
+    fn tell(&self, link: maftia_multipoint::LinkId, answer: &SiteMessage) {
+        let bytes = answer.to_bytes();
+        let class = match bytes.len() {
+            ..=maftia_multipoint::CONTROL_BYTES_MAX => maftia_multipoint::Class::Control,
+            _ => maftia_multipoint::Class::Bulk,
+        };
+        let _ = self.network.send(link, class, bytes);
     }
 
     /// Queues the effects of a step behind its records.
@@ -339,7 +388,11 @@ impl Daemon {
             log: records,
             image,
             vault,
+            chain,
         } = sort(step.records);
+        if let Some(chain) = chain {
+            self.chain.replace(&chain);
+        }
         if let Some(vault) = vault {
             // Nothing of this or a later step leaves before.
             self.vault.replace(vault.expose())?;
@@ -352,6 +405,14 @@ impl Daemon {
             self.store.append(record)?;
         }
         let end = self.store.end();
+        // Messages of this step go by the ids that the others have from now on.
+        if step
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Sites))
+        {
+            self.change_sites();
+        }
         for out in step.messages {
             self.performer
                 .message(out.target, out.release, &out.message, end);
@@ -406,7 +467,51 @@ impl Daemon {
             }
             Output::Installed { index } => tracing::info!(index, "state fetched and installed"),
             Output::LostTail => tracing::warn!("the log has lost its tail; asking the others"),
+            Output::Left(epoch) => {
+                tracing::warn!(%epoch, "this site has no seat in the group any more; it stops");
+                self.leaves_at = Some((Instant::now() + LEAVING, epoch));
+            }
+            // Seen to before the messages.
+            Output::Sites => {}
+            Output::Suspicion(change) => match change.level {
+                Level::Trusted => {
+                    tracing::info!(site = %self.name(change.site), "trusted again");
+                }
+                Level::Suspected(suspected) => {
+                    let (site, reason) = (self.name(change.site), suspected.reason);
+                    tracing::warn!(%site, %reason, degree = suspected.degree, "suspected");
+                }
+                // The log has said so, and that was told.
+                Level::Convicted(_) => {}
+            },
             Output::Stable { index } => tracing::debug!(index, "checkpoint is stable"),
+        }
+    }
+
+    /// The others, or their ids, are not those they were.
+    fn change_sites(&mut self) {
+        let moved = self.sites.change(self.replica.universe());
+        let (me, known) = (self.replica.me(), self.sites.len());
+        let members = self
+            .replica
+            .view()
+            .map_or(known, |view| view.members().len());
+        // A new site at the end changes nobody's number.
+        if moved.iter().any(|site| site.index() < members) {
+            self.performer.renumber(me, self.replica.audience());
+        } else {
+            self.performer.resize(me, self.replica.audience());
+        }
+        moved.iter().for_each(|site| self.links.remove(site));
+        self.network.replace_directory(self.sites.directory());
+        let resilience = self.replica.engine().parameters().resilience;
+        if let Some(intruder) = &mut self.intruder {
+            intruder.renumber(me, resilience);
+        }
+        let view = self.replica.view();
+        if let Some(view) = view {
+            let me = self.sites.name(me);
+            tracing::info!(epoch = %view.epoch(), sites = members, me, "who the sites are");
         }
     }
 
@@ -448,11 +553,11 @@ impl Daemon {
     fn status(&self) -> SiteStatus {
         SiteStatus {
             syncs: self.store.syncs(),
-            ..SiteStatus::of(&self.replica, &self.names, self.me, self.links, &self.watch)
+            ..SiteStatus::of(&self.replica, &self.sites, self.links)
         }
     }
 
     fn name(&self, site: SiteId) -> &str {
-        self.names.get(site.index()).map_or("?", String::as_str)
+        self.sites.name(site)
     }
 }

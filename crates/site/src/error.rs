@@ -20,6 +20,9 @@ pub enum SiteError {
     /// The disk failed or is full: nothing that is not durable leaves this site.
     #[error("the disk failed; the other sites go on without this one")]
     Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// This site has no seat in the group since this epoch.
+    #[error("this site has left the group: it has no seat since epoch {0}")]
+    Left(maftia_types::Epoch),
     /// The listening addresses or links.
     #[error(transparent)]
     Links(#[from] maftia_multipoint::StartError),

@@ -22,8 +22,6 @@ const TOKEN: Domain = Domain::new("http token");
 #[derive(Clone)]
 struct Interface {
     control: mpsc::Sender<Control>,
-    /// Other links that must be up for the site to be of use: q − 1.
-    links_needed: usize,
     token: Option<maftia_types::Digest>,
 }
 
@@ -32,7 +30,6 @@ pub(crate) async fn serve(
     address: SocketAddr,
     token: Option<String>,
     control: mpsc::Sender<Control>,
-    links_needed: usize,
 ) -> Result<SocketAddr, SiteError> {
     let refuse = |source| SiteError::Http { address, source };
     if !address.ip().is_loopback() && token.is_none() {
@@ -43,11 +40,7 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(address).await.map_err(refuse)?;
     let bound = listener.local_addr().map_err(refuse)?;
     let token = token.map(|token| TOKEN.digest(token.as_bytes()));
-    let interface = Interface {
-        control,
-        links_needed,
-        token,
-    };
+    let interface = Interface { control, token };
     let router = router(interface);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -98,15 +91,15 @@ impl Interface {
         answer.await.ok()
     }
 
-    fn is_ready(&self, status: &SiteStatus) -> bool {
+    fn is_ready(status: &SiteStatus) -> bool {
         let up = status.peers.iter().filter(|peer| peer.link == "up").count();
-        status.state == "serving" && up >= self.links_needed
+        status.state == "serving" && up >= status.links_needed
     }
 }
 
 async fn ready(State(interface): State<Interface>) -> Response {
     match interface.status().await {
-        Some(status) if interface.is_ready(&status) => "ok\n".into_response(),
+        Some(status) if Interface::is_ready(&status) => "ok\n".into_response(),
         Some(status) => (
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{}\n", status.state),
@@ -125,7 +118,7 @@ async fn health(State(interface): State<Interface>, Query(query): Query<Verbosit
     let Some(status) = interface.status().await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     };
-    let ready = interface.is_ready(&status);
+    let ready = Interface::is_ready(&status);
     let code = if ready {
         StatusCode::OK
     } else {

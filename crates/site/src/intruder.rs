@@ -25,6 +25,11 @@ impl Intruder {
         }
     }
 
+    /// The site has another id, in another view.
+    pub(crate) const fn renumber(&mut self, me: SiteId, resilience: Resilience) {
+        (self.me, self.resilience) = (me, resilience);
+    }
+
     /// What to do from now on, one on top of the other.
     pub(crate) fn set(&mut self, attacks: &[Attack]) {
         let strategy = |attack: &Attack| -> Box<dyn Strategy> {

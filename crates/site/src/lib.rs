@@ -1,5 +1,6 @@
 //! The site daemon: configuration, log, links and replica wired into one loop.
 
+mod chain;
 mod control;
 mod daemon;
 mod error;
@@ -9,6 +10,7 @@ mod intruder;
 mod metrics;
 mod performer;
 mod run;
+mod sites;
 mod status;
 mod store;
 mod vault;

@@ -27,7 +27,29 @@ impl Metrics {
         let serving = u64::from(status.state == "serving");
         let up = status.peers.iter().filter(|peer| peer.link == "up").count() as u64;
         let convicted = status.convicted.len() as u64;
+        let held = |what: &[&str]| {
+            let those = status
+                .peers
+                .iter()
+                .filter(|peer| what.contains(&peer.state));
+            those.count() as u64
+        };
         let gauges = [
+            (
+                "suspected",
+                "Sites that this site suspects",
+                held(&["mute", "late", "invalid", "abusive"]),
+            ),
+            (
+                "suspected_by_group",
+                "Sites that f+1 sites accuse",
+                status.suspected.len() as u64,
+            ),
+            (
+                "evidence",
+                "Proofs in the ordered state",
+                status.evidence_total as u64,
+            ),
             ("serving", "1 while the site votes and serves", serving),
             ("links_up", "Links to other sites that are up", up),
             ("convicted", "Sites convicted by proof", convicted),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use maftia_codec::Wire;
 use maftia_multipoint::{Class, LinkId, Network, SendError};
 use maftia_protocol::{Release, Target};
-use maftia_replica::{Message, SiteMessage, Transfer};
+use maftia_replica::{Message, Passage, SiteMessage, Transfer};
 use maftia_storage::Position;
 use maftia_types::{ClientId, SiteId};
 
@@ -110,6 +110,20 @@ impl Performer {
         self.queue.push_back(waiting);
     }
 
+    /// The sites have other ids from now on, and so has this one. What waits to be sent to them is for
+    /// other sites than its ids say: it is dropped, among it shares that are nobody else's business.
+    pub(crate) fn renumber(&mut self, me: SiteId, sites: usize) {
+        let to_client = |waiting: &Waiting| matches!(waiting.effect, Effect::Client { .. });
+        self.queue.retain(to_client);
+        self.waiting_bytes = self.queue.iter().map(|waiting| waiting.effect.len()).sum();
+        self.resize(me, sites);
+    }
+
+    /// There are more sites, or fewer, after those that were there.
+    pub(crate) const fn resize(&mut self, me: SiteId, sites: usize) {
+        (self.me, self.sites) = (me, sites);
+    }
+
     /// Bytes that wait for the log.
     pub(crate) const fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
@@ -202,10 +216,12 @@ impl Performer {
 fn class(message: &Message, length: usize) -> Class {
     use maftia_ordering::Message as Ordering;
     match message {
-        Message::Ordering(Ordering::Payload { .. }) => Class::Payload,
-        Message::Ordering(_) if length <= maftia_multipoint::CONTROL_BYTES_MAX => Class::Control,
+        Message::Ordering(_, Ordering::Payload { .. }) => Class::Payload,
+        Message::Ordering(..) if length <= maftia_multipoint::CONTROL_BYTES_MAX => Class::Control,
         Message::Transfer(Transfer::Query | Transfer::Offer { .. }) => Class::Control,
         Message::Pair(_) => Class::Payload,
-        Message::Ordering(_) | Message::Transfer(_) => Class::Bulk,
+        Message::Passage(Passage::Chain(_)) => Class::Bulk,
+        Message::Passage(_) => Class::Control,
+        Message::Ordering(..) | Message::Transfer(_) => Class::Bulk,
     }
 }

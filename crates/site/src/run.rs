@@ -2,10 +2,10 @@ use std::net::TcpListener;
 
 use maftia_config::{GroupFile, Kind, SiteFile};
 use maftia_crypto::SigningKey;
+use maftia_membership::membership::Policy;
 use maftia_multipoint::{Config, Limits, Listen, Network};
 use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
-use maftia_replica::Settings;
-use maftia_types::{Epoch, SiteId};
+use maftia_replica::{Beginning, Settings};
 use tokio::sync::mpsc;
 
 use crate::control::Control;
@@ -13,6 +13,7 @@ use crate::daemon::{Daemon, Parts};
 use crate::error::SiteError;
 use crate::harness::Harness;
 use crate::intruder::Intruder;
+use crate::sites::Sites;
 
 /// D_gc in rounds: at a thousand rounds a second a block has an eighth of a second to be
 /// referenced before its requests are proposed anew.
@@ -46,9 +47,9 @@ pub struct Site {
 /// # Panics
 /// If the key is not that of a site of the group, which the caller has checked.
 pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteError> {
-    let (me, _) = site
+    let me = site
         .group
-        .site(&site.file.name)
+        .place(&site.key.public())
         .expect("the site is in the group");
     let listen = match site.listener {
         Some(listener) => Listen::On(listener),
@@ -62,9 +63,8 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
     };
     let (network, events) = Network::start(&site.key, config)?;
     let (control, requests) = mpsc::channel(CONTROL_QUEUE);
-    let quorum = site.group.resilience().quorum();
     if let Some(address) = site.file.http {
-        let bound = crate::http::serve(address, site.token, control.clone(), quorum - 1).await?;
+        let bound = crate::http::serve(address, site.token, control.clone()).await?;
         tracing::info!(%bound, "HTTP interface");
     }
     let intruder = match site.harness {
@@ -89,7 +89,8 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
             key: site.key,
             keys: site.group.site_keys(),
         },
-        names: names(&site.group),
+        sites: Sites::of(&site.group),
+        beginning: beginning(&site.group),
         powers: site.group.powers(),
         approvals: site.group.group().keys.approvals,
         data_dir: site.file.data,
@@ -107,10 +108,20 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
     running.await
 }
 
-fn names(group: &GroupFile) -> Vec<String> {
-    SiteId::all(group.group().sites.len())
-        .map(|site| group.site_name(site).to_owned())
-        .collect()
+/// Who the sites are by the group's file.
+fn beginning(group: &GroupFile) -> Beginning {
+    Beginning {
+        view: group.view().clone(),
+        joiners: group.joiners(),
+        policy: Policy::default(),
+        clients: group
+            .group()
+            .clients
+            .iter()
+            .map(|own| (own.key, own.powers))
+            .collect(),
+        chain: Vec::new(),
+    }
 }
 
 /// Bounds of the ordered state: all sites of a group have the same.
@@ -126,12 +137,13 @@ fn settings(group: &GroupFile) -> Settings {
     }
 }
 
-/// The constants of epoch 0.
+/// The constants of every epoch, with what the group's file says of its own.
 fn parameters(group: &GroupFile) -> Parameters {
     Parameters {
         config: *group.digest(),
-        epoch: Epoch(0),
+        epoch: group.view().epoch(),
         resilience: group.resilience(),
+        fast_path: group.group().fast_path,
         delivery_depth: DELIVERY_DEPTH,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

@@ -1,17 +1,16 @@
 //! How a site says it sees the group.
 
-use std::time::{Duration, Instant};
-
 use maftia_activity::keys::{KeyRecord, Scheme, State};
-use maftia_codec::Wire;
-use maftia_crypto::Domain;
-use maftia_ordering::Equivocation;
-use maftia_replica::{Activity, Replica};
-use maftia_types::{Round, SiteId, SiteSet};
+use maftia_membership::detector::Level;
+use maftia_membership::evidence::Exhibit;
+use maftia_replica::{Activity, GroupSuspicion, Replica};
+use maftia_types::{Digest, SiteId, SiteSet};
 use serde::Serialize;
 
-/// A site without a new block for this long, while the tip moves, is called silent.
-const SILENT_AFTER: Duration = Duration::from_secs(3);
+use crate::sites::Sites;
+
+/// Proofs listed, the newest: the text stays within its bound. Older ones are asked for by name.
+const EVIDENCE_LISTED_MAX: usize = 48;
 
 /// One site's word on itself and the group, as JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +19,10 @@ pub struct SiteStatus {
     pub site: String,
     /// `serving`, `recovering`, `fetching H/N`, `diverged` or `halted`.
     pub state: String,
+    /// How many changes of the view there have been.
+    pub epoch: u64,
+    /// Links to others that it takes to be of use: a quorum less one.
+    pub links_needed: usize,
     /// Requests executed.
     pub position: u64,
     /// Last commit.
@@ -34,8 +37,12 @@ pub struct SiteStatus {
     pub checkpoint: Option<CheckpointStatus>,
     /// Sites convicted by proof.
     pub convicted: Vec<String>,
-    /// The proofs that convict them.
+    /// Sites that f+1 have accused in the log.
+    pub suspected: Vec<SuspicionStatus>,
+    /// The newest proofs in the log, and how many there are.
     pub evidence: Vec<EvidenceStatus>,
+    /// All of them.
+    pub evidence_total: usize,
     /// The group's keys.
     pub keys: Vec<KeyStatus>,
     /// Ceremonies under way, of which keys get shares.
@@ -59,17 +66,38 @@ pub struct CheckpointStatus {
     pub digest: String,
 }
 
+/// A suspicion that is the group's.
+#[derive(Clone, Debug, Serialize)]
+pub struct SuspicionStatus {
+    /// Who is suspected.
+    pub site: String,
+    /// What most accusers say: `mute`, `late`, `invalid` or `abusive`.
+    pub reason: &'static str,
+    /// Who accuses it.
+    pub accusers: Vec<String>,
+    /// The commit with which f+1 had accused it.
+    pub since: u64,
+}
+
 /// A proof in the log.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvidenceStatus {
     /// Whom it convicts.
     pub site: String,
+    /// The culprit's public key, in hexadecimal digits.
+    pub key: String,
     /// Of what.
     pub kind: &'static str,
     /// For which round two blocks were signed.
     pub round: u64,
     /// Names the proof.
     pub digest: String,
+    /// The commit that brought it.
+    pub commit: u64,
+    /// Time of that commit, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Whose block it was in.
+    pub reporter: String,
 }
 
 /// A key that no site holds.
@@ -96,47 +124,10 @@ pub struct PeerStatus {
     pub name: String,
     /// `up` or `down`.
     pub link: &'static str,
-    /// `live` or `silent`.
+    /// `live`, `convicted`, or of what this site suspects it: `mute`, `late`, `invalid` or `abusive`.
     pub state: &'static str,
     /// Highest round of a block of its.
     pub newest: u64,
-}
-
-/// Notes when each site last showed a new block. Suspicion only: revocable, convinces nobody.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    seen: Vec<(Round, Instant)>,
-    tip_moved: Instant,
-    tip: Round,
-}
-
-impl Watch {
-    pub(crate) fn new(sites: usize, now: Instant) -> Self {
-        Self {
-            seen: vec![(Round(0), now); sites],
-            tip_moved: now,
-            tip: Round(0),
-        }
-    }
-
-    pub(crate) fn observe(&mut self, replica: &Replica, now: Instant) {
-        let status = replica.status();
-        for ((round, at), newest) in self.seen.iter_mut().zip(&status.newest) {
-            if newest > round {
-                (*round, *at) = (*newest, now);
-            }
-        }
-        if status.tip > self.tip {
-            (self.tip, self.tip_moved) = (status.tip, now);
-        }
-    }
-
-    /// A site that stood still for long while the group moved on.
-    fn is_silent(&self, site: SiteId) -> bool {
-        self.seen
-            .get(site.index())
-            .is_some_and(|(_, at)| self.tip_moved.saturating_duration_since(*at) > SILENT_AFTER)
-    }
 }
 
 fn key(record: &KeyRecord) -> KeyStatus {
@@ -161,37 +152,58 @@ fn key(record: &KeyRecord) -> KeyStatus {
     }
 }
 
-const PROOF: Domain = Domain::new("evidence name");
-
-fn evidence(proof: &Equivocation, name: impl Fn(&SiteId) -> String) -> EvidenceStatus {
+fn evidence(
+    (digest, exhibit): (&Digest, &Exhibit),
+    name: impl Fn(&SiteId) -> String,
+    site_of: impl Fn(&[u8; 32]) -> String,
+) -> EvidenceStatus {
     EvidenceStatus {
-        site: name(&proof.culprit()),
-        kind: "equivocation",
-        round: proof.round().0,
-        digest: PROOF.digest(&proof.to_bytes()).to_string(),
+        site: site_of(&exhibit.key),
+        key: Digest(exhibit.key).to_string(),
+        kind: exhibit.proof.kind(),
+        round: exhibit.proof.round().0,
+        digest: digest.to_string(),
+        commit: exhibit.report.commit,
+        time_ms: exhibit.report.time_ms,
+        reporter: name(&exhibit.report.reporter),
+    }
+}
+
+fn suspicion(of: &GroupSuspicion, name: impl Fn(&SiteId) -> String) -> SuspicionStatus {
+    SuspicionStatus {
+        site: name(&of.site),
+        reason: of.reason.as_str(),
+        accusers: of.accusers.iter().map(|site| name(&site)).collect(),
+        since: of.official.since,
+    }
+}
+
+const fn held(level: Level) -> &'static str {
+    match level {
+        Level::Trusted => "live",
+        Level::Suspected(suspected) => suspected.reason.as_str(),
+        Level::Convicted(_) => "convicted",
     }
 }
 
 impl SiteStatus {
-    pub(crate) fn of(
-        replica: &Replica,
-        names: &[String],
-        me: SiteId,
-        links: SiteSet,
-        watch: &Watch,
-    ) -> Self {
+    pub(crate) fn of(replica: &Replica, sites: &Sites, links: SiteSet) -> Self {
         let status = replica.status();
-        let name = |site: &SiteId| names.get(site.index()).cloned().unwrap_or_default();
-        let peers = SiteId::all(names.len())
+        let me = replica.me();
+        let name = |site: &SiteId| sites.name(*site).to_owned();
+        let level = |site| {
+            let known = status.levels.iter().find(|(of, _)| *of == site);
+            known.map_or("live", |(_, level)| held(*level))
+        };
+        let proofs = replica.evidence();
+        let older = proofs.len().saturating_sub(EVIDENCE_LISTED_MAX);
+        let members = replica.engine().parameters().resilience.sites();
+        let peers = SiteId::all(members)
             .filter(|site| *site != me)
             .map(|site| PeerStatus {
                 name: name(&site),
                 link: if links.contains(site) { "up" } else { "down" },
-                state: if watch.is_silent(site) {
-                    "silent"
-                } else {
-                    "live"
-                },
+                state: level(site),
                 newest: status.newest.get(site.index()).map_or(0, |round| round.0),
             });
         Self {
@@ -200,9 +212,12 @@ impl SiteStatus {
                 Activity::Serving => "serving".into(),
                 Activity::Recovering => "recovering".into(),
                 Activity::Fetching(here, all) => format!("fetching {here}/{all}"),
+                Activity::Joining => "joining".into(),
                 Activity::Diverged => "diverged".into(),
                 Activity::Halted => "halted".into(),
             },
+            epoch: replica.engine().parameters().epoch.0,
+            links_needed: replica.engine().parameters().resilience.quorum() - 1,
             position: status.position,
             commit: status.commit,
             commit_digest: status.commit_digest.to_string(),
@@ -213,10 +228,17 @@ impl SiteStatus {
                 digest: digest.to_string(),
             }),
             convicted: status.convicted.iter().map(name).collect(),
-            evidence: replica
-                .evidence()
-                .map(|proof| evidence(proof, name))
+            suspected: status
+                .suspected
+                .iter()
+                .map(|own| suspicion(own, name))
                 .collect(),
+            evidence: proofs
+                .iter()
+                .skip(older)
+                .map(|own| evidence(own, name, |key| sites.name_of(key)))
+                .collect(),
+            evidence_total: proofs.len(),
             keys: replica
                 .shared_keys()
                 .map(|ordered| ordered.keys().map(key).collect())

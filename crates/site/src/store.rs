@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use maftia_codec::Wire;
+use maftia_membership::Certificate;
 use maftia_replica::{Boot, Image, Record, Restored, Vault};
 use maftia_storage::{
     AppendError, Log, LogFailed, OnDurable, OpenError, Options, Position, ReplayError,
@@ -334,6 +335,8 @@ pub(crate) struct Sorted {
     pub(crate) image: Option<Arc<Image>>,
     /// The latest: it stands in place of all before.
     pub(crate) vault: Option<Vault>,
+    /// The latest, likewise.
+    pub(crate) chain: Option<Vec<Certificate>>,
 }
 
 /// Sorts a step's records.
@@ -344,6 +347,7 @@ pub(crate) fn sort(records: Vec<Record>) -> Sorted {
             Record::Ordering(record) => sorted.log.push(record),
             Record::Image(taken) => sorted.image = Some(taken),
             Record::Vault(vault) => sorted.vault = Some(vault),
+            Record::Chain(chain) => sorted.chain = Some(chain),
         }
     }
     sorted

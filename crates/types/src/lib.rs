@@ -13,6 +13,7 @@
 
 mod blame;
 mod digest;
+mod fast_path;
 mod id;
 mod power;
 mod resilience;
@@ -21,6 +22,7 @@ mod time;
 
 pub use blame::{Alarm, Fault, Suspicion, TrustedBase};
 pub use digest::Digest;
+pub use fast_path::FastPath;
 pub use id::{ClientId, Epoch, Incarnation, Round, Sequence, SiteId};
 pub use power::{NoPower, Power, Powers};
 pub use resilience::{FaultModel, Resilience, ResilienceError};

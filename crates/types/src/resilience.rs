@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::SITES_MAX;
+use crate::{FastPath, SITES_MAX};
 
 /// What a group assumes of its sites: the composite failure model of the blueprint (§2), as data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +66,26 @@ pub enum ResilienceError {
     IntrusionInCrashModel {
         /// The f asked for.
         f: usize,
+    },
+    /// Only the arbitrary row has a fast path.
+    #[error("the `{model}` model has no fast path: leave `fast_path` off")]
+    NoFastPathInModel {
+        /// The model asked for.
+        model: FaultModel,
+    },
+    /// The thresholds of the fast path would be out of order.
+    #[error(
+        "no fast path with n={n}, f={f}, c={c}: it would have to do without {slack} votes, which is not between 1 and what the bound n >= 3f + c + 2p - 1 allows; leave `fast_path` off"
+    )]
+    NoFastPath {
+        /// The sites.
+        n: usize,
+        /// Of which may be arbitrarily faulty.
+        f: usize,
+        /// And may stop.
+        c: usize,
+        /// p, the votes a fast commit would lack.
+        slack: usize,
     },
 }
 
@@ -156,6 +176,15 @@ impl Resilience {
             FaultModel::Arbitrary => (self.n + self.f + 1).div_ceil(2),
             FaultModel::Hybrid | FaultModel::Crash => self.quorum(),
         }
+    }
+
+    /// The thresholds of the S rule's fast path (p, q_f, T1, T2).
+    ///
+    /// # Errors
+    /// If the model has none, if no fault is to be tolerated (p < 1), or if the thresholds would
+    /// not be in the order that the proofs need.
+    pub fn fast_path(&self) -> Result<FastPath, ResilienceError> {
+        FastPath::of(*self)
     }
 
     /// f + 1: at least one of them is correct.

@@ -4,12 +4,14 @@ use std::process::Command;
 /// The test of the campaigns that runs one seed and tells its story.
 const TEST: &str = "campaigns::replays_a_seed_that_is_asked_for";
 
-/// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`.
+/// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`, and `-fast` behind
+/// it with the fast path.
 #[derive(Debug, PartialEq, Eq)]
 struct Scenario {
     sites: u8,
     corrupted: u8,
     sleeper: bool,
+    fast_path: bool,
 }
 
 /// Runs one seed of the campaign named `scenario` with its log. True if the seed was run.
@@ -34,6 +36,7 @@ pub(crate) fn run(root: &Path, scenario: &str, seed: &str) -> bool {
         ("MAFTIA_N", scenario.sites.to_string()),
         ("MAFTIA_CORRUPTED", scenario.corrupted.to_string()),
         ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
+        ("MAFTIA_FAST_PATH", u8::from(scenario.fast_path).to_string()),
     ];
     for (name, value) in &variables {
         print!("{name}={value} ");
@@ -47,15 +50,17 @@ fn parse(name: &str) -> Option<Scenario> {
     let mut parts = name.strip_prefix("replica-")?.splitn(3, '-');
     let sites = parts.next()?.parse().ok()?;
     let corrupted = parts.next()?.parse().ok()?;
-    let sleeper = match parts.next()? {
-        "storm" => false,
-        "sleeper" => true,
+    let (sleeper, fast_path) = match parts.next()? {
+        "storm" => (false, false),
+        "storm-fast" => (false, true),
+        "sleeper" => (true, false),
         _ => return None,
     };
     Some(Scenario {
         sites,
         corrupted,
         sleeper,
+        fast_path,
     })
 }
 
@@ -69,9 +74,11 @@ mod tests {
             sites: 7,
             corrupted: 2,
             sleeper: false,
+            fast_path: false,
         };
         assert_eq!(parse("replica-7-2-storm"), Some(scenario));
         assert!(parse("replica-7-1-sleeper").is_some_and(|scenario| scenario.sleeper));
+        assert!(parse("replica-4-1-storm-fast").is_some_and(|scenario| scenario.fast_path));
     }
 
     #[test]

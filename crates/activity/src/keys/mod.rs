@@ -17,16 +17,23 @@
 //! - A contribution's author is whoever signed the block that it was in, and a message's sender is
 //!   the authenticated peer of an encrypted link.
 //! - The seed of a [`Site`] is fresh at every start.
+//! - A site that joins follows the log before it is a member. Its contributions are ordered as those of
+//!   the site after the last seat (see [`NextCommittee`]), once it has signed them.
+//! - When an epoch ends ([`Ordered::enter`]), each site half is told its seat before it sees the state
+//!   again ([`Site::renumber`]), or that it has none ([`Site::retire`]).
 //!
 //! [`Effects`]: crate::replication::Effects
+//! [`NextCommittee`]: crate::replication::NextCommittee
 
 pub mod beacon;
 pub mod ceremony;
+mod epoch;
 pub mod management;
 mod operation;
 mod ordered;
 mod record;
 pub mod sealing;
+mod seats;
 pub mod sessions;
 mod setup;
 pub mod signing;

@@ -102,6 +102,9 @@ pub enum Refusal {
     /// A ceremony of that key is under way.
     #[error("a ceremony of that key is under way")]
     Busy,
+    /// The group's members are changing. Ask again when they have changed.
+    #[error("the group's members are changing; ask again when they have changed")]
+    Changing,
     /// The bytes are no operation.
     #[error("the bytes are no operation")]
     Malformed,
@@ -286,7 +289,8 @@ impl Wire for Refusal {
             Self::NoSuchProposal => 12,
             Self::OtherProposal => 13,
             Self::TooManyProposals => 14,
-            Self::Unrotatable => 15,
+            Self::Changing => 15,
+            Self::Unrotatable => 16,
         });
         if let Self::NoPower(power) = self {
             encode_power(w, *power);
@@ -309,7 +313,8 @@ impl Wire for Refusal {
             12 => Self::NoSuchProposal,
             13 => Self::OtherProposal,
             14 => Self::TooManyProposals,
-            15 => Self::Unrotatable,
+            15 => Self::Changing,
+            16 => Self::Unrotatable,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::epoch::Next;
 use super::management::{Proposals, Rate};
 use super::record::wire::NAME;
 use super::sessions::{self, Sessions};
@@ -25,6 +26,8 @@ pub const GENESIS_KEYS: &[(&str, Scheme)] = &[
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ordered {
     pub(super) setup: Setup,
+    /// Whom the keys are being shared for, while an end of the epoch is prepared.
+    pub(super) next: Option<Next>,
     pub(super) keys: BTreeMap<KeyId, KeyRecord>,
     /// Under way, by number.
     pub(super) ceremonies: BTreeMap<u64, Ceremony>,
@@ -51,6 +54,7 @@ impl Ordered {
         );
         let mut ordered = Self {
             setup,
+            next: None,
             keys: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
             next_key: 1,
@@ -173,6 +177,7 @@ impl Ordered {
 impl Wire for Ordered {
     fn encode(&self, w: &mut Writer) {
         self.setup.encode(w);
+        w.option(self.next.as_ref());
         w.u32(self.next_key);
         w.u64(self.next_ceremony);
         w.length(self.keys.len());
@@ -186,6 +191,10 @@ impl Wire for Ordered {
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
         let setup = Setup::decode(r)?;
+        let next: Option<Next> = r.option()?;
+        if !super::epoch::is_complete(&setup, next.as_ref()) {
+            return Err(DecodeError::Invalid { field: "members" });
+        }
         let (next_key, next_ceremony) = (r.u32()?, r.u64()?);
         let keys: Vec<KeyRecord> = r.list("keys", 2 * KEYS_MAX)?;
         let ceremonies: Vec<Ceremony> = r.list("ceremonies", KEYS_MAX)?;
@@ -197,6 +206,7 @@ impl Wire for Ordered {
         }
         Ok(Self {
             setup,
+            next,
             keys: keys.into_iter().map(|own| (own.id, own)).collect(),
             ceremonies: ceremonies
                 .into_iter()

@@ -8,6 +8,7 @@ use maftia_threshold::{Bls12381G2, Ed25519, Group, Index, Ristretto255, Sharing,
 use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
 
 use super::ceremony::{DealRecord, Misdealing};
+use super::seats::Seats;
 
 /// The longest name of a key, in bytes: names are typed by people and shown in tables.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -79,7 +80,8 @@ pub struct Version {
     pub ceremony: u64,
     /// What tells that ceremony's run from every other.
     pub run: Digest,
-    /// Who holds shares: the site at place `i` has [`Index`] `i + 1`.
+    /// Who holds shares: the site at place `i` has [`Index`] `i + 1`. In the numbering of the epoch
+    /// in which the key is or was last in use, as are all sites named here.
     pub members: Vec<SiteId>,
     /// The public part.
     pub sharing: PublicSharing,
@@ -92,7 +94,7 @@ pub struct Version {
     /// Members whose share of this version everybody can know, since too many dealers published
     /// their parts of it. A refresh mends that.
     pub exposed: SiteSet,
-    /// Dealers proven to have dealt wrongly.
+    /// Dealers proven to have dealt wrongly, as far as they are in the group.
     pub culprits: BTreeMap<SiteId, Misdealing>,
     /// The qualified dealings, for members that are late; empty once all are holders.
     pub(crate) dealings: Vec<DealRecord>,
@@ -143,6 +145,16 @@ impl Version {
         }
     }
 
+    /// The epoch ends, and sites are numbered by their seats in the next one. Shares keep their
+    /// indices, and what is left of the ceremony names everybody by index.
+    pub(super) fn reseat(&mut self, seats: &Seats) {
+        let members = self.members.iter();
+        self.members = members.filter_map(|site| seats.of(*site)).collect();
+        self.holders = seats.set(self.holders);
+        self.exposed = seats.set(self.exposed);
+        self.culprits = seats.map(std::mem::take(&mut self.culprits));
+    }
+
     /// The public part, typed.
     #[must_use]
     pub fn sharing_in<G: KeyGroup>(&self) -> Option<&Sharing<G>> {
@@ -154,6 +166,11 @@ impl Version {
 pub(crate) fn index_of(committee: &[SiteId], site: SiteId) -> Option<Index> {
     let position = committee.iter().position(|member| *member == site)?;
     Index::new(u8::try_from(position + 1).ok()?).ok()
+}
+
+/// Who is at that place of a committee.
+pub(crate) fn site_at(committee: &[SiteId], index: Index) -> Option<SiteId> {
+    committee.get(usize::from(index.number()) - 1).copied()
 }
 
 /// Runs generic code in the group of a scheme.

@@ -15,7 +15,8 @@ pub struct Setup {
     pub epoch: Epoch,
     /// How many of how many sites may fail.
     pub resilience: Resilience,
-    /// The key with which each site signs, by index.
+    /// The key with which each site signs, by index; behind those of the epoch's sites, while their
+    /// coming is prepared, those of the sites that will join.
     pub sites: Vec<PublicKey>,
     /// What each client key may do, by index. One that is not listed may do nothing.
     pub clients: Vec<Powers>,
@@ -53,24 +54,51 @@ impl Setup {
         powers.is_some_and(|powers| powers.contains(power))
     }
 
-    /// How many shares use a key together: as many as a correct site can always wait for.
+    /// How many shares use a key together in this epoch.
     pub(crate) fn threshold(&self) -> u8 {
-        u8::try_from(self.resilience.quorum()).expect("a quorum is at most 64 sites")
+        threshold(self.resilience)
     }
+}
+
+/// How many shares use a key together: as many as a correct site can always wait for.
+pub(super) fn threshold(resilience: Resilience) -> u8 {
+    u8::try_from(resilience.quorum()).expect("a quorum is at most 64 sites")
+}
+
+/// Appends what [`read_resilience`] reads.
+pub(super) fn write_resilience(w: &mut Writer, resilience: Resilience) {
+    w.u8(match resilience.model() {
+        FaultModel::Arbitrary => 1,
+        FaultModel::Hybrid => 2,
+        FaultModel::Crash => 3,
+    });
+    w.length(resilience.sites());
+    w.length(resilience.intruded_max());
+    w.length(resilience.stopped_max());
+}
+
+pub(super) fn read_resilience(r: &mut Reader) -> Result<Resilience, DecodeError> {
+    const INVALID: DecodeError = DecodeError::Invalid {
+        field: "resilience",
+    };
+    let model = match r.u8()? {
+        1 => FaultModel::Arbitrary,
+        2 => FaultModel::Hybrid,
+        3 => FaultModel::Crash,
+        _ => return Err(INVALID),
+    };
+    let n = r.length("sites", SITES_MAX)?;
+    let f = r.length("intruded", SITES_MAX)?;
+    let c = r.length("stopped", SITES_MAX)?;
+    Resilience::new(model, n, f, c).map_err(|_| INVALID)
 }
 
 impl Wire for Setup {
     fn encode(&self, w: &mut Writer) {
         w.digest(&self.group);
         w.epoch(self.epoch);
-        w.u8(match self.resilience.model() {
-            FaultModel::Arbitrary => 1,
-            FaultModel::Hybrid => 2,
-            FaultModel::Crash => 3,
-        });
-        w.length(self.resilience.sites());
-        w.length(self.resilience.intruded_max());
-        w.length(self.resilience.stopped_max());
+        write_resilience(w, self.resilience);
+        w.length(self.sites.len());
         for key in &self.sites {
             w.raw(key.as_bytes());
         }
@@ -80,26 +108,15 @@ impl Wire for Setup {
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
-        const INVALID: DecodeError = DecodeError::Invalid { field: "setup" };
         let (group, epoch) = (r.digest()?, r.epoch()?);
-        let model = match r.u8()? {
-            1 => FaultModel::Arbitrary,
-            2 => FaultModel::Hybrid,
-            3 => FaultModel::Crash,
-            _ => return Err(INVALID),
-        };
-        let [n, f, c] = [
-            r.length("sites", SITES_MAX)?,
-            r.length("intruded", SITES_MAX)?,
-            r.length("stopped", SITES_MAX)?,
-        ];
-        let resilience = Resilience::new(model, n, f, c).map_err(|_| INVALID)?;
+        let resilience = read_resilience(r)?;
         let mut sites = Vec::new();
-        for _ in 0..n {
-            sites.push(PublicKey::new(r.array()?).map_err(|_| INVALID)?);
+        for _ in 0..r.length("sites", SITES_MAX)? {
+            sites.push(PublicKey::decode(r)?);
         }
         let clients = r.length("clients", CLIENTS_MAX)?;
-        let clients = (0..clients).map(|_| Powers::from_bits(r.u8()?).ok_or(INVALID));
+        let clients = (0..clients)
+            .map(|_| Powers::from_bits(r.u8()?).ok_or(DecodeError::Invalid { field: "setup" }));
         Ok(Self {
             group,
             epoch,

@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use maftia_crypto::SigningKey;
 use maftia_threshold::Share;
-use maftia_types::{Digest, SiteId, Time};
+use maftia_types::{Digest, Epoch, SiteId, Time};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -20,6 +20,8 @@ pub struct Site {
     pub(super) vault: Vault,
     pub(super) part: Part,
     pub(super) sessions: sessions::Part,
+    /// Of the ordered state that it saw last.
+    epoch: Option<Epoch>,
 }
 
 impl fmt::Debug for Site {
@@ -30,7 +32,8 @@ impl fmt::Debug for Site {
 
 impl Site {
     /// The site half of site `me`, which signs with `key`, from what its vault held last; none if it
-    /// never had one. The seed is secret and fresh at every start.
+    /// never had one. The seed is secret and fresh at every start. A site that will join is numbered
+    /// as in [`NextCommittee`](crate::replication::NextCommittee).
     ///
     /// # Errors
     /// [`VaultError`]: the bytes are not this site's vault. Beginning with an empty one would lose
@@ -43,8 +46,8 @@ impl Site {
         seed: [u8; 32],
     ) -> Result<Self, VaultError> {
         let vault = match vault {
-            Some(bytes) => Vault::open(group, me, bytes)?,
-            None => Vault::empty(group, me),
+            Some(bytes) => Vault::open(group, key.public(), bytes)?,
+            None => Vault::empty(group, key.public()),
         };
         Ok(Self {
             me,
@@ -53,14 +56,17 @@ impl Site {
             vault,
             part: Part::default(),
             sessions: sessions::Part::default(),
+            epoch: None,
         })
     }
 
     /// Does what the ordered state asks of this site. To be called after every commit, and when
     /// [`Site::next_timeout`] has passed.
     pub fn observe(&mut self, now: Time, ordered: &Ordered, out: &mut Effects) {
-        self.observe_ceremonies(now, ordered, out);
-        self.observe_sessions(now, ordered, out);
+        if self.attend(ordered) {
+            self.observe_ceremonies(now, ordered, out);
+            self.observe_sessions(now, ordered, out);
+        }
     }
 
     /// Takes a message from another site.
@@ -72,7 +78,27 @@ impl Site {
         ordered: &Ordered,
         out: &mut Effects,
     ) {
-        self.hear_ceremonies(now, from, message, ordered, out);
+        if self.attend(ordered) {
+            self.hear_ceremonies(now, from, message, ordered, out);
+        }
+    }
+
+    /// This site goes by that number from now on: its seat in the epoch that has begun
+    /// ([`StateMachine::enter`](crate::replication::StateMachine::enter)), or the one under which it
+    /// will join. Its vault stays as it is. Under a number that is not its own it does nothing.
+    pub fn renumber(&mut self, me: SiteId) {
+        self.me = me;
+        self.begin_anew();
+    }
+
+    /// This site has no seat in the epoch that has begun, or will not join after all: wipes all its
+    /// secrets, here and on its disk. It does nothing from then on, unless it is to join again. To be
+    /// called again after a restart, since the power may have failed before the disk was wiped; but
+    /// not while the ordered state has not come as far as a joining that is prepared.
+    pub fn retire(&mut self, out: &mut Effects) {
+        self.begin_anew();
+        self.vault.wipe();
+        out.vault = Some(self.vault.to_bytes());
     }
 
     /// When [`Site::observe`] is due although nothing was committed.
@@ -92,5 +118,24 @@ impl Site {
         let share = Share::from_bytes(index, share.as_ref()).ok()?;
         let sharing = version.sharing_in::<G>()?;
         sharing.check(&share).is_ok().then_some(share)
+    }
+
+    /// Whether the ordered state concerns this site, by the number it goes by here. Between the end
+    /// of an epoch and [`Site::renumber`] it does not, nor before it knows one who joins; acting as
+    /// another site would name shares and nonces that are not this one's.
+    fn attend(&mut self, ordered: &Ordered) -> bool {
+        let setup = ordered.setup();
+        let own = setup.key_of(self.me) == Some(self.vault.owner());
+        if !own || self.epoch != Some(setup.epoch) {
+            self.begin_anew();
+            self.epoch = Some(setup.epoch);
+        }
+        own
+    }
+
+    /// Forgets what belongs to an epoch; nonces of the former one are void (corrections 27).
+    fn begin_anew(&mut self) {
+        self.part = Part::default();
+        self.sessions = sessions::Part::default();
     }
 }

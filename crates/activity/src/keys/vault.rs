@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire as _};
-use maftia_crypto::Domain;
-use maftia_types::{Digest, SITES_MAX, SiteId};
+use maftia_crypto::{Domain, PublicKey};
+use maftia_threshold::Index;
+use maftia_types::{Digest, SITES_MAX};
 use zeroize::Zeroizing;
 
 use super::ceremony::DEAL_BYTES_MAX;
 use super::ordered::KEYS_MAX;
 use super::{KeyId, Version};
 
-const CHECKSUM: Domain = Domain::new("keys vault");
+const CHECKSUM: Domain = Domain::new("site vault");
+
+/// The checksum of vaults that were bound to a seat, which a site loses when the members change.
+const CHECKSUM_FORMER: Domain = Domain::new("keys vault");
 
 /// More entries than a site ever has: a sharing in use and the next one of each key.
 const HELD_MAX: usize = 4 * KEYS_MAX;
@@ -33,12 +37,16 @@ pub enum VaultError {
     /// Of another group or another site.
     #[error("the vault is another site's")]
     Foreign,
+    /// Written by an earlier version of this program.
+    #[error("the vault was written by an earlier version, and is not read by this one")]
+    Outdated,
 }
 
 /// A site's secrets.
 pub(super) struct Vault {
     group: Digest,
-    pub(super) me: SiteId,
+    /// The key with which the site signs: it is the same site wherever it sits.
+    owner: PublicKey,
     /// How many lives of nonces it has begun; never fewer, for each has its own number.
     pub(super) lives: u64,
     /// Its shares, by key and version.
@@ -49,6 +57,8 @@ pub(super) struct Vault {
 
 /// A share of a key.
 pub(super) struct Held {
+    /// The ceremony's number.
+    pub(super) ceremony: u64,
     /// The ceremony's run.
     pub(super) run: Digest,
     pub(super) share: SecretBytes,
@@ -63,8 +73,8 @@ pub(super) struct Work {
     /// The body of this site's DEAL, once it may have left: another one would publish the shares of
     /// other members too, and with both the adversary might know a threshold of points.
     pub(super) deal: Option<Bytes>,
-    /// What was dealt to this site and acknowledged.
-    pub(super) dealt: BTreeMap<SiteId, Dealt>,
+    /// What was dealt to this site and acknowledged, by the dealer's place.
+    pub(super) dealt: BTreeMap<Index, Dealt>,
 }
 
 /// A share that was dealt to this site.
@@ -75,10 +85,10 @@ pub(super) struct Dealt {
 }
 
 impl Vault {
-    pub(super) const fn empty(group: Digest, me: SiteId) -> Self {
+    pub(super) const fn empty(group: Digest, owner: PublicKey) -> Self {
         Self {
             group,
-            me,
+            owner,
             lives: 0,
             held: BTreeMap::new(),
             works: BTreeMap::new(),
@@ -86,14 +96,17 @@ impl Vault {
     }
 
     /// Reads what [`Vault::to_bytes`] gave.
-    pub(super) fn open(group: Digest, me: SiteId, bytes: &[u8]) -> Result<Self, VaultError> {
+    pub(super) fn open(group: Digest, owner: PublicKey, bytes: &[u8]) -> Result<Self, VaultError> {
         const DAMAGED: VaultError = VaultError::Damaged(DecodeError::Invalid { field: "vault" });
         let (body, sum) = bytes.split_last_chunk::<32>().ok_or(DAMAGED)?;
+        if CHECKSUM_FORMER.digest(body).as_bytes() == sum {
+            return Err(VaultError::Outdated);
+        }
         if CHECKSUM.digest(body).as_bytes() != sum {
             return Err(DAMAGED);
         }
         let vault = read(body).map_err(VaultError::Damaged)?;
-        if (vault.group, vault.me) != (group, me) {
+        if (vault.group, vault.owner) != (group, owner) {
             return Err(VaultError::Foreign);
         }
         Ok(vault)
@@ -106,16 +119,17 @@ impl Vault {
             let deal = work.deal.as_ref().map_or(0, Bytes::len);
             96 + deal + 65 * work.dealt.len()
         });
-        let size = 128 + 72 * self.held.len() + works.sum::<usize>();
+        let size = 128 + 80 * self.held.len() + works.sum::<usize>();
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         let mut put = |part: &[u8]| bytes.extend_from_slice(part);
         put(self.group.as_bytes());
-        put(&[self.me.as_u8()]);
+        put(self.owner.as_bytes());
         put(&self.lives.to_le_bytes());
         put(&length(self.held.len()));
         for ((key, version), held) in &self.held {
             put(&key.0.to_le_bytes());
             put(&version.to_le_bytes());
+            put(&held.ceremony.to_le_bytes());
             put(held.run.as_bytes());
             put(held.share.as_ref());
         }
@@ -132,7 +146,7 @@ impl Vault {
             }
             put(&length(work.dealt.len()));
             for (dealer, dealt) in &work.dealt {
-                put(&[dealer.as_u8()]);
+                put(&[dealer.number()]);
                 put(dealt.dealing.as_bytes());
                 put(dealt.share.as_ref());
             }
@@ -141,6 +155,17 @@ impl Vault {
         bytes.extend_from_slice(sum.as_bytes());
         assert!(bytes.len() <= size, "the vault's size was foreseen");
         bytes
+    }
+
+    /// The key with which the site signs.
+    pub(super) const fn owner(&self) -> &PublicKey {
+        &self.owner
+    }
+
+    /// Erases every secret. The number of lives stays, should the site ever come back.
+    pub(super) fn wipe(&mut self) {
+        self.held.clear();
+        self.works.clear();
     }
 
     /// The share of that sharing, if this site holds it.
@@ -160,12 +185,21 @@ fn read(body: &[u8]) -> Result<Vault, DecodeError> {
     let copy = Zeroizing::new(body.to_vec());
     let mut reader = Reader::new(Bytes::from_owner(copy));
     let r = &mut reader;
-    let mut vault = Vault::empty(r.digest()?, r.site()?);
+    let invalid = |field| DecodeError::Invalid { field };
+    let group = r.digest()?;
+    let owner = PublicKey::decode(r)?;
+    let mut vault = Vault::empty(group, owner);
     vault.lives = r.u64()?;
     for _ in 0..r.length("shares", HELD_MAX)? {
         let place = (KeyId::decode(r)?, r.u32()?);
-        let (run, share) = (r.digest()?, Zeroizing::new(r.array()?));
-        vault.held.insert(place, Held { run, share });
+        let (ceremony, run) = (r.u64()?, r.digest()?);
+        let share = Zeroizing::new(r.array()?);
+        let held = Held {
+            ceremony,
+            run,
+            share,
+        };
+        vault.held.insert(place, held);
     }
     for _ in 0..r.length("ceremonies", WORKS_MAX)? {
         let (ceremony, run) = (r.u64()?, r.digest()?);
@@ -179,7 +213,8 @@ fn read(body: &[u8]) -> Result<Vault, DecodeError> {
         let deal = deal.transpose()?.map(|deal| Bytes::copy_from_slice(&deal));
         let mut dealt = BTreeMap::new();
         for _ in 0..r.length("dealt", SITES_MAX)? {
-            let (dealer, dealing) = (r.site()?, r.digest()?);
+            let dealer = Index::new(r.u8()?).map_err(|_| invalid("dealer"))?;
+            let dealing = r.digest()?;
             let share = Zeroizing::new(r.array()?);
             dealt.insert(dealer, Dealt { dealing, share });
         }

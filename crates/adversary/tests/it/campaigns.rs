@@ -66,9 +66,11 @@ fn reached(seen: &Seen, rare: &[(&str, u64)]) {
     }
 }
 
-fn storm(n: usize, corrupted: usize, seeds: Range<u64>) {
-    let name = format!("replica-{n}-{corrupted}-storm");
-    let seen = campaign(&name, Case::new(n, corrupted, Weather::Storm), seeds);
+fn storm(case: Case, seeds: Range<u64>) {
+    let Case { n, corrupted, .. } = case;
+    let fast = if case.fast_path { "-fast" } else { "" };
+    let name = format!("replica-{n}-{corrupted}-storm{fast}");
+    let seen = campaign(&name, case, seeds);
     let (counters, sometimes) = (seen.statistics.counters, seen.sometimes);
     let mut rare = vec![
         ("a crash while writing", counters.crashes_writing),
@@ -87,6 +89,9 @@ fn storm(n: usize, corrupted: usize, seeds: Range<u64>) {
             sometimes.hostile_executed,
         ),
     ];
+    if case.fast_path {
+        rare.push(("a fast commit", sometimes.fast_commits));
+    }
     match corrupted {
         0 => rare.extend([
             ("a wiped disk", counters.wipes),
@@ -137,12 +142,23 @@ fn part(seeds: u64) -> Range<u64> {
 
 #[test]
 fn four_correct_sites_weather_any_storm() {
-    storm(4, 0, 0..QUICK);
+    storm(Case::new(4, 0, Weather::Storm), 0..QUICK);
 }
 
 #[test]
 fn four_sites_weather_any_storm_with_an_intruder_among_them() {
-    storm(4, 1, 0..QUICK);
+    storm(Case::new(4, 1, Weather::Storm), 0..QUICK);
+}
+
+#[test]
+fn four_sites_weather_any_storm_with_an_intruder_and_the_fast_path() {
+    storm(Case::new(4, 1, Weather::Storm).with_fast_path(), 0..QUICK);
+}
+
+#[test]
+fn seven_sites_weather_any_storm_with_two_intruders_and_the_fast_path() {
+    let case = Case::new(7, 2, Weather::Storm).with_fast_path();
+    storm(case, 0..QUICK / 2);
 }
 
 #[test]
@@ -152,7 +168,7 @@ fn a_site_of_four_that_slept_catches_up_by_state_transfer() {
 
 #[test]
 fn seven_sites_weather_any_storm_with_two_intruders_among_them() {
-    storm(7, 2, 0..QUICK / 2);
+    storm(Case::new(7, 2, Weather::Storm), 0..QUICK / 2);
 }
 
 #[test]
@@ -172,7 +188,7 @@ fn real_signatures_make_no_difference() {
 #[test]
 fn four_correct_sites_slow() {
     if is_slow() {
-        storm(4, 0, part(SLOW));
+        storm(Case::new(4, 0, Weather::Storm), part(SLOW));
         sleeper(4, 0, part(SLOW));
     }
 }
@@ -180,22 +196,38 @@ fn four_correct_sites_slow() {
 #[test]
 fn four_sites_with_an_intruder_slow() {
     if is_slow() {
-        storm(4, 1, part(SLOW_HOSTILE));
+        storm(Case::new(4, 1, Weather::Storm), part(SLOW_HOSTILE));
     }
 }
 
 #[test]
 fn seven_sites_with_two_intruders_slow() {
     if is_slow() {
-        storm(7, 2, part(SLOW_HOSTILE));
+        storm(Case::new(7, 2, Weather::Storm), part(SLOW_HOSTILE));
     }
 }
 
 #[test]
 fn seven_sites_with_an_intruder_slow() {
     if is_slow() {
-        storm(7, 1, part(SLOW));
+        storm(Case::new(7, 1, Weather::Storm), part(SLOW));
         sleeper(7, 1, part(SLOW));
+    }
+}
+
+#[test]
+fn four_sites_with_an_intruder_and_the_fast_path_slow() {
+    if is_slow() {
+        let case = Case::new(4, 1, Weather::Storm).with_fast_path();
+        storm(case, part(SLOW));
+    }
+}
+
+#[test]
+fn seven_sites_with_two_intruders_and_the_fast_path_slow() {
+    if is_slow() {
+        let case = Case::new(7, 2, Weather::Storm).with_fast_path();
+        storm(case, part(SLOW));
     }
 }
 
@@ -211,7 +243,7 @@ fn real_signatures_slow() {
 }
 
 /// One seed with its log, or many with what each saw: `MAFTIA_SEED=7 MAFTIA_N=4 MAFTIA_CORRUPTED=1
-/// MAFTIA_SLEEPER=1`; with `MAFTIA_SEEDS=100` that many from there on, without logs.
+/// MAFTIA_SLEEPER=1 MAFTIA_FAST_PATH=1`; with `MAFTIA_SEEDS=100` that many from there on, without logs.
 #[test]
 fn replays_a_seed_that_is_asked_for() {
     let get = |name: &str| {
@@ -228,6 +260,7 @@ fn replays_a_seed_that_is_asked_for() {
     };
     let size = |name: &str, or: u64| usize::try_from(get(name).unwrap_or(or)).unwrap();
     let mut case = Case::new(size("MAFTIA_N", 4), size("MAFTIA_CORRUPTED", 0), weather);
+    case.fast_path = get("MAFTIA_FAST_PATH") == Some(1);
     let Some(seeds) = get("MAFTIA_SEEDS") else {
         case.keep_log = true;
         let (mut world, _) = case.world(from);

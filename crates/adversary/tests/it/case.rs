@@ -36,6 +36,7 @@ pub(crate) struct Case {
     pub(crate) corrupted: usize,
     pub(crate) weather: Weather,
     pub(crate) keys: Keys,
+    pub(crate) fast_path: bool,
     /// None draws one per seed.
     pub(crate) attack: Option<Attack>,
     pub(crate) keep_log: bool,
@@ -56,8 +57,16 @@ impl Case {
             corrupted,
             weather,
             keys: Keys::Mock,
+            fast_path: false,
             attack: None,
             keep_log: false,
+        }
+    }
+
+    pub(crate) fn with_fast_path(self) -> Self {
+        Self {
+            fast_path: true,
+            ..self
         }
     }
 
@@ -102,6 +111,7 @@ impl Case {
             config: Digest([5; 32]),
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
+            fast_path: self.fast_path,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,

@@ -111,7 +111,7 @@ impl Adversary<Replica> for Intruder {
         _: SiteId,
         message: &Message,
     ) -> Option<Fate> {
-        let Message::Ordering(maftia_ordering::Message::Block { block, .. }) = message else {
+        let Message::Ordering(_, maftia_ordering::Message::Block { block, .. }) = message else {
             return None;
         };
         let leads = self.schedule.leader(block.round()) == block.author();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use maftia_membership::detector::{Level, Reason};
 use maftia_ordering::BlockRef;
 use maftia_protocol::Target;
 use maftia_replica::{Activity, Fate, Message, Output, Record, Replica, RequestId, result_digest};
@@ -241,7 +242,7 @@ impl Property<Replica> for Signed {
         match seen {
             Observation::Sent {
                 site,
-                message: Message::Ordering(maftia_ordering::Message::Block { block, .. }),
+                message: Message::Ordering(_, maftia_ordering::Message::Block { block, .. }),
                 target: Target::Others | Target::One(_) | Target::All,
             } if block.author() == *site => self.block(block),
             _ => Ok(()),
@@ -255,7 +256,7 @@ impl Property<Replica> for Signed {
     }
 }
 
-/// No alarm, no divergence, no lost tail, no innocent convicted.
+/// No alarm, no divergence, no lost tail, no innocent convicted or called rude.
 pub(crate) struct Sanity {
     corrupted: SiteSet,
     book: Shared,
@@ -306,7 +307,19 @@ impl Property<Replica> for Sanity {
                 Output::Convicted(_) => book.sometimes.convictions += 1,
                 Output::Installed { .. } => book.sometimes.transfers += 1,
                 Output::Stable { .. } => book.sometimes.checkpoints += 1,
-                Output::Replies { .. } => {}
+                Output::Suspicion(change) => {
+                    let innocent = |site| !self.corrupted.contains(site);
+                    if let Level::Suspected(own) = change.level
+                        && matches!(own.reason, Reason::Abusive | Reason::Invalid)
+                        && innocent(*site)
+                        && innocent(change.site)
+                    {
+                        let text = format!("{site} calls {} {}", change.site, own.reason);
+                        return Err(Violation::new("blame soundness", text));
+                    }
+                    book.sometimes.suspicions += 1;
+                }
+                Output::Replies { .. } | Output::Sites | Output::Left(_) => {}
             },
             Observation::Faulted { site, fault } if !self.corrupted.contains(fault.culprit) => {
                 let text = format!("{site} blames {}: {}", fault.culprit, fault.misbehaviour);
@@ -381,8 +394,15 @@ impl Property<Replica> for Convergence {
                 let Some(reached) = self.sites.get_mut(site) else {
                     return Ok(());
                 };
-                reached.commit = replica.engine().frontier().index;
-                reached.tip = replica.engine().dag().tip();
+                let (dag, frontier) = (replica.engine().dag(), replica.engine().frontier());
+                // Without a block two rounds above, only votes can have committed the leader.
+                let voted = !dag.authors(frontier.leader_round.next()).is_empty();
+                let fast = voted && dag.authors(frontier.leader_round.plus(2)).is_empty();
+                if fast && frontier.index > reached.commit {
+                    self.book.borrow_mut().sometimes.fast_commits += 1;
+                }
+                reached.commit = frontier.index;
+                reached.tip = dag.tip();
                 if self.healed {
                     let status = replica.status();
                     reached.position = status.position;

@@ -60,13 +60,13 @@ impl Subject for Site {
             .unwrap_or_default();
         let image = image.and_then(|at| match &boot.records[at] {
             Record::Image(image) => Some(Restored::from_chunks(image.chunks().collect()).unwrap()),
-            Record::Ordering(_) | Record::Vault(_) => None,
+            Record::Ordering(_) | Record::Vault(_) | Record::Chain(_) => None,
         });
         let records = log
             .iter()
             .filter_map(|record| match record {
                 Record::Ordering(record) => Some(record.clone()),
-                Record::Image(_) | Record::Vault(_) => None,
+                Record::Image(_) | Record::Vault(_) | Record::Chain(_) => None,
             })
             .collect();
         let disk = ReplicaBoot {
@@ -75,6 +75,7 @@ impl Subject for Site {
             lost: boot.wiped && boot.records.is_empty(),
             nonce: u64::from(boot.incarnation) << 8 | u64::from(boot.site.as_u8()),
             site_half: None,
+            beginning: None,
         };
         let identity = Identity {
             me: boot.site,
@@ -103,6 +104,7 @@ impl Subject for Site {
             }
             Item::Record(Record::Ordering(record)) => fingerprint_of_debug(record),
             Item::Record(Record::Vault(vault)) => fingerprint_of_bytes(vault.expose()),
+            Item::Record(Record::Chain(chain)) => fingerprint_of_debug(chain),
             Item::Output(Output::Replies {
                 client, replies, ..
             }) => {
@@ -145,7 +147,7 @@ fn of_digest(digest: &Digest) -> u64 {
 
 fn of_message(message: &Message) -> u64 {
     match message {
-        Message::Ordering(maftia_ordering::Message::Block { block, payload }) => {
+        Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             of_digest(&block.digest()) ^ u64::from(payload.is_some())
         }
         other => fingerprint_of_bytes(&other.to_bytes()),
@@ -154,7 +156,7 @@ fn of_message(message: &Message) -> u64 {
 
 fn describe_message(message: &Message) -> String {
     match message {
-        Message::Ordering(maftia_ordering::Message::Block { block, payload }) => {
+        Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             let (own, len) = (block.reference(), payload.as_ref().map(|p| p.len()));
             let parents: String = block
                 .header()
@@ -168,9 +170,10 @@ fn describe_message(message: &Message) -> String {
                 own.author, own.round, own.digest
             )
         }
-        Message::Ordering(other) => format!("{other:?}"),
+        Message::Ordering(_, other) => format!("{other:?}"),
         Message::Transfer(other) => format!("{other:?}").chars().take(120).collect(),
         Message::Pair(bytes) => format!("pair, {} bytes", bytes.len()),
+        Message::Passage(passage) => format!("{passage:?}"),
     }
 }
 

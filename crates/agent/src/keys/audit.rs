@@ -27,7 +27,7 @@ pub(crate) async fn audit(
     match ask.settle(answer.await?)?.1 {
         Answer::Audit(page) => {
             let group = shared.store.client().group();
-            let entries = page.entries.iter().map(|own| entry(group, &keys, own));
+            let entries = page.entries.iter().map(|own| entry(&group, &keys, own));
             Ok(Json(json!({
                 "count": page.count,
                 "chain": page.chain.to_string(),

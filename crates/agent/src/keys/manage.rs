@@ -81,7 +81,7 @@ pub(crate) async fn create(
     let scheme = Scheme::from(asked.scheme);
     let mut policy = Policy::of(scheme);
     if let Some(names) = asked.users {
-        policy.users = users(group, &names)?;
+        policy.users = users(&group, &names)?;
     }
     policy.one_message_per_slot = asked.one_message_per_slot;
     let act = Act::Create {
@@ -112,7 +112,7 @@ pub(crate) async fn permit(
     }
     let group = shared.store.client().group();
     let users = match &asked.users {
-        Some(names) => users(group, names)?,
+        Some(names) => users(&group, names)?,
         None => Users::Everyone,
     };
     let key = ask.named(&name).await?;
@@ -171,7 +171,7 @@ pub(crate) async fn proposals(
         return Err(unfit(None));
     };
     let group = shared.store.client().group();
-    let all = all.iter().map(|own| show::proposal(group, &keys, own));
+    let all = all.iter().map(|own| show::proposal(&group, &keys, own));
     Ok(Json(json!({ "proposals": all.collect::<Vec<_>>() })))
 }
 
@@ -209,17 +209,17 @@ fn made_or_not(shared: &Shared, id: Option<RequestId>, reply: Reply) -> Result<R
         Reply::Key(key) if key.state == Life::Retired => {
             Err(refusal::key_refused(Refusal::Retired))
         }
-        Reply::Key(key) => Ok(done(id, show::key(group, &key))),
+        Reply::Key(key) => Ok(done(id, show::key(&group, &key))),
         Reply::Permitted(key) => Ok(done(id, json!({ "permitted": key.0 }))),
         Reply::Retired(key) => Ok(done(id, json!({ "retired": key.0 }))),
         Reply::Proposed(own) => {
-            let body = Json(json!({ "proposal": show::proposal(group, &[], &own) }));
+            let body = Json(json!({ "proposal": show::proposal(&group, &[], &own) }));
             let mut response = (StatusCode::ACCEPTED, body).into_response();
             mark(&mut response, id);
             Ok(response)
         }
         Reply::Ceremonies(all) => {
-            let awaited = all.iter().flat_map(|own| show::sites(group, own.awaited));
+            let awaited = all.iter().flat_map(|own| show::sites(&group, own.awaited));
             let awaited: Vec<String> = awaited.collect();
             let what = format!("the ceremony goes on; awaited: {}", awaited.join(", "));
             Err(ApiError::pending(&what))

@@ -18,6 +18,11 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
             "ceremony",
             "see `GET /v1/ceremonies`; ask again when it has ended",
         ),
+        keys::Refusal::Changing => (
+            StatusCode::CONFLICT,
+            "members-changing",
+            "ask again when the members have changed; nothing happened",
+        ),
         keys::Refusal::NameTaken => (
             StatusCode::CONFLICT,
             "name-taken",

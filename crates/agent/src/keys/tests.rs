@@ -72,6 +72,7 @@ fn refusals_have_the_statuses_that_callers_know() {
     let status = |refusal| refusal::key_refused(refusal).into_response().status();
     assert_eq!(status(Refusal::NoSuchKey), 404);
     assert_eq!(status(Refusal::Busy), 409);
+    assert_eq!(status(Refusal::Changing), 409);
     assert_eq!(status(Refusal::Retired), 409);
     assert_eq!(status(Refusal::TooManyKeys), 429);
     assert_eq!(status(Refusal::Name), 400);

@@ -18,7 +18,7 @@ use crate::bench::load::{Load, Shape};
 use crate::bench::measure::Sites;
 use crate::bench::report::Report;
 use crate::failure::Failure;
-use crate::local::{LOAD, LocalGroup};
+use crate::local::{self, LOAD, LocalGroup};
 use crate::output;
 
 /// How long the group may take to answer the first request.
@@ -39,7 +39,14 @@ async fn bench(typed: &Bench) -> Result<(), Failure> {
         Some(_) => (None, None),
         None => {
             let scratch = scratch(typed.dir.as_deref())?;
-            let local = LocalGroup::start(scratch.path(), Kind::Dev, Some(typed.sites))?;
+            let local = LocalGroup::start(
+                scratch.path(),
+                Kind::Dev,
+                local::Shape {
+                    sites: Some(typed.sites),
+                    fast_path: typed.fast_path,
+                },
+            )?;
             (Some(local), Some(scratch))
         }
     };

@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use crate::args::on_or_off;
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  maftia demo\n  maftia demo --for 20 --json\n\n\
@@ -12,6 +14,9 @@ pub(crate) struct Demo {
     /// Sites; 3f+1 of them tolerate f intruded ones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=31))]
     pub(crate) sites: u8,
+    /// Final after two message delays where almost all sites agree: on or off
+    #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
+    pub(crate) fast_path: Option<bool>,
     /// Run a load for this many seconds, attack and kill a site meanwhile, and give a verdict
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) lasting: Option<f64>,

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod census;
 mod history;
+mod replace;
 mod verdict;
 mod workload;
 
@@ -14,11 +15,11 @@ use maftia_config::{Kind, load_key};
 
 use crate::bench::ready;
 use crate::demo::args::Demo;
-use crate::demo::verdict::{Keys, Verdict};
+use crate::demo::verdict::{Drill, Keys, Verdict};
 use crate::demo::workload::Workload;
 use crate::failure::Failure;
 use crate::front;
-use crate::local::{Attack, LOAD, LocalGroup};
+use crate::local::{Attack, LOAD, LocalGroup, Shape};
 use crate::output;
 use crate::site::{log_to_stderr, stop_signal};
 
@@ -46,7 +47,14 @@ async fn demo(typed: &Demo) -> Result<(), Failure> {
         .prefix("maftia-demo-")
         .tempdir()
         .map_err(|error| Failure::failed(format!("cannot make a folder: {error}")))?;
-    let local = LocalGroup::start(scratch.path(), Kind::Demo, Some(typed.sites))?;
+    let local = LocalGroup::start(
+        scratch.path(),
+        Kind::Demo,
+        Shape {
+            sites: Some(typed.sites),
+            fast_path: typed.fast_path,
+        },
+    )?;
     let result = tokio::select! {
         result = show(typed, &local, started) => result,
         () = stop_signal() => Ok(()),
@@ -154,7 +162,12 @@ async fn drill(
     say(format!(
         "site {intruded} was killed (SIGKILL) and is started again"
     ));
-    tokio::time::sleep(lasting.saturating_sub(stage * 5 / 2)).await;
+    tokio::time::sleep(stage / 2).await;
+    let fresh = replace::replace(local, client, &intruded).await?;
+    say(format!(
+        "site {fresh} has taken the place of {intruded}; the keys are shared anew"
+    ));
+    tokio::time::sleep(lasting.saturating_sub(began.elapsed())).await;
     let ran = began.elapsed();
     say("the load ends; comparing the sites".into());
     let seen = workload.finish().await;
@@ -164,5 +177,11 @@ async fn drill(
         before: key.to_owned(),
         after: kept,
     };
-    Ok(Verdict::reach(seen, end, &intruded, keys, ran))
+    let drill = Drill {
+        intruded,
+        fresh,
+        keys,
+        ran,
+    };
+    Ok(Verdict::reach(seen, end, drill))
 }

@@ -31,9 +31,9 @@ pub(crate) struct LocalGroup {
 }
 
 impl LocalGroup {
-    /// Starts the group in a folder, which is made if there is none yet. With `sites`, the number
-    /// must be that of the group.
-    pub(crate) fn start(path: &Path, kind: Kind, sites: Option<u8>) -> Result<Self, Failure> {
+    /// Starts the group in a folder, which is made if there is none yet. What `shape` says must be
+    /// so in a group that is there already.
+    pub(crate) fn start(path: &Path, kind: Kind, shape: Shape) -> Result<Self, Failure> {
         std::fs::create_dir_all(path)
             .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
         let path = path
@@ -43,21 +43,12 @@ impl LocalGroup {
         let dir = GroupDir::new(&path.join("group"));
         let group = if dir.exists() {
             let group = GroupFile::load(&dir.group_path())?;
-            let has = group.group().sites.len();
-            if sites.is_some_and(|sites| usize::from(sites) != has) {
-                let text = format!("the group in {} has {has} sites", path.display());
-                return Err(Failure::failed(text).next("leave --sites out, or name a new folder"));
-            }
+            shape.check(&path, &group)?;
             group
         } else {
-            make(
-                &dir,
-                &path.join("group.new"),
-                kind,
-                usize::from(sites.unwrap_or(4)),
-            )?
+            make(&dir, &path.join("group.new"), kind, shape)?
         };
-        let names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
+        let names = names(&dir, &group)?;
         let (orders, supervisor) = supervisor::start(&dir, &names)?;
         Ok(Self {
             dir,
@@ -76,8 +67,59 @@ impl LocalGroup {
     }
 }
 
+/// The sites to start: those of the group's file and those that have joined since, but for those that
+/// have left.
+fn names(dir: &GroupDir, group: &GroupFile) -> Result<Vec<String>, Failure> {
+    let sites = dir.path().join("sites");
+    let fail = |error: std::io::Error| {
+        Failure::failed(format!("cannot read {}: {error}", sites.display()))
+    };
+    let mut names: Vec<String> = group.sites().map(|(_, site)| site.name.clone()).collect();
+    for entry in std::fs::read_dir(&sites).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let Some(name) = name.to_str().map(ToOwned::to_owned) else {
+            continue;
+        };
+        let ready = ["site.toml", "group.toml"];
+        let joined = ready
+            .iter()
+            .all(|file| dir.site_dir(&name).join(file).exists());
+        if joined && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.retain(|name| !supervisor::has_left(dir, name));
+    Ok(names)
+}
+
+/// What is asked of a local group; a new one is by default of four sites.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) sites: Option<u8>,
+    pub(crate) fast_path: Option<bool>,
+}
+
+impl Shape {
+    /// Whether a group is as asked for: what was decided when it was made cannot be changed.
+    fn check(self, path: &Path, group: &GroupFile) -> Result<(), Failure> {
+        let (sites, fast_path) = (group.group().sites.len(), group.group().fast_path);
+        let path = path.display();
+        if self.sites.is_some_and(|asked| usize::from(asked) != sites) {
+            let text = format!("the group in {path} has {sites} sites");
+            return Err(Failure::failed(text).next("leave --sites out, or name a new folder"));
+        }
+        if self.fast_path.is_some_and(|asked| asked != fast_path) {
+            let state = if fast_path { "on" } else { "off" };
+            let text = format!("the group in {path} has its fast path {state}");
+            return Err(Failure::failed(text).next("leave --fast-path out, or name a new folder"));
+        }
+        Ok(())
+    }
+}
+
 /// Makes a group aside and moves it into place whole: killed meanwhile, the next start makes it anew.
-fn make(dir: &GroupDir, aside: &Path, kind: Kind, count: usize) -> Result<GroupFile, Failure> {
+fn make(dir: &GroupDir, aside: &Path, kind: Kind, shape: Shape) -> Result<GroupFile, Failure> {
+    let count = usize::from(shape.sites.unwrap_or(4));
     let fail = |what: &str, error: std::io::Error| {
         Failure::failed(format!("cannot {what} {}: {error}", aside.display()))
     };
@@ -92,6 +134,7 @@ fn make(dir: &GroupDir, aside: &Path, kind: Kind, count: usize) -> Result<GroupF
         sites: links.to_vec(),
         http: http.to_vec(),
         clients: vec![AGENT.into(), LOAD.into()],
+        fast_path: shape.fast_path,
     })?;
     std::fs::rename(aside, dir.path()).map_err(|error| fail("move", error))?;
     Ok(group)

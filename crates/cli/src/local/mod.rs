@@ -7,6 +7,6 @@ mod orders;
 mod route;
 mod supervisor;
 
-pub(crate) use group::{AGENT, LOAD, LocalGroup};
+pub(crate) use group::{AGENT, LOAD, LocalGroup, Shape, free_addresses};
 pub(crate) use orders::Attack;
 pub(crate) use route::{AttackRequest, router};

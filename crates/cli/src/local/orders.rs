@@ -73,6 +73,11 @@ pub(crate) enum Order {
         lasting: Option<Duration>,
         done: oneshot::Sender<Result<(), String>>,
     },
+    /// Start a site whose folder is ready.
+    Start {
+        site: String,
+        done: oneshot::Sender<Result<(), String>>,
+    },
     /// Stop all sites and end.
     Stop(oneshot::Sender<()>),
 }
@@ -97,6 +102,18 @@ impl Orders {
             done,
         };
         let sent = self.0.send(order).await.is_ok();
+        match answer.await {
+            Ok(Ok(())) if sent => Ok(()),
+            Ok(Err(text)) => Err(Failure::failed(text)),
+            _ => Err(Failure::failed("the group is stopping")),
+        }
+    }
+
+    /// Starts a site that was made meanwhile.
+    pub(crate) async fn start(&self, site: &str) -> Result<(), Failure> {
+        let (done, answer) = oneshot::channel();
+        let site = site.to_owned();
+        let sent = self.0.send(Order::Start { site, done }).await.is_ok();
         match answer.await {
             Ok(Ok(())) if sent => Ok(()),
             Ok(Err(text)) => Err(Failure::failed(text)),

@@ -21,6 +21,23 @@ const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
 /// The exit code of a site whose disk has failed: starting it again would not help.
 const EXIT_DISK: i32 = 4;
 const EXIT_ALARM: i32 = 5;
+/// Of a site that has no seat any more.
+const EXIT_LEFT: i32 = 6;
+
+/// The file in a site's folder that says so, for later starts of the group.
+const LEFT: &str = "left";
+
+/// Whether a site has left the group.
+pub(crate) fn has_left(dir: &GroupDir, name: &str) -> bool {
+    dir.site_dir(name).join(LEFT).exists()
+}
+
+fn leave(dir: &GroupDir, name: &str) {
+    let path = dir.site_dir(name).join(LEFT);
+    if let Err(error) = std::fs::write(&path, "") {
+        tracing::warn!(path = %path.display(), %error, "cannot note that the site has left");
+    }
+}
 
 /// The sites of a local group as processes.
 #[derive(Debug)]
@@ -46,15 +63,7 @@ pub(crate) fn start(dir: &GroupDir, names: &[String]) -> Result<(Orders, JoinHan
     let mut sites = BTreeMap::new();
     for name in names {
         kill_leftover(dir, name);
-        let process = Some(SiteProcess::spawn(dir, name)?);
-        let site = Supervised {
-            process,
-            started: Instant::now(),
-            restart_at: None,
-            backoff: RESTART_MIN,
-            relief: None,
-        };
-        sites.insert(name.clone(), site);
+        sites.insert(name.clone(), Supervised::start(dir, name)?);
     }
     let supervisor = Supervisor {
         dir: dir.clone(),
@@ -62,6 +71,18 @@ pub(crate) fn start(dir: &GroupDir, names: &[String]) -> Result<(Orders, JoinHan
         orders,
     };
     Ok((Orders(sender), tokio::spawn(supervisor.run())))
+}
+
+impl Supervised {
+    fn start(dir: &GroupDir, name: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            process: Some(SiteProcess::spawn(dir, name)?),
+            started: Instant::now(),
+            restart_at: None,
+            backoff: RESTART_MIN,
+            relief: None,
+        })
+    }
 }
 
 impl Supervisor {
@@ -96,6 +117,12 @@ impl Supervisor {
             } => {
                 // Whoever asked may be gone.
                 let _ = done.send(self.attack(what, &site, lasting));
+            }
+            Order::Start { site, done } => {
+                let started = Supervised::start(&self.dir, &site);
+                let started = started.map(|own| self.sites.insert(site, own));
+                // Whoever asked may be gone.
+                let _ = done.send(started.map(|_| ()).map_err(|error| error.to_string()));
             }
             Order::Stop(_) => {}
         }
@@ -136,6 +163,12 @@ impl Supervisor {
         };
         site.process = None;
         site.relief = None;
+        if code == Some(EXIT_LEFT) {
+            self.sites.remove(name);
+            leave(&self.dir, name);
+            tracing::info!(site = name, "the site has left the group");
+            return;
+        }
         if matches!(code, Some(EXIT_DISK | EXIT_ALARM)) {
             let log = self.dir.site_dir(name).join("log.txt");
             tracing::error!(site = name, code, log = %log.display(), "the site stopped for good");

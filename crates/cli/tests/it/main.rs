@@ -13,6 +13,7 @@
 mod demo;
 mod dev;
 mod disk;
+mod evidence;
 mod exits;
 mod files;
 mod harness;

@@ -116,6 +116,13 @@ impl Batch {
         held
     }
 
+    /// The sites are others: nobody is known to have it.
+    pub(super) fn scatter(&mut self, retry_at: Time) {
+        self.reached = SiteSet::EMPTY;
+        self.holder.1 = Standing::Down;
+        self.retry_at = retry_at;
+    }
+
     /// A link has come up: the site gets what is nowhere, or with fewer than `enough`.
     pub(super) fn reach(
         &mut self,

@@ -6,6 +6,7 @@ mod request;
 mod resend;
 mod tally;
 mod timing;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -116,8 +117,6 @@ impl Session {
     /// A session in a fresh life. Sites differ in which is preferred by the session's number.
     pub fn new(settings: Settings, incarnation: Incarnation, now: Time) -> Self {
         let n = settings.resilience.sites();
-        let preferred = usize::try_from(settings.client.session).unwrap_or(0) % n;
-        let preferred = SiteId::all(n).nth(preferred);
         Self {
             settings,
             incarnation,
@@ -128,7 +127,7 @@ impl Session {
             batches: BTreeMap::new(),
             strays: BTreeMap::new(),
             up: SiteSet::EMPTY,
-            preferred: preferred.expect("a remainder is below n"),
+            preferred: view::preferred(settings.client.session, n),
             outbox: Outbox::default(),
             settled: Vec::new(),
             recent: VecDeque::new(),

@@ -1,6 +1,7 @@
 //! A session against scripted sites: no links, no clock.
 
 mod session;
+mod views;
 
 use bytes::Bytes;
 use maftia_replica::{ClientMessage, Fate, Reply, RequestId, request_digest, result_digest};

@@ -85,6 +85,7 @@ impl Group {
             sites: listeners.iter().map(|l| l.local_addr().unwrap()).collect(),
             http: Vec::new(),
             clients: vec!["app".to_owned()],
+            fast_path: None,
         };
         let Generated {
             group,
@@ -176,6 +177,7 @@ impl Site {
             config: *file.digest(),
             epoch: Epoch(0),
             resilience: file.resilience(),
+            fast_path: false,
             delivery_depth: 64,
             checkpoints: CheckpointPolicy {
                 commits: 16,
@@ -270,6 +272,12 @@ impl Site {
                     self.perform(step);
                 }
                 Peer::Client(key) => match ClientMessage::from_bytes(message.bytes).unwrap() {
+                    ClientMessage::Evidence { nonce, id } => {
+                        let exhibit = self.replica.evidence().get(&id).map(Wire::to_bytes);
+                        let answer = SiteMessage::Evidence { nonce, exhibit };
+                        let to = To::Link(message.link);
+                        let _ = self.network.send(to, Class::Control, answer.to_bytes());
+                    }
                     ClientMessage::Status { nonce } => self.tell(message.link, nonce),
                     message => self.command(Command::Client { key, message }),
                 },

@@ -3,3 +3,4 @@
 
 mod group;
 mod outcomes;
+mod views;

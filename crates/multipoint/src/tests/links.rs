@@ -198,3 +198,59 @@ async fn a_site_that_joins_the_directory_is_dialed() {
     assert_eq!(client.up().await.0, Peer::Site(site(1)));
     b.up().await;
 }
+
+#[tokio::test]
+async fn sites_that_number_each_other_by_other_views_have_links() {
+    let mut group = Group::new(3, 1);
+    let mut later = group.site(1);
+    // The first site has left, and the others have moved down.
+    let mut shifted = group.directory();
+    let sites = shifted.sites().skip(1).map(|(_, key, at)| (key, at));
+    shifted = Directory::new(GROUP, sites.collect(), vec![client_key(0).public()]).unwrap();
+    later.network.replace_directory(shifted);
+    let mut former = group.client(0, 0);
+    let (peer, link) = former.up().await;
+    assert_eq!(peer, Peer::Site(site(1)), "by the view of who asks");
+    assert_eq!(later.up().await.0, Peer::Client(0));
+    former
+        .network
+        .send(link, Class::Control, bytes(1, 1))
+        .unwrap();
+    assert_eq!(later.message().await.bytes, bytes(1, 1));
+}
+
+#[tokio::test]
+async fn a_number_that_is_another_sites_has_no_link_until_that_one_is_up() {
+    let mut group = Group::new(2, 1);
+    let (mut a, mut b) = (group.site(0), group.site(1));
+    let mut client = group.client(0, 0);
+    let ups = [client.up().await, client.up().await];
+    let key_of = |of: u8| (site_key(of).public(), group.addresses[usize::from(of)]);
+    let swapped = Directory::new(
+        GROUP,
+        vec![key_of(1), key_of(0)],
+        vec![client_key(0).public()],
+    );
+    client.network.replace_directory(swapped.unwrap());
+    // Nothing has been awaited: the old links are there still, and are ending.
+    for of in [0, 1] {
+        let sent = client.network.send(site(of), Class::Control, bytes(2, 2));
+        assert_eq!(sent, Err(SendError::NotConnected));
+    }
+    let mut met = Vec::new();
+    while met.len() < 2 {
+        match client.event().await {
+            NetworkEvent::Up { peer, key, .. } => met.push((peer, key)),
+            NetworkEvent::Down { link, .. } => assert!(ups.iter().any(|(_, own)| *own == link)),
+            NetworkEvent::Message(_) => panic!("nobody has said anything"),
+        }
+    }
+    met.sort_by_key(|(peer, _)| *peer);
+    let expected = [1, 0].map(|of| site_key(of).public());
+    assert_eq!(
+        met.iter().map(|(_, key)| *key).collect::<Vec<_>>(),
+        expected
+    );
+    a.up().await;
+    b.up().await;
+}

@@ -29,7 +29,11 @@ fn correction_1_one_vote_is_no_evidence_of_a_commit() {
         }
         let leaders: Vec<SiteId> = (0..12).map(|r| site(if r == 2 { 3 } else { 0 })).collect();
         let resilience = Resilience::largest(FaultModel::Arbitrary, 4).unwrap();
-        let mut committer = Committer::new(resilience, Schedule::fixed(leaders), Round(0));
+        let mut committer = Committer::new(
+            Rule::new(resilience, false).unwrap(),
+            Schedule::fixed(leaders),
+            Round(0),
+        );
         let prefix = committer.advance(&dag).unwrap();
         prefix
             .into_iter()
@@ -211,7 +215,7 @@ fn answer(engine: &mut Engine, from: usize, nonce: u64, highest: u64) -> Step<En
 fn floor(engine: &Engine) -> Option<Round> {
     match engine.standing() {
         Standing::Returning { floor, .. } => Some(*floor),
-        Standing::Active | Standing::Recovering { .. } => None,
+        Standing::Active | Standing::Recovering { .. } | Standing::Observing => None,
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn parameters(n: usize) -> Parameters {
         config: CONFIG,
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
+        fast_path: false,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),
@@ -71,6 +72,27 @@ impl Net {
             cut: Vec::new(),
             queue: VecDeque::new(),
         }
+    }
+
+    /// One more engine, behind the others.
+    pub(super) fn add(&mut self, engine: Engine) {
+        self.engines.push(engine);
+        self.commits.push(Vec::new());
+        self.records.push(Vec::new());
+        self.outputs.push(Vec::new());
+    }
+
+    /// Puts the engines into another order, by their present places; what is under way is lost.
+    pub(super) fn permute(&mut self, order: &[usize]) {
+        fn pick<T>(from: &mut Vec<T>, order: &[usize]) {
+            let mut all: Vec<Option<T>> = from.drain(..).map(Some).collect();
+            from.extend(order.iter().map(|at| all[*at].take().unwrap()));
+        }
+        pick(&mut self.engines, order);
+        pick(&mut self.commits, order);
+        pick(&mut self.records, order);
+        pick(&mut self.outputs, order);
+        self.queue.clear();
     }
 
     pub(super) fn perform(&mut self, at: usize, step: Step<Engine>) {

@@ -5,6 +5,8 @@
 
 mod blocks;
 mod corrections;
+mod epochs;
+mod fast_path;
 mod harness;
 mod hostile;
 mod misbehaviour;

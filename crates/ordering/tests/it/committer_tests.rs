@@ -1,7 +1,9 @@
 //! The engine's committer against the reference model: equal verdicts on every view of every DAG.
 
 use maftia_crypto::SigningKey;
-use maftia_ordering::{Block, BlockRef, Committer, Dag, Header, Schedule, Verdict, payload_digest};
+use maftia_ordering::{
+    Block, BlockRef, Committer, Dag, Header, Rule, Schedule, Verdict, payload_digest,
+};
 use maftia_protocol::plant;
 use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId};
 use rand::SeedableRng;
@@ -62,22 +64,27 @@ impl Twin {
     }
 
     fn committer(&self) -> Committer {
-        let n = self.generated.row.n;
+        let Row {
+            n, f, c, fast_path, ..
+        } = self.generated.row;
         let leaders = self.generated.leaders();
         let leaders = leaders
             .iter()
             .map(|leader| SiteId::new(*leader).unwrap())
             .collect();
-        let resilience = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
-        Committer::new(resilience, Schedule::fixed(leaders), Round(0))
+        let resilience = Resilience::new(FaultModel::Arbitrary, n, f, c).unwrap();
+        let rule = Rule::new(resilience, fast_path).unwrap();
+        Committer::new(rule, Schedule::fixed(leaders), Round(0))
     }
 
-    /// The blocks of a view, parents first.
+    /// The blocks of a view above the geneses, parents first.
     fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
         let held = |(place, _): &(usize, &Arc<Block>)| mask.contains(*place);
+        let geneses = self.generated.row.n;
         self.blocks
             .iter()
             .enumerate()
+            .skip(geneses)
             .filter(held)
             .map(|(_, block)| block)
     }
@@ -86,7 +93,7 @@ impl Twin {
     fn engine(&self, mask: &Bits) -> Result<Vec<Verdict>, String> {
         let n = self.generated.row.n;
         let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
-        for block in self.view(mask).skip(n) {
+        for block in self.view(mask) {
             dag.insert(Arc::clone(block), None, false);
         }
         let mut committer = self.committer();
@@ -99,7 +106,7 @@ impl Twin {
         let n = self.generated.row.n;
         let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
         let (mut committer, mut prefix) = (self.committer(), Vec::new());
-        for block in self.view(mask).skip(n) {
+        for block in self.view(mask) {
             dag.insert(Arc::clone(block), None, false);
             prefix.extend(committer.advance(&dag).map_err(|alarm| alarm.text)?);
         }
@@ -151,72 +158,108 @@ fn first_difference(row: &Row, options: Options, seeds: std::ops::Range<u64>) ->
     })
 }
 
-fn rows() -> [(Row, Options); 3] {
+const PLAIN: Options = Options { weak_links: false };
+const WEAK: Options = Options { weak_links: true };
+
+fn slow_rows() -> Vec<(Row, Options)> {
     let four = Row::arbitrary(4, 1, 0).slow_path_only();
     let seven = Row::arbitrary(7, 2, 0).slow_path_only();
-    let (plain, weak) = (Options { weak_links: false }, Options { weak_links: true });
-    [(four.clone(), plain), (four, weak), (seven, plain)]
+    vec![(four.clone(), PLAIN), (four, WEAK), (seven, PLAIN)]
 }
 
-fn agrees(seeds: std::ops::Range<u64>) {
-    for (row, options) in rows() {
+fn fast_rows() -> Vec<(Row, Options)> {
+    let four = Row::arbitrary(4, 1, 0);
+    vec![
+        (four.clone(), PLAIN),
+        (four, WEAK),
+        (Row::arbitrary(7, 2, 0), PLAIN),
+        (Row::arbitrary(6, 1, 1), PLAIN),
+        (Row::arbitrary(10, 3, 0), PLAIN),
+    ]
+}
+
+fn agrees(rows: &[(Row, Options)], seeds: std::ops::Range<u64>) {
+    for (row, options) in rows {
         assert_eq!(
-            first_difference(&row, options, seeds.clone()),
+            first_difference(row, *options, seeds.clone()),
             None,
-            "{options:?}"
+            "n {} {options:?}",
+            row.n
         );
     }
 }
 
-fn is_caught(bug: &'static str, dags: u64) {
+fn is_caught(bug: &'static str, rows: &[(Row, Options)]) {
     let found = plant(bug, || {
-        rows()
-            .iter()
-            .find_map(|(row, options)| first_difference(row, *options, 0..dags))
+        rows.iter()
+            .find_map(|(row, options)| first_difference(row, *options, 0..DAGS))
     });
-    assert!(found.is_some(), "\"{bug}\" survives {dags} DAGs");
+    assert!(found.is_some(), "\"{bug}\" survives {DAGS} DAGs");
+}
+
+fn is_slow() -> bool {
+    let slow = std::env::var_os("MAFTIA_SLOW").is_some();
+    if !slow {
+        println!("skipped: set MAFTIA_SLOW=1");
+    }
+    slow
 }
 
 #[test]
 fn the_committer_and_the_reference_give_equal_verdicts() {
-    agrees(0..DAGS);
+    agrees(&slow_rows(), 0..DAGS);
+}
+
+#[test]
+fn the_committer_and_the_reference_give_equal_verdicts_with_the_fast_path() {
+    agrees(&fast_rows(), 0..DAGS);
 }
 
 #[test]
 fn the_committer_and_the_reference_give_equal_verdicts_slow() {
-    if std::env::var_os("MAFTIA_SLOW").is_none() {
-        println!("skipped: set MAFTIA_SLOW=1");
-        return;
+    if is_slow() {
+        agrees(&slow_rows(), DAGS..DAGS * SLOW_FACTOR);
+        agrees(&fast_rows(), DAGS..DAGS * SLOW_FACTOR);
     }
-    agrees(DAGS..DAGS * SLOW_FACTOR);
 }
 
-#[test]
-fn a_slow_path_quorum_less_one_is_caught() {
-    is_caught("slow path quorum less one", DAGS);
+/// Bugs of the rule with the fast path off.
+macro_rules! caught_on_the_slow_path {
+    ($($test:ident: $bug:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            is_caught($bug, &slow_rows());
+        }
+    )*};
 }
 
-#[test]
-fn a_skip_quorum_less_one_is_caught() {
-    is_caught("skip quorum less one", DAGS);
+caught_on_the_slow_path! {
+    a_slow_path_quorum_less_one_is_caught: "slow path quorum less one";
+    a_skip_quorum_less_one_is_caught: "skip quorum less one";
+    a_skip_before_all_votes_are_in_is_caught: "skip before all votes are in";
+    an_anchor_floor_one_too_low_is_caught: "anchor floor one too low";
+    an_anchor_that_takes_any_vote_is_caught: "indirect accepts any vote";
+    counting_blocks_instead_of_authors_is_caught: "blocks counted instead of authors";
 }
 
-#[test]
-fn a_skip_before_all_votes_are_in_is_caught() {
-    is_caught("skip before all votes are in", DAGS);
+/// Bugs of the rule with the fast path on, each looked for in every group by itself.
+macro_rules! caught_on_the_fast_path {
+    ($($test:ident: $bug:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            for row in fast_rows() {
+                is_caught($bug, &[row]);
+            }
+        }
+    )*};
 }
 
-#[test]
-fn an_anchor_floor_one_too_low_is_caught() {
-    is_caught("anchor floor one too low", DAGS);
-}
-
-#[test]
-fn an_anchor_that_takes_any_vote_is_caught() {
-    is_caught("indirect accepts any vote", DAGS);
-}
-
-#[test]
-fn counting_blocks_instead_of_authors_is_caught() {
-    is_caught("blocks counted instead of authors", DAGS);
+caught_on_the_fast_path! {
+    a_fast_path_quorum_less_one_is_caught: "fast path quorum less one";
+    an_evidence_threshold_less_one_is_caught: "evidence threshold less one";
+    evidence_that_ignores_twins_is_caught: "evidence ignores twins";
+    fast_votes_counted_by_blocks_are_caught: "fast votes counted by blocks";
+    an_anchor_that_reads_no_evidence_is_caught: "indirect without evidence";
+    a_skip_quorum_less_one_with_the_fast_path_is_caught: "skip quorum less one";
+    a_slow_path_quorum_less_one_with_the_fast_path_is_caught: "slow path quorum less one";
 }

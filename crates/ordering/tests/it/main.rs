@@ -4,8 +4,14 @@
     clippy::print_stdout,
     reason = "what a batch of runs covered is part of its result"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "test code counts small things"
+)]
 
 mod committer_tests;
+mod fast_path_tests;
+mod lean;
 mod reference;
 mod reference_scenario_tests;
 mod reference_tests;

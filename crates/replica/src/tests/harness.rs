@@ -49,6 +49,7 @@ pub(super) fn boot_with(
         config: CONFIG,
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, SITES).unwrap(),
+        fast_path: false,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),
@@ -82,10 +83,11 @@ pub(super) fn first_block(author: SiteId, payload: &Bytes, time_ms: u64) -> Mess
         checkpoint_vote: Some(vote),
         time_ms,
     };
-    Message::Ordering(maftia_ordering::Message::Block {
+    let block = maftia_ordering::Message::Block {
         block: Block::sign(header, &key(author)),
         payload: Some(payload.clone()).filter(|payload| !payload.is_empty()),
-    })
+    };
+    Message::Ordering(Epoch(0), block)
 }
 
 pub(super) struct Net {

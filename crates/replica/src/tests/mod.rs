@@ -1,7 +1,9 @@
 mod bounds;
 mod checkpoints;
+mod epochs;
 mod harness;
 mod hostile;
 mod keyed;
 mod state_transfer;
+mod suspicion;
 mod vouching;

@@ -5,9 +5,10 @@ use maftia_activity::kv;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_ordering::{Block, BlockRef, Commit, Header, payload_digest};
-use maftia_types::{ClientId, Digest, Epoch, Incarnation, Round, Sequence};
+use maftia_types::{ClientId, Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence};
 
 use super::harness::site;
+use crate::conduct::Members;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::{BatchId, Bodies, Fate, Item, RequestId, Span, request_digest};
@@ -93,7 +94,7 @@ pub(super) struct Executor {
 impl Executor {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            ledger: Ledger::new(limits, NEEDED),
+            ledger: Ledger::new(limits, NEEDED, None),
             store: kv::Store::default(),
             keys: (0..4).map(|i| SigningKey::mock(i).public()).collect(),
         }
@@ -101,7 +102,11 @@ impl Executor {
 
     /// The numbers of the requests that a commit executes.
     pub(super) fn deliver(&mut self, commit: &Commit) -> Vec<u64> {
-        let applied = self.ledger.apply(&mut self.store, &self.keys, commit);
+        let members = Members {
+            keys: &self.keys,
+            resilience: Resilience::largest(FaultModel::Arbitrary, 4).unwrap(),
+        };
+        let applied = self.ledger.apply(&mut self.store, members, commit);
         let executed = applied.executed.into_iter();
         executed
             .filter(|executed| matches!(executed.fate, Fate::Executed { .. }))

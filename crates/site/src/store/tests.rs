@@ -25,6 +25,7 @@ fn replica(boot: Boot) -> Replica {
         config: CONFIG,
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, 1).unwrap(),
+        fast_path: false,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy {
             commits: 1,

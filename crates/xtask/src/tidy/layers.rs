@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 20] = [
+pub(super) const LAYERS: [Layer; 21] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -31,6 +31,7 @@ pub(super) const LAYERS: [Layer; 20] = [
     drives("multipoint"),
     pure("activity"),
     pure("ordering"),
+    pure("membership"),
     pure("replica"),
     pure("adversary"),
     drives("config"),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 mod crates;
 mod documents;
+mod fast_path;
 mod headers;
 mod layers;
 mod length;
@@ -66,6 +67,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     let rules = [
         crates::check,
         documents::check,
+        fast_path::check,
         headers::check,
         layers::check,
         length::check,

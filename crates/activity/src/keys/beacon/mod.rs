@@ -28,6 +28,7 @@ use maftia_threshold::bls::{Signature, Tag, quicknet_message};
 use maftia_types::SiteId;
 
 use super::record::Version;
+use super::seats::Seats;
 use super::sessions::put_in_order;
 use super::signing::Shares;
 
@@ -96,6 +97,11 @@ impl Beacon {
                 self.open.entry(round).or_default();
             }
         }
+    }
+
+    /// A new epoch has begun. Rounds under way begin again with the new shares.
+    pub(super) fn reseat(&mut self, seats: &Seats) {
+        self.open.values_mut().for_each(|own| own.reseat(seats));
     }
 
     /// Takes a share in (rule 3) and names whom it has convicted.

@@ -1,9 +1,14 @@
 //! What sites put into the log in a ceremony.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher, Signature};
-use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
+use maftia_threshold::Index;
+use maftia_types::{Digest, SITES_MAX, SiteId};
+
+use crate::keys::sessions::put_in_order;
 
 use super::RunName;
 
@@ -36,15 +41,14 @@ pub(super) struct Deal {
     pub(super) published: Vec<(SiteId, [u8; 32])>,
 }
 
-/// A valid DEAL, as far as it will be needed.
+/// A valid DEAL, as far as it will be needed. Names everybody by place in a committee, since sites
+/// may be numbered otherwise by the time a late member needs it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct DealRecord {
-    pub(super) dealer: SiteId,
-    /// The dealer's place in its committee.
-    pub(super) place: u8,
+    pub(super) dealer: Index,
     pub(super) dealing: Bytes,
-    pub(super) acked: SiteSet,
-    pub(super) published: Vec<(SiteId, [u8; 32])>,
+    /// In the order of places.
+    pub(super) published: BTreeMap<Index, [u8; 32]>,
 }
 
 /// How a DEAL in the log proves its dealer wrong: the dealer has signed the block that it is in,
@@ -104,11 +108,8 @@ impl Ack {
 
 impl DealRecord {
     /// The share of that member, if it was published.
-    pub(super) fn published_for(&self, member: SiteId) -> Option<&[u8; 32]> {
-        let mut published = self.published.iter();
-        published
-            .find(|(site, _)| *site == member)
-            .map(|(_, share)| share)
+    pub(super) fn published_for(&self, member: Index) -> Option<&[u8; 32]> {
+        self.published.get(&member)
     }
 }
 
@@ -184,22 +185,33 @@ impl Wire for Deal {
 
 impl Wire for DealRecord {
     fn encode(&self, w: &mut Writer) {
-        w.site(self.dealer);
-        w.u8(self.place);
+        w.u8(self.dealer.number());
         w.bytes(&self.dealing);
-        w.u64(self.acked.bits());
-        encode_shares(w, &self.published);
+        w.length(self.published.len());
+        for (member, share) in &self.published {
+            w.u8(member.number());
+            w.raw(share);
+        }
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        const PUBLISHED: &str = "published shares";
+        let dealer = read_index(r)?;
+        let dealing = r.bytes("dealing", DEALING_BYTES_MAX)?;
+        let mut published = BTreeMap::new();
+        for _ in 0..r.length(PUBLISHED, SITES_MAX)? {
+            put_in_order(&mut published, read_index(r)?, r.array()?, PUBLISHED)?;
+        }
         Ok(Self {
-            dealer: r.site()?,
-            place: r.u8()?,
-            dealing: r.bytes("dealing", DEALING_BYTES_MAX)?,
-            acked: SiteSet::from_bits(r.u64()?),
-            published: decode_shares(r)?,
+            dealer,
+            dealing,
+            published,
         })
     }
+}
+
+fn read_index(r: &mut Reader) -> Result<Index, DecodeError> {
+    Index::new(r.u8()?).map_err(|_| DecodeError::Invalid { field: "place" })
 }
 
 fn encode_shares(w: &mut Writer, shares: &[(SiteId, [u8; 32])]) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maftia_codec::Wire as _;
 use maftia_crypto::Signature;
+use maftia_threshold::Index;
 use maftia_types::{Digest, Duration, SiteId, Time};
 use rand::Rng as _;
 use zeroize::Zeroizing;
@@ -13,6 +14,7 @@ use super::message::Message;
 use super::rules::{OwnDealing, Run};
 use super::site::Resend;
 use super::{Ceremony, RunName};
+use crate::keys::record::index_of;
 use crate::keys::vault::{Dealt, SecretBytes};
 use crate::keys::{Ordered, Site};
 use crate::replication::Effects;
@@ -57,10 +59,12 @@ impl Dealer {
     fn deal(&self) -> Deal {
         let left = |(site, _): &&(SiteId, SecretBytes)| !self.acks.contains_key(site);
         let published = self.own.shares.iter().filter(left);
+        // In the order of sites, which that of places need not be.
+        let published: BTreeMap<_, _> = published.map(|(site, share)| (*site, **share)).collect();
         Deal {
             dealing: self.own.dealing.clone(),
             acks: self.acks.iter().map(|(site, own)| (*site, *own)).collect(),
-            published: published.map(|(site, share)| (*site, **share)).collect(),
+            published: published.into_iter().collect(),
         }
     }
 
@@ -113,6 +117,9 @@ impl Site {
         out: &mut Effects,
     ) -> bool {
         let number = ceremony.number;
+        let Some(place) = index_of(&ceremony.dealers, self.me) else {
+            return false;
+        };
         let convicted = ceremony.culprits.contains_key(&self.me);
         if ceremony.has_dealt(self.me) || convicted || self.is_past(ceremony) {
             self.part.dealers.remove(&number);
@@ -122,14 +129,14 @@ impl Site {
             return false;
         };
         let begun = !self.part.dealers.contains_key(&number);
-        let mut changed = begun && self.begin_dealing(run);
+        let mut changed = begun && self.begin_dealing(run, place);
         changed |= self.drive_dealing(now, run, out);
         changed
     }
 
     /// Draws this site's dealing, or derives it again from the seed that was kept. True if the vault
     /// has changed.
-    fn begin_dealing(&mut self, run: Run<'_>) -> bool {
+    fn begin_dealing(&mut self, run: Run<'_>, place: Index) -> bool {
         let ceremony = run.ceremony;
         let previous = run.previous;
         let share = previous.and_then(|version| self.vault.share_of(ceremony.key, version));
@@ -154,7 +161,7 @@ impl Site {
                 .key
                 .sign(Ack::DOMAIN, &dealer.ack(ceremony, me).statement());
             dealer.acks.insert(me, signature);
-            work.dealt.insert(me, Dealt { dealing, share });
+            work.dealt.insert(place, Dealt { dealing, share });
         }
         self.part.dealers.insert(ceremony.number, dealer);
         drawn

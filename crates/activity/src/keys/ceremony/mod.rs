@@ -7,8 +7,9 @@
 //! - *Completeness*: every correct member gets its share of every sharing, however late it comes and
 //!   however often it restarts, as long as its vault is there.
 //! - *Termination*: a ceremony ends once as many correct dealers and members as a quorum has answer.
-//! - *Permanence*: a refresh keeps the public key, and at every instant the sharing in use is held by
-//!   the members: the former one until a quorum has said that it holds the next, then that.
+//! - *Permanence*: no resharing alters the public key, and at every instant the sharing in use is held
+//!   by the members: the former one until a quorum has said that it holds the next, then that. This
+//!   holds from one committee to the next, whatever their sizes and however few they have in common.
 //! - *Blame*: a convicted dealer has signed a block with a DEAL that is wrong for all to see. A
 //!   correct site is never convicted. A wrong share sent in private, and silence, convict nobody.
 //!
@@ -40,8 +41,19 @@
 //! 4. The first q valid `DEAL`s are the qualified ones: at least q − f > f of them are of dealers
 //!    that keep their secrets. Their sum, or at a refresh their interpolation, is the new sharing.
 //! 5. Every member combines its shares, acknowledged or published, keeps the result, and says `HAVE`.
-//! 6. Upon `HAVE` of q members the new sharing is in use. Sites then erase every share of the former
-//!    one, and what is left of the ceremony; nothing accepts the former one any more.
+//! 6. Upon `HAVE` of q members the new sharing is in use; one for the next committee, once the epoch
+//!    ends. Sites then erase every share of the former one, and what is left of the ceremony; nothing
+//!    accepts the former one any more.
+//!
+//! # From one committee to the next
+//! The dealers are who shares the key, as many as it takes to use it; the members are the next
+//! committee, with its own q. The next one tolerates its own f: an adversary may have had f members of
+//! the former committee and take others of the next one, and still knows too few points of either
+//! sharing, since correct members have erased the former shares. All keys go over at once, at a point
+//! of the log at which q of the next committee hold each ([`Ordered::enter`]). Until then nothing is
+//! changed, so that an attempt may be abandoned ([`Ordered::abandon`]): the next one deals anew, and
+//! members erase what the abandoned one has given them. Sites are numbered otherwise afterwards; what
+//! is kept of a ceremony for late members names everybody by place in its committees.
 //!
 //! # Bounds
 //! One ceremony per key. A site keeps one dealt share per dealer and ceremony, and one refused dealer
@@ -50,9 +62,9 @@
 //!
 //! # Deviations
 //! From \[DXKR23\], whose technique this is: dealings need no agreement of their own, since the log
-//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the first stable checkpoint of the next epoch; here, upon
-//! certificates of the members that hold new ones, since a refresh is not tied to a change of epoch
-//! (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
+//! orders them, and no proof beyond that of the secret. `protocols.md` §4.5 erases old shares at the
+//! first stable checkpoint of the next epoch; here, when q members have certified that they hold new
+//! ones, and the epoch ends at no other point (corrections 12 and 25). Acks are signatures although the link is authenticated, because a DEAL's
 //! validity must be checkable by everybody.
 //!
 //! # Complexity
@@ -62,15 +74,17 @@
 //! Those of [`keys`](crate::keys). Rolling a vault back to an earlier state during a ceremony makes
 //! the site deal, or publish, anew: it then counts among the f + c.
 //!
+//! [`Ordered::abandon`]: super::Ordered::abandon
+//! [`Ordered::enter`]: super::Ordered::enter
 //! [`Resilience::hides_dealt_secrets`]: maftia_types::Resilience::hides_dealt_secrets
 
 use std::collections::BTreeMap;
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher};
-use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
+use maftia_types::{Digest, Epoch, SITES_MAX, SiteId, SiteSet};
 
-use super::record::wire;
+use super::record::{index_of, site_at, wire};
 use super::{KeyId, KeyRecord, Scheme, Setup, Version};
 use crate::replication::Context;
 
@@ -129,8 +143,22 @@ pub(crate) struct RunName {
 /// What began a ceremony: makes every run different.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
+    /// A commit at which the group turned to another committee.
+    Commit {
+        commit: u64,
+        commit_time_ms: u64,
+    },
     Genesis,
     Request(Context),
+}
+
+/// Whom a ceremony gives shares to.
+pub(super) struct Target {
+    /// In which they will be used.
+    pub(super) epoch: Epoch,
+    /// In the numbering of the present epoch.
+    pub(super) members: Vec<SiteId>,
+    pub(super) threshold: u8,
 }
 
 /// How far a ceremony is, for people.
@@ -172,20 +200,24 @@ impl RunName {
 }
 
 impl Ceremony {
-    fn begin(setup: &Setup, origin: Origin, number: u64, record: &KeyRecord) -> Self {
-        let members = setup.committee();
+    fn begin(
+        setup: &Setup,
+        target: Target,
+        origin: Origin,
+        (number, record): (u64, &KeyRecord),
+    ) -> Self {
         let mut ceremony = Self {
             number,
             key: record.id,
             scheme: record.scheme,
             version: 0,
             run: Digest::ZERO,
-            threshold: setup.threshold(),
-            dealers: members.clone(),
-            members,
+            threshold: target.threshold,
+            dealers: target.members.clone(),
+            members: target.members,
             culprits: BTreeMap::new(),
             made: None,
-            dealings_needed: setup.threshold(),
+            dealings_needed: target.threshold,
             dealings: Vec::new(),
         };
         if let Some(current) = &record.current {
@@ -193,7 +225,7 @@ impl Ceremony {
             ceremony.dealers.clone_from(&current.members);
             ceremony.dealings_needed = current.threshold();
         }
-        ceremony.run = ceremony.name(setup, origin, record);
+        ceremony.run = ceremony.name(setup, target.epoch, origin, record);
         ceremony
     }
 
@@ -207,7 +239,8 @@ impl Ceremony {
     pub fn status(&self) -> Status {
         let made = self.made.as_ref();
         let dealings = made.map_or(&self.dealings, |made| &made.dealings);
-        let dealt: SiteSet = dealings.iter().map(|record| record.dealer).collect();
+        let dealer = |record: &DealRecord| site_at(&self.dealers, record.dealer);
+        let dealt: SiteSet = dealings.iter().filter_map(dealer).collect();
         let holders = made.map_or(SiteSet::EMPTY, |made| made.holders);
         let awaited = match made {
             None => {
@@ -243,11 +276,19 @@ impl Ceremony {
     }
 
     fn has_dealt(&self, site: SiteId) -> bool {
-        self.dealings.iter().any(|record| record.dealer == site)
+        let place = index_of(&self.dealers, site);
+        let mut dealings = self.dealings.iter();
+        dealings.any(|record| Some(record.dealer) == place)
+    }
+
+    /// Whether the new sharing is made, and as many members as use it together hold their shares.
+    pub(super) fn is_held(&self) -> bool {
+        let held = |made: &Version| made.holders.len() >= usize::from(self.threshold);
+        self.made.as_ref().is_some_and(held)
     }
 
     /// Everything that makes this run what it is.
-    fn name(&self, setup: &Setup, origin: Origin, record: &KeyRecord) -> Digest {
+    fn name(&self, setup: &Setup, epoch: Epoch, origin: Origin, record: &KeyRecord) -> Digest {
         const RUN: Domain = Domain::new("ceremony run");
         let mut w = Writer::new();
         w.digest(&setup.group);
@@ -260,15 +301,12 @@ impl Ceremony {
         w.u8(self.threshold);
         wire::sites(&mut w, &self.dealers);
         wire::sites(&mut w, &self.members);
-        match origin {
-            Origin::Genesis => w.bool(false),
-            Origin::Request(context) => {
-                w.bool(true);
-                w.u64(context.position);
-                w.u64(context.commit_time_ms);
-                w.client(context.client);
-            }
+        w.epoch(epoch);
+        for member in &self.members {
+            let key = setup.key_of(*member);
+            key.iter().for_each(|key| w.raw(key.as_bytes()));
         }
+        origin.encode(&mut w);
         w.bool(record.current.is_some());
         if let Some(current) = &record.current {
             w.digest(&current.run);
@@ -288,6 +326,44 @@ impl Wire for RunName {
         Ok(Self {
             number: r.u64()?,
             tag: r.array()?,
+        })
+    }
+}
+
+impl Wire for Origin {
+    fn encode(&self, w: &mut Writer) {
+        match self {
+            Self::Genesis => w.u8(0),
+            Self::Request(context) => {
+                w.u8(1);
+                w.u64(context.position);
+                w.u64(context.commit_time_ms);
+                w.client(context.client);
+            }
+            Self::Commit {
+                commit,
+                commit_time_ms,
+            } => {
+                w.u8(2);
+                w.u64(*commit);
+                w.u64(*commit_time_ms);
+            }
+        }
+    }
+
+    fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(match r.u8()? {
+            0 => Self::Genesis,
+            1 => Self::Request(Context {
+                position: r.u64()?,
+                commit_time_ms: r.u64()?,
+                client: r.client()?,
+            }),
+            2 => Self::Commit {
+                commit: r.u64()?,
+                commit_time_ms: r.u64()?,
+            },
+            _ => return Err(DecodeError::Invalid { field: "origin" }),
         })
     }
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use maftia_codec::Wire as _;
+use maftia_threshold::Index;
 use maftia_types::{SiteId, SiteSet};
 
 use super::deal::{Contribution, Deal, Misdealing, transcript};
 use super::rules::Run;
-use super::{Ceremony, Origin, RunName};
+use super::{Ceremony, Origin, RunName, Target};
 use crate::keys::ordered::KEYS_MAX;
+use crate::keys::record::{index_of, site_at};
+use crate::keys::setup::threshold;
 use crate::keys::{
     KeyId, KeyRecord, NAME_BYTES_MAX, Ordered, Refusal, Reply, Scheme, State, Version,
 };
@@ -21,6 +24,9 @@ impl Ordered {
         name: String,
         scheme: Scheme,
     ) -> Result<(KeyId, u64), Refusal> {
+        if self.next.is_some() {
+            return Err(Refusal::Changing);
+        }
         if !self.setup.resilience.hides_dealt_secrets() {
             return Err(Refusal::Unshareable);
         }
@@ -47,6 +53,7 @@ impl Ordered {
             .any(|own| own == key);
         match record.state {
             State::Retired => return Err(Refusal::Retired),
+            _ if self.next.is_some() => return Err(Refusal::Changing),
             State::Generating => return Err(Refusal::Busy),
             // What was encrypted to it would be lost.
             State::Active if record.scheme == Scheme::Seal => return Err(Refusal::Unrotatable),
@@ -89,6 +96,7 @@ impl Ordered {
     ) -> Result<Reply, Refusal> {
         match self.key(key).ok_or(Refusal::NoSuchKey)?.state {
             State::Retired => Err(Refusal::Retired),
+            _ if self.next.is_some() => Err(Refusal::Changing),
             _ if self.ceremonies().any(|own| own.key == key) => Err(Refusal::Busy),
             State::Generating | State::Active => {
                 let ceremony = self.begin(origin, key)?;
@@ -142,10 +150,23 @@ impl Ordered {
         (run.ceremony.run_name() == name).then_some(run)
     }
 
-    fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
+    /// Begins a ceremony of that key: for the next committee while one is prepared.
+    pub(in crate::keys) fn begin(&mut self, origin: Origin, key: KeyId) -> Result<u64, Refusal> {
         let number = self.next_ceremony;
         let record = self.key(key).ok_or(Refusal::NoSuchKey)?;
-        let ceremony = Ceremony::begin(&self.setup, origin, number, record);
+        let target = match &self.next {
+            Some(next) => Target {
+                epoch: next.epoch,
+                members: next.members.clone(),
+                threshold: threshold(next.resilience),
+            },
+            None => Target {
+                epoch: self.setup.epoch,
+                members: self.setup.committee(),
+                threshold: self.setup.threshold(),
+            },
+        };
+        let ceremony = Ceremony::begin(&self.setup, target, origin, (number, record));
         self.ceremonies.insert(number, ceremony);
         self.next_ceremony += 1;
         Ok(number)
@@ -193,14 +214,19 @@ impl Ordered {
         };
         // What an exposed dealer reshares has a constant term that is known: with the points that
         // others must publish, all of its polynomial.
-        let exposed_before = |site| {
+        let exposed_before = |dealer: Index| {
             let before = self.keys.get(&own.key);
             let before = before.and_then(|record| record.current.as_ref());
-            before.is_some_and(|version| version.exposed.contains(site))
+            before.is_some_and(|version| {
+                let dealer = site_at(&version.members, dealer);
+                dealer.is_some_and(|site| version.exposed.contains(site))
+            })
         };
         let exposed = own.members.iter().copied().filter(|member| {
+            let place = index_of(&own.members, *member);
             let published = |record: &&super::DealRecord| {
-                record.published_for(*member).is_some() || exposed_before(record.dealer)
+                let public = place.and_then(|place| record.published_for(place));
+                public.is_some() || exposed_before(record.dealer)
             };
             let known = own.dealings.iter().filter(published).count() + intruded_max;
             known >= own.dealings.len()
@@ -220,37 +246,40 @@ impl Ordered {
         });
     }
 
-    /// Rule 6: when a threshold of members hold their shares, the new sharing is in use. Later ones
-    /// are noted, so that the dealings can be forgotten once nobody needs them.
+    /// Rule 6: when a threshold of members hold their shares, the new sharing is in use; one for the
+    /// next committee waits for the end of the epoch. Later ones are noted, so that the dealings can
+    /// be forgotten once nobody needs them.
     fn take_have(&mut self, site: SiteId, name: RunName) {
         let number = name.number;
         let own = self.ceremonies.get_mut(&number);
         if let Some(own) = own.filter(|own| own.run_name() == name) {
-            let Some(made) = &mut own.made else {
-                return;
-            };
-            note_holder(made, site);
-            if made.holders.len() >= usize::from(own.threshold) {
-                self.activate(number);
+            if let Some(made) = &mut own.made {
+                note_holder(made, site);
+            }
+            if self.next.is_none() && own.is_held() {
+                let own = self.ceremonies.remove(&number);
+                self.activate(own.expect("the ceremony was found above"));
             }
             return;
         }
-        let mut versions = self
+        let active = self
             .keys
             .values_mut()
-            .filter_map(|own| own.current.as_mut());
+            .filter(|own| own.state == State::Active);
+        let mut versions = active.filter_map(|own| own.current.as_mut());
         if let Some(version) = versions.find(|own| RunName::of(own) == name) {
             note_holder(version, site);
+            forget_dealings(version);
         }
     }
 
-    fn activate(&mut self, number: u64) {
-        let own = self.ceremonies.remove(&number);
-        let own = own.expect("the caller found the ceremony");
+    /// The new sharing is in use from now on.
+    pub(in crate::keys) fn activate(&mut self, own: Ceremony) {
         let record = self.keys.get_mut(&own.key);
         let record = record.expect("a ceremony goes when its key is retired");
-        let mut made = own.made.expect("the caller found the new sharing");
+        let mut made = own.made.expect("the caller has seen who holds it");
         made.culprits = own.culprits;
+        forget_dealings(&mut made);
         record.current = Some(made);
         let first = record.state == State::Generating;
         record.state = State::Active;
@@ -263,10 +292,14 @@ impl Ordered {
 }
 
 fn note_holder(version: &mut Version, site: SiteId) {
-    if version.members.contains(&site) && version.holders.insert(site) {
-        let all = version.holders.len() == version.members.len();
-        if all {
-            version.dealings.clear();
-        }
+    if version.members.contains(&site) {
+        version.holders.insert(site);
+    }
+}
+
+/// Nobody needs the dealings once all members hold their shares.
+fn forget_dealings(version: &mut Version) {
+    if version.holders.len() == version.members.len() {
+        version.dealings.clear();
     }
 }

@@ -55,9 +55,10 @@ impl Run<'_> {
         share: &SecretBytes,
     ) -> bool {
         in_group!(self.ceremony.scheme, G => {
-            let verified = self.verify::<G>(dealer, dealing);
+            let dealer = index_of(&self.ceremony.dealers, dealer);
+            let verified = dealer.map(|dealer| self.verify::<G>(dealer, dealing));
             let index = index_of(&self.ceremony.members, member);
-            let (Ok((_, verified)), Some(index)) = (verified, index) else {
+            let (Some(Ok(verified)), Some(index)) = (verified, index) else {
                 return false;
             };
             let share = Share::<G>::from_bytes(index, share.as_ref());
@@ -69,8 +70,8 @@ impl Run<'_> {
     /// found right whenever it comes.
     pub(super) fn check(self, dealer: SiteId, deal: &Deal) -> Result<DealRecord, Misdealing> {
         let place = index_of(&self.ceremony.dealers, dealer).ok_or(Misdealing::NotADealer)?;
-        let acked = self.cover(deal)?;
-        in_group!(self.ceremony.scheme, G => self.check_in::<G>(dealer, deal))?;
+        self.cover(deal)?;
+        in_group!(self.ceremony.scheme, G => self.check_in::<G>(place, deal))?;
         let ack = Ack {
             run: self.ceremony.run,
             dealer,
@@ -82,13 +83,15 @@ impl Run<'_> {
             let good = key.verify(Ack::DOMAIN, &statement, signature);
             good.map_err(|_| Misdealing::BadAck)?;
         }
+        let published = deal.published.iter().filter_map(|(member, share)| {
+            let place = index_of(&self.ceremony.members, *member)?;
+            Some((place, *share))
+        });
         Ok(DealRecord {
-            dealer,
-            place: place.number(),
+            dealer: place,
             // A copy: a slice would keep the whole block in memory.
             dealing: Bytes::copy_from_slice(&deal.dealing),
-            acked,
-            published: deal.published.clone(),
+            published: published.collect(),
         })
     }
 
@@ -97,7 +100,7 @@ impl Run<'_> {
         in_group!(self.ceremony.scheme, G => {
             let dealings = self.ceremony.dealings.iter().map(|record| {
                 let verified = self.verify::<G>(record.dealer, &record.dealing);
-                verified.expect("a dealing is recorded once it has been verified").1
+                verified.expect("a dealing is recorded once it has been verified")
             });
             let qualified = self.dealers::<G>().qualify(dealings)?;
             let slope = qualified.slope().to_bytes();
@@ -106,25 +109,25 @@ impl Run<'_> {
     }
 
     /// Every member, once: at least a threshold of acks, and published shares for all others.
-    fn cover(self, deal: &Deal) -> Result<SiteSet, Misdealing> {
+    fn cover(self, deal: &Deal) -> Result<(), Misdealing> {
         let members = &self.ceremony.members;
         let acks = deal.acks.iter().map(|(site, _)| *site);
         let published = deal.published.iter().map(|(site, _)| *site);
         let in_order =
             acks.clone().is_sorted_by(|a, b| a < b) && published.clone().is_sorted_by(|a, b| a < b);
-        let covered: SiteSet = acks.clone().chain(published).collect();
+        let covered: SiteSet = acks.chain(published).collect();
         let all: SiteSet = members.iter().copied().collect();
         let once = deal.acks.len() + deal.published.len() == members.len();
         let enough = deal.acks.len() >= usize::from(self.ceremony.threshold);
         if in_order && once && enough && covered == all {
-            Ok(acks.collect())
+            Ok(())
         } else {
             Err(Misdealing::BadCover)
         }
     }
 
-    fn check_in<G: KeyGroup>(self, dealer: SiteId, deal: &Deal) -> Result<(), Misdealing> {
-        let (_, verified) = self.verify::<G>(dealer, &deal.dealing)?;
+    fn check_in<G: KeyGroup>(self, dealer: Index, deal: &Deal) -> Result<(), Misdealing> {
+        let verified = self.verify::<G>(dealer, &deal.dealing)?;
         for (member, share) in &deal.published {
             let index = index_of(&self.ceremony.members, *member).ok_or(Misdealing::BadCover)?;
             let share = Share::from_bytes(index, share).map_err(|_| Misdealing::BadShare)?;
@@ -135,13 +138,12 @@ impl Run<'_> {
 
     fn verify<G: KeyGroup>(
         self,
-        dealer: SiteId,
+        dealer: Index,
         dealing: &[u8],
-    ) -> Result<(Index, VerifiedDealing<G>), Misdealing> {
-        let index = index_of(&self.ceremony.dealers, dealer).ok_or(Misdealing::NotADealer)?;
+    ) -> Result<VerifiedDealing<G>, Misdealing> {
         let dealing = Dealing::from_bytes(dealing, self.committee()).map_err(misdealing)?;
-        let verified = self.dealers::<G>().verify(index, dealing);
-        Ok((index, verified.map_err(misdealing)?))
+        let verified = self.dealers::<G>().verify(dealer, dealing);
+        verified.map_err(misdealing)
     }
 
     fn deal_in<G: KeyGroup>(
@@ -191,11 +193,12 @@ pub(super) fn combine<'a>(
     member: SiteId,
     dealt: impl Fn(&DealRecord) -> Option<&'a SecretBytes>,
 ) -> Option<SecretBytes> {
+    let member = version.index_of(member)?;
     let mut parts = BTreeMap::new();
     for record in &version.dealings {
         let published = record.published_for(member).copied().map(Zeroizing::new);
         let part = published.or_else(|| dealt(record).cloned())?;
-        parts.insert(Index::new(record.place).ok()?, part);
+        parts.insert(record.dealer, part);
     }
     match &version.sharing {
         PublicSharing::Bls(_) => sum::<maftia_threshold::Bls12381G2>(version, member, &parts),
@@ -208,7 +211,7 @@ pub(super) fn combine<'a>(
 
 fn sum<G: KeyGroup>(
     version: &Version,
-    member: SiteId,
+    own: Index,
     parts: &BTreeMap<Index, SecretBytes>,
 ) -> Option<SecretBytes> {
     let dealers: BTreeSet<Index> = parts.keys().copied().collect();
@@ -216,7 +219,6 @@ fn sum<G: KeyGroup>(
         0 => vec![G::Scalar::ONE; dealers.len()],
         _ => lagrange(G::Scalar::ZERO, &dealers),
     };
-    let own = version.index_of(member)?;
     let slope = G::Scalar::from_bytes(&version.slope).ok()?;
     let mut sum = Zeroizing::new(slope * G::Scalar::from_u64(own.number().into()));
     for (part, weight) in parts.values().zip(weights) {

@@ -11,8 +11,9 @@ use super::dealer::Dealer;
 use super::message::Message;
 use super::rules::{Run, combine};
 use super::{Ceremony, RunName};
+use crate::keys::record::index_of;
 use crate::keys::vault::{Dealt, Held, SecretBytes, Work};
-use crate::keys::{KeyId, KeyRecord, Ordered, Site, State, Version};
+use crate::keys::{KeyId, KeyRecord, Ordered, Site, Version};
 use crate::replication::Effects;
 
 /// First pause before something is sent again: several times a round trip across a continent.
@@ -80,7 +81,9 @@ impl Site {
             }
         }
         for record in ordered.keys() {
-            changed |= self.tend(record);
+            if let Some(current) = record.active() {
+                changed |= self.hold(record.id, current);
+            }
         }
         changed |= self.forget(ordered);
         if changed {
@@ -135,8 +138,11 @@ impl Site {
         if ceremony.made.is_some() || self.is_past(ceremony) || refused.contains(from) {
             return;
         }
+        let Some(dealer) = index_of(&ceremony.dealers, from) else {
+            return;
+        };
         let digest = dealing_digest(dealing);
-        match self.work(ceremony).dealt.get(&from) {
+        match self.work(ceremony).dealt.get(&dealer) {
             // Another one of the same dealer: the first is acknowledged, and stays good.
             Some(kept) if kept.dealing != digest => return,
             Some(_) => {}
@@ -144,7 +150,7 @@ impl Site {
                 let dealing = digest;
                 self.work(ceremony)
                     .dealt
-                    .insert(from, Dealt { dealing, share });
+                    .insert(dealer, Dealt { dealing, share });
                 out.vault = Some(self.vault.to_bytes());
             }
             None => {
@@ -164,28 +170,6 @@ impl Site {
         out.messages.push((from, ack.to_bytes()));
     }
 
-    /// Rules 5 and 6 for one key. True if the vault has changed.
-    fn tend(&mut self, record: &KeyRecord) -> bool {
-        let before = self.vault.held.len();
-        let held = match (record.state, &record.current) {
-            (State::Retired, _) => {
-                self.vault.held.retain(|(key, _), _| *key != record.id);
-                false
-            }
-            (State::Generating | State::Active, None) => false,
-            (State::Generating | State::Active, Some(current)) => {
-                // Only what is older: the vault may be ahead of a log that is read again.
-                let older = |key, version| key == record.id && version < current.number;
-                self.vault
-                    .held
-                    .retain(|(key, version), _| !older(*key, *version));
-                let erased = self.vault.held.len() != before;
-                return self.hold(record.id, current) || erased;
-            }
-        };
-        held || self.vault.held.len() != before
-    }
-
     /// Rule 5: this site's share of that version, if it is not held yet. True if it is held now.
     fn hold(&mut self, key: KeyId, version: &Version) -> bool {
         let member = version.members.contains(&self.me);
@@ -202,15 +186,19 @@ impl Site {
         let Some(share) = combine(version, self.me, dealt) else {
             return false;
         };
-        let run = version.run;
-        self.vault
-            .held
-            .insert((key, version.number), Held { run, share });
+        let (ceremony, run) = (version.ceremony, version.run);
+        let held = Held {
+            ceremony,
+            run,
+            share,
+        };
+        self.vault.held.insert((key, version.number), held);
         true
     }
 
-    /// Rule 6: erases what served a ceremony that is over, or a key that is gone. What the ordered
-    /// state does not know yet stays. True if the vault has changed.
+    /// Rule 6: erases what served a ceremony that is over, and every share but those of sharings that
+    /// are in use or may come into use. What the ordered state does not know yet stays, for the vault
+    /// may be ahead of a log that is read again. True if the vault has changed.
     fn forget(&mut self, ordered: &Ordered) -> bool {
         let (works, held) = (self.vault.works.len(), self.vault.held.len());
         let mut erased = false;
@@ -226,8 +214,13 @@ impl Site {
             let share = shares.get(&(ceremony.key, made.number));
             work.run == ceremony.run && share.is_none_or(|share| share.run != made.run)
         });
-        let known = |key: KeyId| key.0 >= ordered.next_key || ordered.keys.contains_key(&key);
-        self.vault.held.retain(|(key, _), _| known(*key));
+        self.vault.held.retain(|(key, _), held| {
+            let current = ordered.key(*key).and_then(KeyRecord::active);
+            let underway = ordered.ceremonies.get(&held.ceremony);
+            held.ceremony >= ordered.next_ceremony
+                || current.is_some_and(|version| version.run == held.run)
+                || underway.is_some_and(|own| own.run == held.run)
+        });
         let dealing = |number: &u64| {
             let ceremony = ordered.ceremonies.get(number);
             ceremony.is_some_and(|ceremony| ceremony.made.is_none())

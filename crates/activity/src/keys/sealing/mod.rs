@@ -71,7 +71,8 @@ pub struct Handed {
     pub key: KeyId,
     /// The version of its sharing.
     pub version: u32,
-    /// Who holds shares: the site at place `i` has index `i + 1`.
+    /// Who holds shares: the site at place `i` has index `i + 1`. Sites are numbered as in the epoch
+    /// in which this was handed out.
     pub members: Vec<SiteId>,
     /// That version's public part, encoded.
     pub sharing: Bytes,

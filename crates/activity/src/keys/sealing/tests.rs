@@ -71,6 +71,24 @@ impl Reader {
 }
 
 #[test]
+fn what_is_asked_for_before_the_members_change_is_opened_with_shares_of_the_next_ones() {
+    for members in [&[0, 1, 4, 3][..], &[0, 1, 2, 3, 4, 5, 6], &[4, 5, 6, 7]] {
+        for commits in 0..3 {
+            let mut world = world(4);
+            world.habits[3] = Habit::Silent;
+            let (reader, request) = reader(&world, PLAINTEXT);
+            let session = world.begin(&request);
+            world.commits(commits);
+            world.change(members);
+            let handed = handed(&mut world, session, 400);
+            let opened = reader.open(&world, &handed).unwrap();
+            assert_eq!(&opened.plaintext[..], PLAINTEXT);
+            assert_eq!(opened.culprits, []);
+        }
+    }
+}
+
+#[test]
 fn the_reader_opens_and_nobody_else_learns_anything() {
     for n in [4, 7] {
         let mut world = world(n);

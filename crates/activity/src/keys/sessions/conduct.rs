@@ -5,6 +5,7 @@ use maftia_types::{SITES_MAX, SiteId, SiteSet};
 
 use super::put_in_order;
 use crate::keys::record::KeyId;
+use crate::keys::seats::Seats;
 
 /// Pieces of evidence kept, the latest: enough to see who it was. Convictions are counted besides.
 pub const EVIDENCE_MAX: usize = 256;
@@ -71,6 +72,18 @@ impl Conduct {
             self.evidence.pop_front();
         }
         self.evidence.push_back(evidence);
+    }
+
+    /// A new epoch has begun. What is known against sites that have left is forgotten.
+    pub(in crate::keys) fn reseat(&mut self, seats: &Seats) {
+        self.convictions = seats.map(std::mem::take(&mut self.convictions));
+        self.silent = seats.set(self.silent);
+        let evidence = std::mem::take(&mut self.evidence).into_iter();
+        let evidence = evidence.filter_map(|own| {
+            let site = seats.of(own.site)?;
+            Some(Evidence { site, ..own })
+        });
+        self.evidence = evidence.collect();
     }
 
     /// How the site has answered so far.

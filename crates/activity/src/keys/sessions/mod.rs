@@ -13,7 +13,8 @@
 //! # A key that gets other shares
 //! When a refresh ends, shares of before are worth nothing: open sessions begin again with the new
 //! ones. What a site contributes names the version it belongs to, and is passed over under another,
-//! so that no correct site is ever blamed for having been late.
+//! so that no correct site is ever blamed for having been late. So it is at the end of an epoch; then
+//! nonces that were published are void too, and what is known against a site follows it to its seat.
 
 mod answer;
 mod cache;

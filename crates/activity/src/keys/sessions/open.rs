@@ -5,6 +5,7 @@ use maftia_types::{SiteId, SiteSet};
 use super::{Answer, Crowd, Refusal, SessionId};
 use crate::keys::record::{KeyId, Version};
 use crate::keys::sealing::{Handed, Opening};
+use crate::keys::seats::Seats;
 use crate::keys::signing::{Frost, MESSAGE_BYTES_MAX, Pool, Shares};
 
 /// A session that has no result yet.
@@ -44,6 +45,15 @@ impl Open {
         match &mut self.work {
             Work::Bls(bls) => bls.shares.restart(),
             Work::Frost(frost) => frost.restart(),
+            Work::Opening(opening) => opening.restart(),
+        }
+    }
+
+    /// A new epoch has begun. What was contributed in the former one is dropped.
+    pub(super) fn reseat(&mut self, seats: &Seats) {
+        match &mut self.work {
+            Work::Bls(bls) => bls.shares.reseat(seats),
+            Work::Frost(frost) => frost.reseat(seats),
             Work::Opening(opening) => opening.restart(),
         }
     }

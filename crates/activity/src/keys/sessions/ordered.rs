@@ -14,6 +14,7 @@ use super::{
 use crate::keys::beacon::Beacon;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{Audit, AuditEntry, Deed};
+use crate::keys::seats::Seats;
 use crate::keys::signing::{Pool, Registers};
 use crate::keys::{Ordered, Setup};
 use crate::replication::{Context, SiteContext};
@@ -96,6 +97,24 @@ impl Sessions {
         self.advance_all(world);
     }
 
+    /// A new epoch has begun: what belongs to sites goes by their seats, what was published or
+    /// contributed in the former one is void (corrections 27), and sessions begin again.
+    fn reseat(&mut self, world: World<'_>, seats: &Seats) {
+        self.pool = Pool::default();
+        self.cache = Cache::default();
+        self.conduct.reseat(seats);
+        for open in self.open.values_mut() {
+            open.reseat(seats);
+        }
+        for (key, beacon) in &mut self.beacons {
+            beacon.reseat(seats);
+            if let Some(version) = world.active(*key) {
+                beacon.tick(self.now_ms, version);
+            }
+        }
+        self.advance_all(world);
+    }
+
     pub(in crate::keys) fn policy(&self, record: &KeyRecord) -> Policy {
         let policy = self.policies.get(&record.id).cloned();
         policy.unwrap_or_else(|| Policy::of(record.scheme))
@@ -154,6 +173,11 @@ impl Ordered {
     #[must_use]
     pub fn standing(&self, site: SiteId) -> Standing {
         self.sessions.conduct.standing(site)
+    }
+
+    pub(in crate::keys) fn reseat_sessions(&mut self, seats: &Seats) {
+        let (sessions, world) = self.split();
+        sessions.reseat(world, seats);
     }
 
     pub(in crate::keys) fn pass_time(&mut self, now_ms: u64) {

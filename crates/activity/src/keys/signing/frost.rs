@@ -7,6 +7,7 @@ use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
 
 use super::{ANSWER_WINDOW_MS, MESSAGE_BYTES_MAX, Pool};
 use crate::keys::record::Version;
+use crate::keys::seats::Seats;
 use crate::keys::sessions::{Conduct, Offence, put_in_order};
 
 /// A message on its way to a signature of ordinary form (FROST), by as many attempts as it takes.
@@ -190,6 +191,13 @@ impl Frost {
     pub(in crate::keys) fn restart(&mut self) {
         self.attempts.clear();
         self.next_ms = 0;
+    }
+
+    /// A new epoch has begun: the key has other shares, and sites have other numbers.
+    pub(in crate::keys) fn reseat(&mut self, seats: &Seats) {
+        self.restart();
+        self.convicted = seats.set(self.convicted);
+        self.losses = seats.map(std::mem::take(&mut self.losses));
     }
 
     fn end(&mut self, number: u32) {

@@ -73,4 +73,4 @@ pub fn client_tag(group: Digest) -> Tag {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

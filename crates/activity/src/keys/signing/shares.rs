@@ -6,6 +6,7 @@ use maftia_threshold::{Bls12381G2, Index};
 use maftia_types::{SITES_MAX, SiteId, SiteSet};
 
 use crate::keys::record::Version;
+use crate::keys::seats::Seats;
 use crate::keys::sessions::put_in_order;
 
 /// BLS shares of one message, until there is its signature.
@@ -62,6 +63,12 @@ impl Shares {
     /// The key has other shares now.
     pub(in crate::keys) fn restart(&mut self) {
         self.shares.clear();
+    }
+
+    /// A new epoch has begun: the key has other shares, and sites have other numbers.
+    pub(in crate::keys) fn reseat(&mut self, seats: &Seats) {
+        self.restart();
+        self.convicted = seats.set(self.convicted);
     }
 
     /// Whether the site owes a share.

@@ -1,8 +1,7 @@
-use super::world::{World, site};
+use super::world::{World, signing_key, site};
 use crate::keys::{KeyId, Operation, Reply, Scheme, Site, VaultError};
-use maftia_crypto::SigningKey;
 use maftia_threshold::Ed25519;
-use maftia_types::Digest;
+use maftia_types::{Digest, SiteId};
 
 const KEY: &[(&str, Scheme)] = &[("signing", Scheme::Ed25519)];
 
@@ -183,15 +182,9 @@ fn s09_a_vault_of_another_site_or_group_or_damaged_is_refused() {
     world.finish();
     let vault = world.actors[2].vault.clone().unwrap();
     let (own, group) = (site(2), world.setup.group);
-    let open = |own, group, bytes: &[u8]| {
-        Site::new(
-            own,
-            group,
-            SigningKey::from_seed([3; 32]),
-            Some(bytes),
-            [0; 32],
-        )
-        .err()
+    let open = |own: SiteId, group, bytes: &[u8]| {
+        let key = signing_key(own);
+        Site::new(site(2), group, key, Some(bytes), [0; 32]).err()
     };
     assert_eq!(open(own, group, &vault), None);
     let other = site(1);

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use maftia_codec::Wire as _;
+use maftia_threshold::Index;
 use maftia_types::{Digest, SiteId, Time};
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
@@ -321,7 +322,7 @@ fn c06_a_member_keeps_the_first_dealing_that_it_acknowledged() {
     let effects = hear(&mut world, &first, 1);
     assert_eq!(effects.messages, acknowledged);
     assert!(effects.vault.is_none());
-    let kept = &world.actors[1].site.vault.works[&1].dealt[&site(0)];
+    let kept = &world.actors[1].site.vault.works[&1].dealt[&Index::new(1).unwrap()];
     assert_eq!(kept.share, first.shares[1].1);
 }
 

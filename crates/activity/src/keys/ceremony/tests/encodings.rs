@@ -91,6 +91,7 @@ fn whatever_clients_say_and_hear_has_one_encoding() {
     check(&world.request(&Operation::Refresh(KeyId(2))), 50);
     for refusal in [
         Refusal::Busy,
+        Refusal::Changing,
         Refusal::Malformed,
         Refusal::Name,
         Refusal::NameTaken,

@@ -20,12 +20,16 @@ use crate::replication::Effects;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
+    /// Says HAVE of every sharing, and acknowledges nothing.
+    FalseHave,
     /// Its DEAL has acknowledgements that it made up.
     ForgedAcks,
     /// Bytes of the right length that are no elements.
     Garbage,
     /// A polynomial of a degree too high.
     Longer,
+    /// Does all that a correct site does, but never says HAVE.
+    NoHave,
     /// A proof of something else.
     NoProof,
     /// Its own dealing, with acknowledgements of another's.
@@ -88,10 +92,11 @@ impl Intruder {
         }
     }
 
-    /// Replaces what a correct site would do.
+    /// Replaces what a correct site would do. It goes by one number in the log and by another in the
+    /// ordered state.
     pub(super) fn tamper(
         &mut self,
-        me: SiteId,
+        (author, me): (SiteId, SiteId),
         site: &Site,
         ordered: &Ordered,
         log: &[(SiteId, Bytes)],
@@ -101,6 +106,25 @@ impl Intruder {
             Kind::Silent => {
                 out.messages.clear();
                 out.contributions.clear();
+                return;
+            }
+            Kind::NoHave => {
+                out.contributions.retain(|word| !is_have(word));
+                return;
+            }
+            Kind::FalseHave => {
+                let ack = |bytes: &Bytes| {
+                    matches!(Message::from_bytes(bytes.clone()), Ok(Message::Ack { .. }))
+                };
+                out.messages.retain(|(_, bytes)| !ack(bytes));
+                out.contributions.retain(|word| !is_have(word));
+                for made in ordered.ceremonies().filter(|own| own.made.is_some()) {
+                    if self.done.insert(made.number) {
+                        let ceremony = made.run_name();
+                        let word = Contribution::Have { ceremony };
+                        out.contributions.push(word.to_bytes());
+                    }
+                }
                 return;
             }
             // Two dealings: itself the first, to most members the other.
@@ -127,7 +151,7 @@ impl Intruder {
             if self.done.contains(&number) {
                 continue;
             }
-            if let Some(body) = self.misdeal(me, site, run, log) {
+            if let Some(body) = self.misdeal((author, me), site, run, log) {
                 self.done.insert(number);
                 let ceremony = run.ceremony.run_name();
                 out.contributions
@@ -175,7 +199,7 @@ impl Intruder {
     /// The body of its DEAL, once it has what it takes.
     fn misdeal(
         &self,
-        me: SiteId,
+        (author, me): (SiteId, SiteId),
         site: &Site,
         run: Run<'_>,
         log: &[(SiteId, Bytes)],
@@ -194,14 +218,14 @@ impl Intruder {
                 bytes[length - 32] ^= 1;
                 deal.dealing = bytes.into();
             }
-            Kind::OthersAcks => deal.acks = others_deal(me, run.ceremony.number, log)?.1.acks,
-            Kind::OthersDeal => return Some(others_deal(me, run.ceremony.number, log)?.0),
+            Kind::OthersAcks => deal.acks = others_deal(author, run.ceremony.number, log)?.1.acks,
+            Kind::OthersDeal => return Some(others_deal(author, run.ceremony.number, log)?.0),
             Kind::OtherSecret => {
                 run.previous?;
                 deal.dealing = other_secret(me, run)?;
             }
             Kind::Replay => {
-                let before = log.iter().filter(|(author, _)| *author == me);
+                let before = log.iter().filter(|(own, _)| *own == author);
                 let body = before
                     .filter_map(|(_, word)| deal_of(word))
                     .find_map(|(number, body)| (number != run.ceremony.number).then_some(body));
@@ -217,7 +241,11 @@ impl Intruder {
                 let wrong = gone.iter().map(|(site, _)| (*site, [3; 32]));
                 deal.published = wrong.collect();
             }
-            Kind::Silent | Kind::TwoDealings | Kind::WrongShare => return None,
+            Kind::FalseHave
+            | Kind::NoHave
+            | Kind::Silent
+            | Kind::TwoDealings
+            | Kind::WrongShare => return None,
         }
         Some(deal.to_bytes())
     }
@@ -235,9 +263,11 @@ impl Intruder {
                 heard.copied().unwrap_or(Signature([me.as_u8(); 64])),
             )
         });
+        // In the order of sites.
+        let acks: BTreeMap<_, _> = acks.collect();
         Deal {
             dealing: own.dealing.clone(),
-            acks: acks.collect(),
+            acks: acks.into_iter().collect(),
             published: Vec::new(),
         }
     }
@@ -247,6 +277,11 @@ fn own_dealing(me: SiteId, site: &Site, run: Run<'_>, salt: u8) -> Option<OwnDea
     let previous = run.previous;
     let share = previous.and_then(|own| site.vault.share_of(run.ceremony.key, own));
     run.deal(me, &Zeroizing::new([salt; 32]), share)
+}
+
+fn is_have(word: &Bytes) -> bool {
+    let word = Contribution::from_bytes(word.clone());
+    matches!(word, Ok(Contribution::Have { .. }))
 }
 
 fn deal_of(word: &Bytes) -> Option<(u64, Bytes)> {
@@ -268,7 +303,9 @@ fn others_deal(me: SiteId, number: u64, log: &[(SiteId, Bytes)]) -> Option<(Byte
 fn other_degree(me: SiteId, run: Run<'_>, threshold: u8) -> Option<Bytes> {
     fn deal<G: KeyGroup>(me: SiteId, run: Run<'_>, threshold: u8) -> Option<Bytes> {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
-        let participants = u8::try_from(run.ceremony.members.len()).unwrap();
+        // The dealer may sit further back than there are members.
+        let (dealers, members) = (&run.ceremony.dealers, &run.ceremony.members);
+        let participants = u8::try_from(dealers.len().max(members.len())).unwrap();
         let committee = Committee::new(threshold, participants).ok()?;
         let ceremony = Dealers::key_generation(run.setup.scope(), run.ceremony.run, committee);
         let secret = Share::<G>::random(index_of(&run.ceremony.dealers, me)?, &mut rng);

@@ -10,6 +10,8 @@ mod blame;
 mod crashes;
 mod deals;
 mod encodings;
+mod epoch_rules;
+mod epochs;
 mod hostile;
 mod operations;
 mod runs;

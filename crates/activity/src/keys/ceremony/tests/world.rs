@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_crypto::SigningKey;
 use maftia_types::{
-    ClientId, Digest, Duration, Epoch, FaultModel, Powers, Resilience, SiteId, Time,
+    ClientId, Digest, Duration, Epoch, FaultModel, Powers, Resilience, SITES_MAX, SiteId, Time,
 };
 use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha20Rng;
@@ -13,12 +12,12 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::super::Ceremony;
 use super::super::deal::Contribution;
-use super::assert_threshold;
-use super::hostile::Intruder;
-use crate::keys::{
-    KeyGroup, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site, State, in_group,
-};
+use super::hostile::{Intruder, Kind};
+use crate::keys::{Operation, Ordered, Reply, Scheme, Setup, Site};
 use crate::replication::{Context, Effects, SiteContext};
+
+mod change;
+mod check;
 
 const GROUP: Digest = Digest([0x67; 32]);
 
@@ -47,9 +46,14 @@ pub(super) fn setup(n: usize) -> Setup {
     }
 }
 
-/// One site: what runs, and what its disk holds.
+/// One site: what runs, and what its disk holds. It goes by its place among the actors, which no
+/// change of the group's members alters; its key says which site of a state it is.
 pub(super) struct Actor {
     pub(super) site: Site,
+    /// Its number, as it was told last; none before it joins and after it has left.
+    pub(super) me: Option<SiteId>,
+    /// The last epoch in which it had one.
+    last: Epoch,
     pub(super) vault: Option<Vec<u8>>,
     /// Every content that the vault ever had.
     pub(super) vaults: Vec<Vec<u8>>,
@@ -67,9 +71,11 @@ pub(super) struct World {
     pub(super) setup: Setup,
     /// The ordered state after each entry of the log.
     pub(super) states: Vec<Arc<Ordered>>,
+    /// By actors.
     pub(super) log: Vec<(SiteId, Bytes)>,
     pub(super) actors: Vec<Actor>,
-    network: Vec<(SiteId, SiteId, Bytes)>,
+    /// From one actor to another.
+    network: Vec<(usize, usize, Bytes)>,
     now: Time,
     rng: ChaCha20Rng,
     /// Of a hundred messages.
@@ -78,22 +84,15 @@ pub(super) struct World {
     crashing: u32,
     /// How many effects were begun, power cuts between their parts included.
     pub(super) effects: usize,
+    /// Whether an epoch ends as soon as it may.
+    pub(super) entering: bool,
 }
 
 impl World {
     pub(super) fn new(n: usize, genesis: &[(&str, Scheme)], seed: u64) -> Self {
         let setup = setup(n);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let actors = SiteId::all(n).map(|own| Actor {
-            site: start(own, None, &mut rng),
-            vault: None,
-            vaults: Vec::new(),
-            seen: 0,
-            pending: Vec::new(),
-            intruder: None,
-            fuse: None,
-            down: false,
-        });
+        let actors = (0..n).map(|who| Actor::new(who, Some(site(who)), 0, &mut rng));
         let actors = actors.collect();
         Self {
             states: vec![Arc::new(Ordered::new(setup.clone(), genesis))],
@@ -106,6 +105,7 @@ impl World {
             lost: 0,
             crashing: 0,
             effects: 0,
+            entering: true,
         }
     }
 
@@ -126,6 +126,10 @@ impl World {
             actor.intruder = Some(intruder.clone());
         }
         self
+    }
+
+    pub(super) fn intrude(&mut self, who: usize, kind: Kind) {
+        self.actors[who].intruder = Some(Intruder::new(kind));
     }
 
     pub(super) fn fuse(&mut self, who: usize, effects: usize) {
@@ -160,7 +164,7 @@ impl World {
     /// All sites see the whole log.
     pub(super) fn see_all(&mut self) {
         for who in 0..self.actors.len() {
-            self.actors[who].seen = self.states.len() - 1;
+            self.see(who, self.states.len() - 1);
             self.observe(who);
         }
     }
@@ -169,8 +173,23 @@ impl World {
         self.actors.len() - self.setup.resilience.intruded_max()
     }
 
-    pub(super) fn is_correct(&self, own: SiteId) -> bool {
-        self.actors[own.index()].intruder.is_none()
+    /// Whether a site of that state is correct.
+    pub(super) fn is_correct(&self, state: &Ordered, own: SiteId) -> bool {
+        let actor = self.actor_of(state, own);
+        actor.is_some_and(|who| self.actors[who].intruder.is_none())
+    }
+
+    /// Which actor a site of that state is.
+    pub(super) fn actor_of(&self, state: &Ordered, own: SiteId) -> Option<usize> {
+        let key = state.setup().key_of(own)?;
+        (0..self.actors.len()).find(|who| signing_key(site(*who)).public() == *key)
+    }
+
+    /// Which site of the group, or of those that join, an actor is in a state.
+    pub(super) fn seat_in(state: &Ordered, who: usize) -> Option<SiteId> {
+        let key = signing_key(site(who)).public();
+        let at = state.setup().sites.iter().position(|own| *own == key)?;
+        Some(site(at))
     }
 
     pub(super) fn ordered(&self) -> &Ordered {
@@ -186,7 +205,7 @@ impl World {
         let mut next = self.ordered().clone();
         let mut reply = Vec::new();
         next.apply(&context, &operation.to_bytes(), &mut reply);
-        self.states.push(Arc::new(next));
+        self.push(next);
         Reply::from_bytes(reply.into()).unwrap()
     }
 
@@ -201,7 +220,7 @@ impl World {
             0..5 if !self.network.is_empty() => self.deliver(),
             5..7 if !self.actors[who].pending.is_empty() => self.order(who),
             7..9 if unseen => {
-                self.actors[who].seen += 1;
+                self.see(who, self.actors[who].seen + 1);
                 self.observe(who);
             }
             9 if self.rng.random_range(0..10_000) < self.crashing => self.crash(who),
@@ -240,8 +259,11 @@ impl World {
 
     /// The intruders see the whole log and have all they say ordered, before anybody else.
     pub(super) fn rush(&mut self) {
-        for who in self.correct_count()..self.actors.len() {
-            self.actors[who].seen = self.states.len() - 1;
+        for who in 0..self.actors.len() {
+            if self.actors[who].intruder.is_none() {
+                continue;
+            }
+            self.see(who, self.states.len() - 1);
             self.observe(who);
             while !self.actors[who].pending.is_empty() {
                 self.order(who);
@@ -258,10 +280,21 @@ impl World {
     /// next block may have left.
     pub(super) fn crash(&mut self, who: usize) {
         let actor = &mut self.actors[who];
-        actor.site = start(site(who), actor.vault.as_deref(), &mut self.rng);
         actor.pending.retain(|_| self.rng.random_bool(0.5));
         actor.fuse = None;
-        actor.seen = self.rng.random_range(0..=actor.seen);
+        // A log that is read again is of the present epoch: the one before ends with a checkpoint.
+        let epoch = |state: &Ordered| state.setup().epoch;
+        let present = epoch(&self.states[actor.seen]);
+        let first = self.states.iter().position(|own| epoch(own) == present);
+        actor.seen = self.rng.random_range(first.unwrap()..=actor.seen);
+        actor.me = Self::seat_in(&self.states[actor.seen], who);
+        actor.site = start(who, actor.me, actor.vault.as_deref(), &mut self.rng);
+        // Not one who joins, and reads again of the time when nobody knew that.
+        if actor.me.is_none() && actor.last < present {
+            let mut out = Effects::default();
+            actor.site.retire(&mut out);
+            return self.perform(who, out);
+        }
         self.observe(who);
     }
 
@@ -279,8 +312,9 @@ impl World {
                 .keys()
                 .filter_map(|record| record.active())
                 .all(|version| {
+                    let correct = |own: &SiteId| self.is_correct(self.ordered(), *own);
                     let mut members = version.members.iter();
-                    members.all(|own| version.holders.contains(*own) || !self.is_correct(*own))
+                    members.all(|own| version.holders.contains(*own) || !correct(own))
                 })
     }
 
@@ -308,14 +342,18 @@ impl World {
         let at = self.rng.random_range(0..self.network.len());
         let (from, to, message) = self.network.swap_remove(at);
         let fate = self.rng.random_range(0..100);
-        if fate < self.lost || self.actors[to.index()].down {
+        if fate < self.lost || self.actors[to].down {
             return;
         }
         if fate == 99 {
             self.network.push((from, to, message.clone()));
         }
-        let actor = &mut self.actors[to.index()];
+        let actor = &mut self.actors[to];
         let ordered = self.states[actor.seen].clone();
+        // A link is to a site that its state knows.
+        let Some(from) = Self::seat_in(&ordered, from) else {
+            return;
+        };
         let mut out = Effects::default();
         if let Some(intruder) = &mut actor.intruder {
             intruder.hear(from, &message);
@@ -323,7 +361,27 @@ impl World {
         actor
             .site
             .hear(self.now, from, &message, &ordered, &mut out);
-        self.perform(to.index(), out);
+        self.perform(to, out);
+    }
+
+    /// The actor has seen the log so far: it may have another number there, or none any more.
+    fn see(&mut self, who: usize, seen: usize) {
+        let actor = &mut self.actors[who];
+        actor.seen = seen;
+        let me = Self::seat_in(&self.states[seen], who);
+        if me.is_some() {
+            actor.last = self.states[seen].setup().epoch;
+        }
+        if me == actor.me {
+            return;
+        }
+        actor.me = me;
+        let mut out = Effects::default();
+        match me {
+            Some(me) => actor.site.renumber(me),
+            None => actor.site.retire(&mut out),
+        }
+        self.perform(who, out);
     }
 
     pub(super) fn observe(&mut self, who: usize) {
@@ -342,7 +400,9 @@ impl World {
         let actor = &mut self.actors[who];
         if let Some(intruder) = &mut actor.intruder {
             let ordered = self.states[actor.seen].clone();
-            intruder.tamper(site(who), &actor.site, &ordered, &self.log, &mut out);
+            if let Some(me) = actor.me {
+                intruder.tamper((site(who), me), &actor.site, &ordered, &self.log, &mut out);
+            }
         }
         let mut powered = |actor: &mut Actor| {
             self.effects += 1;
@@ -359,8 +419,12 @@ impl World {
             alive = powered(actor);
         }
         if alive {
+            let ordered = self.states[actor.seen].clone();
             for (to, message) in out.messages {
-                self.network.push((site(who), to, message));
+                let to = ordered.setup().key_of(to).expect("a link to that site");
+                let is_it = |own: &usize| signing_key(site(*own)).public() == *to;
+                let to = (0..SITES_MAX).find(is_it).unwrap();
+                self.network.push((who, to, message));
             }
             if !out.contributions.is_empty() {
                 alive = powered(actor);
@@ -379,16 +443,32 @@ impl World {
         self.append(site(who), contribution);
     }
 
+    /// The word of an actor is ordered; of an outsider, if there is no such actor. One who has left
+    /// has no say.
     pub(super) fn append(&mut self, own: SiteId, contribution: Bytes) {
+        let seat = match own.index() < self.actors.len() {
+            true => Self::seat_in(self.ordered(), own.index()),
+            false => Some(own),
+        };
+        let Some(seat) = seat else {
+            return;
+        };
         let context = SiteContext {
-            site: own,
+            site: seat,
             commit: self.states.len() as u64,
             commit_time_ms: self.now.as_millis(),
         };
         let mut next = self.ordered().clone();
         next.contribute(&context, &contribution);
-        self.states.push(Arc::new(next));
+        self.push(next);
         self.log.push((own, contribution));
+    }
+
+    fn push(&mut self, mut next: Ordered) {
+        if self.entering && next.is_prepared() {
+            next.enter();
+        }
+        self.states.push(Arc::new(next));
     }
 
     /// The DEALs that a site has put into the log for that ceremony.
@@ -402,70 +482,27 @@ impl World {
     }
 }
 
-fn start(own: SiteId, vault: Option<&[u8]>, rng: &mut ChaCha20Rng) -> Site {
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    Site::new(own, GROUP, signing_key(own), vault, seed).unwrap()
+impl Actor {
+    fn new(who: usize, me: Option<SiteId>, seen: usize, rng: &mut ChaCha20Rng) -> Self {
+        Self {
+            site: start(who, me, None, rng),
+            me,
+            last: Epoch(0),
+            vault: None,
+            vaults: Vec::new(),
+            seen,
+            pending: Vec::new(),
+            intruder: None,
+            fuse: None,
+            down: false,
+        }
+    }
 }
 
-/// What must hold once everything is finished.
-impl World {
-    pub(super) fn check(&self) {
-        for record in self
-            .ordered()
-            .keys()
-            .filter(|own| own.state == State::Active)
-        {
-            in_group!(record.scheme, G => self.check_key::<G>(record.id));
-        }
-        self.check_blame();
-        self.check_publications();
-    }
-
-    fn check_key<G: KeyGroup>(&self, key: KeyId) {
-        let record = self.ordered().key(key).unwrap();
-        let correct = self.actors.iter().filter(|actor| actor.intruder.is_none());
-        let shares: Vec<_> = correct
-            .map(|actor| {
-                actor
-                    .site
-                    .share::<G>(record)
-                    .expect("every correct site has its share")
-            })
-            .collect();
-        assert_threshold(record.active().unwrap(), &shares);
-        // Nothing is left of what came before.
-        for actor in self.actors.iter().filter(|actor| actor.intruder.is_none()) {
-            let held = actor.site.vault.held.keys().filter(|(own, _)| *own == key);
-            let versions: Vec<_> = held.map(|(_, version)| *version).collect();
-            assert_eq!(versions, [record.active().unwrap().number]);
-            assert!(actor.site.vault.works.is_empty());
-        }
-    }
-
-    /// No correct site is ever convicted.
-    fn check_blame(&self) {
-        for state in &self.states {
-            let underway = state.ceremonies().map(|own| &own.culprits);
-            let made = state
-                .keys()
-                .filter_map(|own| Some(&own.current.as_ref()?.culprits));
-            for culprit in underway.chain(made).flat_map(BTreeMap::keys) {
-                assert!(!self.is_correct(*culprit), "{culprit} is correct");
-            }
-        }
-    }
-
-    /// No correct dealer ever publishes two sets of shares in one ceremony.
-    fn check_publications(&self) {
-        for own in SiteId::all(self.actors.len()).filter(|own| self.is_correct(*own)) {
-            for number in 1..self.ordered().next_ceremony {
-                let deals = self.deals(own, number);
-                assert!(
-                    deals.iter().all(|deal| Some(deal) == deals.first()),
-                    "{own} {number}"
-                );
-            }
-        }
-    }
+fn start(who: usize, me: Option<SiteId>, vault: Option<&[u8]>, rng: &mut ChaCha20Rng) -> Site {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    // A site without a number is known to no state under any.
+    let me = me.unwrap_or(site(SITES_MAX - 1));
+    Site::new(me, GROUP, signing_key(site(who)), vault, seed).unwrap()
 }

@@ -18,8 +18,8 @@ use crate::keys::sealing::AuditEntry;
 use crate::keys::sessions::open::Work;
 use crate::keys::sessions::{Answer, Contribution, Policy, Request, SessionId};
 use crate::keys::vault::{Held, Vault};
-use crate::keys::{KeyId, Operation, Ordered, Reply, Scheme, Setup, Site};
-use crate::replication::{Context, Effects, SiteContext};
+use crate::keys::{self, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site};
+use crate::replication::{Context, Effects, NextCommittee, SiteContext};
 
 pub(in crate::keys) const GROUP: Digest = Digest([7; 32]);
 pub(in crate::keys) const COMMIT_MS: u64 = 100;
@@ -37,7 +37,10 @@ pub(in crate::keys) enum Habit {
 
 pub(in crate::keys) struct World {
     pub(in crate::keys) ordered: Ordered,
+    /// By seat.
     pub(in crate::keys) sites: Vec<Site>,
+    /// What the sites' signing keys are made from, by seat.
+    seeds_of_keys: Vec<u8>,
     pub(in crate::keys) habits: Vec<Habit>,
     pub(in crate::keys) disks: Vec<Vec<u8>>,
     pub(in crate::keys) now_ms: u64,
@@ -54,6 +57,10 @@ pub(in crate::keys) fn site(index: u8) -> SiteId {
     SiteId::new(index).unwrap()
 }
 
+fn signing_key(seed: u8) -> SigningKey {
+    SigningKey::from_seed([seed; 32])
+}
+
 pub(in crate::keys) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
@@ -61,7 +68,7 @@ pub(in crate::keys) fn rng(seed: u64) -> ChaCha20Rng {
 impl World {
     /// A group of `n` with one key for each of the schemes, numbered from 1.
     pub(in crate::keys) fn new(n: u8, schemes: &[Scheme]) -> Self {
-        let keys: Vec<_> = (0..n).map(|i| SigningKey::from_seed([i + 1; 32])).collect();
+        let keys: Vec<_> = (1..=n).map(signing_key).collect();
         let setup = Setup {
             group: GROUP,
             epoch: Epoch(0),
@@ -73,6 +80,7 @@ impl World {
         let mut world = Self {
             ordered: Ordered::new(setup, &[]),
             sites: Vec::new(),
+            seeds_of_keys: (1..=n).collect(),
             habits: vec![Habit::Honest; n.into()],
             disks: Vec::new(),
             now_ms: 1_000_000,
@@ -84,9 +92,11 @@ impl World {
         };
         world.ordered.tick(0, world.now_ms);
         for index in 0..n {
-            world
-                .disks
-                .push(Vault::empty(GROUP, site(index)).to_bytes().to_vec());
+            world.disks.push(
+                Vault::empty(GROUP, keys[usize::from(index)].public())
+                    .to_bytes()
+                    .to_vec(),
+            );
             let first = world.life(index);
             world.sites.push(first);
         }
@@ -104,7 +114,7 @@ impl World {
     }
 
     fn life_of_seed(&self, index: u8, seed: [u8; 32]) -> Site {
-        let key = SigningKey::from_seed([index + 1; 32]);
+        let key = signing_key(self.seeds_of_keys[usize::from(index)]);
         let disk = &self.disks[usize::from(index)];
         Site::new(site(index), GROUP, key, Some(disk), seed).unwrap()
     }
@@ -141,14 +151,15 @@ impl World {
         let (sharing, shares) = match before {
             None => {
                 let ceremony = Ceremony::key_generation(setup.scope(), run, committee);
-                run_ceremony::<G>(&ceremony, committee, |index| {
+                run_ceremony::<G>(&ceremony, (committee, committee), |index| {
                     Share::random(index, &mut rng(index.number().into()))
                 })
             }
             Some(previous) => {
                 let ceremony = Ceremony::resharing(setup.scope(), run, committee, previous);
                 let record = &self.ordered.keys[&key];
-                run_ceremony::<G>(&ceremony, committee, |index| {
+                let dealers = previous.committee();
+                run_ceremony::<G>(&ceremony, (dealers, committee), |index| {
                     let site = &self.sites[usize::from(index.number() - 1)];
                     site.share(record).unwrap()
                 })
@@ -172,7 +183,12 @@ impl World {
             let vault = &mut self.sites[place].vault;
             vault.held.retain(|(own, _), _| *own != key);
             let share = share.to_bytes();
-            vault.held.insert((key, number), Held { run, share });
+            let held = Held {
+                ceremony: 0,
+                run,
+                share,
+            };
+            vault.held.insert((key, number), held);
             self.disks[place] = vault.to_bytes().to_vec();
         }
         let record = KeyRecord {
@@ -185,6 +201,97 @@ impl World {
         };
         self.ordered.keys.insert(key, record);
         self.ordered.next_key = self.ordered.next_key.max(key.0 + 1);
+    }
+
+    /// The members change to those sites by seat: present ones by their seats, and ones that join by
+    /// the numbers after the last seat. The next epoch begins at once, with sharings that all hold.
+    pub(in crate::keys) fn change(&mut self, members: &[u8]) {
+        let present = self.sites.len();
+        let joining = members.iter().filter(|own| usize::from(**own) >= present);
+        let first = self.seeds_of_keys.iter().max().unwrap() + 1;
+        for seed in (first..).take(joining.count()) {
+            let key = signing_key(seed);
+            self.disks
+                .push(Vault::empty(GROUP, key.public()).to_bytes().to_vec());
+            self.seeds_of_keys.push(seed);
+            self.habits.push(Habit::Honest);
+            let life = self.life(u8::try_from(self.sites.len()).unwrap());
+            self.sites.push(life);
+        }
+        let joiners = self.seeds_of_keys[present..].iter();
+        let next = NextCommittee {
+            epoch: self.ordered.setup.epoch.next(),
+            resilience: Resilience::largest(FaultModel::Arbitrary, members.len()).unwrap(),
+            joiners: joiners.map(|seed| signing_key(*seed).public()).collect(),
+            members: members.iter().copied().map(site).collect(),
+        };
+        self.ordered
+            .prepare(&next, self.commit, self.now_ms)
+            .unwrap();
+        let ceremonies: Vec<_> = self.ordered.ceremonies.values().cloned().collect();
+        for ceremony in ceremonies {
+            in_group!(ceremony.scheme, G => self.make::<G>(&ceremony));
+        }
+        assert!(self.ordered.is_prepared());
+        self.ordered.enter();
+        self.reseat(members);
+    }
+
+    /// Makes the sharing of a ceremony, and has all members say that they hold it.
+    fn make<G: KeyGroup>(&mut self, own: &keys::ceremony::Ceremony) {
+        let record = self.ordered.keys[&own.key].clone();
+        let previous = record.active().unwrap().sharing_in::<G>().unwrap();
+        let participants = u8::try_from(own.members.len()).unwrap();
+        let committee = Committee::new(own.threshold, participants).unwrap();
+        let scope = self.ordered.setup.scope();
+        let ceremony = Ceremony::resharing(scope, own.run, committee, previous);
+        let committees = (previous.committee(), committee);
+        let (sharing, shares) = run_ceremony::<G>(&ceremony, committees, |index| {
+            let site = &self.sites[usize::from(index.number() - 1)];
+            site.share(&record).unwrap()
+        });
+        for (index, share) in shares {
+            let place = own.members[usize::from(index.number() - 1)].index();
+            let held = Held {
+                ceremony: own.number,
+                run: own.run,
+                share: share.to_bytes(),
+            };
+            let vault = &mut self.sites[place].vault;
+            vault.held.insert((own.key, own.version), held);
+            self.disks[place] = vault.to_bytes().to_vec();
+        }
+        let made = Version {
+            number: own.version,
+            ceremony: own.number,
+            run: own.run,
+            members: own.members.clone(),
+            sharing: G::public(sharing),
+            holders: own.members.iter().copied().collect(),
+            ..record.active().unwrap().clone()
+        };
+        let own = self.ordered.ceremonies.get_mut(&own.number).unwrap();
+        own.made = Some(made);
+    }
+
+    /// Everybody takes its seat, and what waited for a block goes into one of the new epoch.
+    fn reseat(&mut self, members: &[u8]) {
+        let order = || members.iter().map(|own| usize::from(*own));
+        let mut former: Vec<_> = self.sites.drain(..).map(Some).collect();
+        self.sites = order().map(|own| former[own].take().unwrap()).collect();
+        for (own, seat) in self.sites.iter_mut().zip(SiteId::all(members.len())) {
+            own.renumber(seat);
+        }
+        self.habits = order().map(|own| self.habits[own]).collect();
+        self.disks = order().map(|own| self.disks[own].clone()).collect();
+        self.seeds_of_keys = order().map(|own| self.seeds_of_keys[own]).collect();
+        let seat = |own: SiteId| order().position(|member| member == own.index());
+        let waiting = std::mem::take(&mut self.log).into_iter();
+        let waiting = waiting.filter_map(|(own, word)| {
+            let seat = u8::try_from(seat(own)?).unwrap();
+            Some((site(seat), word))
+        });
+        self.log = waiting.collect();
     }
 
     pub(in crate::keys) fn set_policy(&mut self, key: u32, policy: Policy) {
@@ -361,12 +468,12 @@ pub(in crate::keys) fn observe(site: &mut Site, ordered: &Ordered, now_ms: u64) 
 
 fn run_ceremony<G: Group>(
     ceremony: &Ceremony<'_, G>,
-    committee: Committee,
+    (dealers, committee): (Committee, Committee),
     contribution: impl Fn(Index) -> Share<G>,
 ) -> (Sharing<G>, Vec<(Index, Share<G>)>) {
     let mut dealings = Vec::new();
     let mut dealt = BTreeMap::<Index, BTreeMap<Index, Share<G>>>::new();
-    for dealer in committee.indices().take(committee.threshold().into()) {
+    for dealer in dealers.indices().take(dealers.threshold().into()) {
         let mut rng = rng(100 + u64::from(dealer.number()));
         let (dealing, shares) = ceremony.deal(&contribution(dealer), &mut rng).unwrap();
         dealings.push(ceremony.verify(dealer, dealing).unwrap());

@@ -1,0 +1,109 @@
+//! What the ordered state does about a change of the view.
+
+use maftia_activity::replication::{NextCommittee, SiteContext, StateMachine};
+use maftia_crypto::PublicKey;
+use maftia_membership::{Membership, Next};
+use maftia_ordering::Commit;
+use maftia_types::Digest;
+
+use super::word::{Saying, Word};
+use crate::ledger::Ledger;
+use crate::vouches::Vouches;
+
+impl Ledger {
+    /// The ordered state of membership.
+    pub(crate) const fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
+    }
+
+    /// Whether a joiner of the change under way has signed that word. `config` is what blocks of
+    /// the present epoch carry.
+    pub(crate) fn is_joiners(&self, word: &Word, config: &Digest) -> bool {
+        let key = self.key_of_joiner(word);
+        key.is_some_and(|key| word.verify(config, &key).is_ok())
+    }
+
+    fn key_of_joiner(&self, word: &Word) -> Option<PublicKey> {
+        let state = self.membership.as_ref()?;
+        let meant = state.pending()?.proposal == word.proposal;
+        let joins = meant && state.joiners().contains(word.joiner);
+        let member = state.member(word.joiner).filter(|_| joins);
+        member.map(|member| member.key)
+    }
+
+    /// A joiner's word, in a member's block.
+    pub(crate) fn hear(&mut self, machine: &mut dyn StateMachine, commit: &Commit, word: &Word) {
+        let Some(config) = self.membership.as_ref().map(Membership::config) else {
+            return;
+        };
+        if !self.is_joiners(word, &config) {
+            return;
+        }
+        match &word.saying {
+            Saying::Ready => {
+                let news = self
+                    .membership
+                    .as_mut()
+                    .map(|state| state.ready(word.joiner));
+                debug_assert!(news.is_some(), "a joiner joins something");
+            }
+            Saying::Contribution(bytes) => {
+                let context = SiteContext {
+                    site: word.joiner,
+                    commit: commit.index,
+                    commit_time_ms: commit.time_ms,
+                };
+                machine.contribute(&context, bytes);
+            }
+        }
+    }
+
+    /// At the end of a commit: gives up a change that takes too long, prepares one whose joiners are
+    /// there. True if the epoch ends here.
+    pub(crate) fn drive_change(&mut self, machine: &mut dyn StateMachine, commit: &Commit) -> bool {
+        let Some(state) = &mut self.membership else {
+            return false;
+        };
+        if state.tick(commit.index, commit.time_ms).is_some() && self.preparing {
+            machine.abandon();
+            self.preparing = false;
+        }
+        if let Some(next) = state.next_committee().filter(|_| !self.preparing) {
+            let committee = committee(next);
+            match machine.prepare(&committee, commit.index, commit.time_ms) {
+                Ok(()) => self.preparing = true,
+                Err(_) => {
+                    state.give_up(commit.index, commit.time_ms);
+                }
+            }
+        }
+        self.preparing && machine.is_prepared()
+    }
+
+    /// The epoch ends with this commit. What was vouched for by seats of the former view is
+    /// forgotten: clients ask again.
+    ///
+    /// # Panics
+    /// Unless [`Ledger::drive_change`] has just said so.
+    pub(crate) fn end_epoch(&mut self, machine: &mut dyn StateMachine, commit: &Commit) -> Next {
+        let state = self.membership.as_mut();
+        let state = state.expect("only a group with views ends an epoch");
+        let next = state.end_epoch(commit.index, commit.time_ms, commit.digest);
+        self.needed = state.view().resilience().one_correct();
+        machine.enter();
+        self.preparing = false;
+        self.vouches = Vouches::default();
+        // Proofs are kept by key; accusations are of seats.
+        self.conduct.forget_accusations();
+        next
+    }
+}
+
+fn committee(next: &Next) -> NextCommittee {
+    NextCommittee {
+        epoch: next.view.epoch(),
+        resilience: next.view.resilience(),
+        joiners: next.joiners.iter().map(|member| member.key).collect(),
+        members: next.members.clone(),
+    }
+}

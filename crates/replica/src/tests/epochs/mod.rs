@@ -1,0 +1,11 @@
+//! Changes of the view in whole replicas.
+
+mod abort;
+mod change;
+mod client;
+mod hostile;
+mod keyed;
+mod machine;
+mod restart;
+mod sleep;
+mod world;

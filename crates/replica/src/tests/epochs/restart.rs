@@ -1,0 +1,131 @@
+//! Machines that start again in the middle of a change.
+
+use maftia_activity::kv;
+use maftia_codec::Wire;
+
+use super::change::replace;
+use super::world::World;
+use crate::Record;
+
+/// A group whose site 2 is being replaced by machine 4, `steps` after that one has come.
+fn changing(keyed: bool, steps: usize) -> World {
+    let mut world = World::new(4, keyed);
+    world.put("before");
+    world.run(60);
+    world.propose(replace("s2", 4), None);
+    world.invite(0);
+    world.put("during");
+    world.run(steps);
+    world
+}
+
+fn completes(world: &mut World) {
+    world.put("after");
+    world.run_until("in the next epoch", |own| own.is_in(1) || own.has_left());
+    world.run_until("certified", |own| own.is_certified());
+    world.finish();
+    world.run_until("serving", |own| own.is_seated() || own.has_left());
+    assert!(world.machines[4].is_seated());
+}
+
+#[test]
+fn a_change_completes_although_all_lose_power_at_any_moment() {
+    for steps in [0, 4, 8, 12, 16, 20, 30, 60] {
+        let mut world = changing(false, steps);
+        world.restart_all();
+        completes(&mut world);
+        // And with the epoch's end in the log.
+        world.restart_all();
+        world.put("then");
+        world.finish();
+    }
+}
+
+#[test]
+fn a_change_with_keys_completes_although_all_lose_power_again_and_again() {
+    let mut world = changing(true, 40);
+    for _ in 0..4 {
+        world.restart_all();
+        world.run(45);
+    }
+    completes(&mut world);
+}
+
+#[test]
+fn a_change_completes_although_one_after_the_other_starts_again() {
+    let mut world = changing(false, 0);
+    for of in [4, 0, 1, 2, 3, 4, 0, 1, 3, 4] {
+        world.restart(of);
+        world.run(5);
+    }
+    completes(&mut world);
+}
+
+#[test]
+fn a_log_is_read_again_across_two_epochs_with_an_image_of_either() {
+    let mut world = changing(false, 0);
+    completes(&mut world);
+    world.machines[2].off = true;
+    let long = "x".repeat(16 * 1024);
+    let images = |world: &World| {
+        let records = &world.machines[0].records;
+        records
+            .iter()
+            .filter(|record| matches!(record, Record::Image(_)))
+            .count()
+    };
+    for with_image in [false, true] {
+        let first = images(&world);
+        for i in 0..60 {
+            if with_image && images(&world) == first {
+                world.ask(&kv::Operation::put(format!("{i}"), long.clone()).to_bytes());
+            }
+            world.run(10);
+        }
+        world.finish();
+        assert!(!with_image || images(&world) > first);
+        let epoch = world.machines[0].epoch();
+        let (goes, comes) = (["s4", "s5"][with_image as usize], world.machines.len());
+        world.propose(replace(goes, comes), None);
+        world.invite(0);
+        world.run_until("in the next epoch", |own| {
+            own.is_in(epoch + 1) || own.has_left()
+        });
+        world.run_until("certified", |own| own.is_certified());
+        world.run(200);
+        world.machines[comes - 1].off = true;
+        world.restart_all();
+        world.put("after");
+        world.finish();
+    }
+    assert_eq!(world.machines[0].epoch(), 3);
+}
+
+#[test]
+fn who_lost_its_log_signs_no_round_twice_whatever_epoch_it_was_in() {
+    for (of, with_chain) in [(1, false), (1, true), (4, false), (4, true)] {
+        let mut world = changing(false, 0);
+        completes(&mut world);
+        world.machines[2].off = true;
+        world.machines[of].lose_log(with_chain);
+        world.restart(of);
+        world.run_until("there", |own| own.is_in(1));
+        // A crash in the middle of its recovery, too.
+        world.restart(of);
+        (0..5).for_each(|i| world.put(&format!("then {i}")));
+        world.finish();
+        world.run_until("serving", |own| own.is_seated());
+    }
+}
+
+#[test]
+fn who_loses_its_log_during_a_change_recovers_in_either_epoch() {
+    for (of, steps) in [(1, 0), (4, 0), (1, 10), (4, 10), (1, 20), (4, 20)] {
+        let mut world = changing(false, steps);
+        world.machines[of].lose_log(true);
+        world.restart(of);
+        world.run(3);
+        world.restart(of);
+        completes(&mut world);
+    }
+}
