@@ -122,6 +122,7 @@
 //! ```
 
 mod batch;
+mod boot;
 mod catch_up;
 mod chain;
 mod checkpoint;
@@ -151,6 +152,7 @@ mod watch;
 pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
 };
+pub use boot::{Boot, BootError};
 pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, QUESTION_BYTES_MAX, Reply, STATUS_BYTES_MAX, SiteMessage,
     batches, result_digest,
@@ -170,7 +172,7 @@ pub use limits::{
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use proof::PROOF_BYTES_MAX;
-pub use replica::{Boot, BootError, Command, Output, Record, Replica, Settings};
+pub use replica::{Command, Output, Record, Replica, Settings};
 pub use status::{Activity, GroupSuspicion, Status};
 
 #[cfg(test)]

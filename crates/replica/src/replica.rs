@@ -8,9 +8,9 @@ use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
 use maftia_membership::detector::Change;
 use maftia_membership::evidence::Proof;
-use maftia_membership::{Certificate, Membership};
+use maftia_membership::Certificate;
 use maftia_ordering::{
-    Boot as EngineBoot, Commit, Engine, Frontier, Identity, Parameters, Standing,
+    Commit, Engine, Frontier, Standing,
 };
 use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
@@ -20,11 +20,10 @@ use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
 use crate::client_link::{ClientMessage, Reply};
 use crate::conduct::Members;
 use crate::custodian::{Custodian, Vault};
-use crate::epochs::turn::{by_epoch, place_in};
-use crate::epochs::{Beginning, Epochs};
+use crate::epochs::Epochs;
 use crate::fault::Misbehaviour;
 use crate::head::Realm;
-use crate::image::{Image, Restored};
+use crate::image::Image;
 use crate::intake::Intake;
 use crate::item::Item;
 use crate::ledger::Ledger;
@@ -52,11 +51,11 @@ pub struct Replica {
     pub(crate) replay: BTreeMap<Epoch, Vec<maftia_ordering::Record>>,
     pub(crate) nonce: u64,
     /// Proofs that are not in an own block yet: at most one for each site.
-    evidence: Vec<Proof>,
+    pub(crate) evidence: Vec<Proof>,
     /// None while the log is replayed: what it shows is over.
     pub(crate) watch: Option<Watch>,
-    logged_bytes: usize,
-    image_wanted: bool,
+    pub(crate) logged_bytes: usize,
+    pub(crate) image_wanted: bool,
 }
 
 /// How often the intake is searched for what nobody will execute any more.
@@ -78,32 +77,6 @@ impl Default for Settings {
             image_bytes: 128 * 1024 * 1024,
         }
     }
-}
-
-/// What the disk held when the site started.
-#[derive(Debug, Default)]
-pub struct Boot {
-    /// The newest image.
-    pub image: Option<Restored>,
-    /// The records of the log, in the order written.
-    pub records: Vec<maftia_ordering::Record>,
-    /// Whether the log is missing or damaged.
-    pub lost: bool,
-    /// Fresh at each boot.
-    pub nonce: u64,
-    /// This site's half of the keyed services, if the group has them.
-    pub site_half: Option<maftia_activity::keys::Site>,
-    /// Who the sites are; none in a group whose sites never change.
-    pub beginning: Option<Beginning>,
-}
-
-/// Why a site cannot start from what its disk held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BootError {
-    /// The image is not one that this program wrote.
-    #[error("the snapshot does not decode; remove it and let the site fetch the state")]
-    Image,
 }
 
 /// What the driver asks of the replica.
@@ -293,91 +266,6 @@ impl Protocol for Replica {
 }
 
 impl Replica {
-    /// Starts a site from what its disk held. `machine` is empty.
-    ///
-    /// # Errors
-    /// [`BootError::Image`].
-    pub fn boot(
-        parameters: Parameters,
-        settings: Settings,
-        identity: Identity,
-        mut machine: Box<dyn StateMachine>,
-        boot: Boot,
-        now: Time,
-    ) -> Result<(Self, Step<Self>), BootError> {
-        let needed = parameters.resilience.one_correct();
-        let mut checkpoints = Checkpoints::default();
-        let beginning = boot.beginning;
-        let (frontier, mut ledger, window) = match boot.image {
-            None => {
-                let state = beginning.as_ref();
-                let state = state.map(|own| Membership::new(own.view.clone(), own.policy));
-                let ledger = Ledger::new(settings.limits, needed, state);
-                (Frontier::start(), ledger, Vec::new())
-            }
-            Some(image) => {
-                machine.restore(&image.app).map_err(|_| BootError::Image)?;
-                let ledger = Ledger::restore(settings.limits, needed, image.ledger.clone())
-                    .map_err(|_| BootError::Image)?;
-                let realm = Realm::new(ledger.membership(), &parameters, &identity.keys);
-                let stable = stable_of(&image, realm, machine.as_mut());
-                checkpoints.set_stable(Arc::new(stable));
-                (image.frontier, ledger, image.window)
-            }
-        };
-        if let Some(beginning) = &beginning {
-            ledger.clients.clone_from(&beginning.clients);
-        }
-        let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
-        let mut replay = by_epoch(boot.records, parameters.epoch);
-        let mut records = window;
-        records.extend(replay.remove(&parameters.epoch).unwrap_or_default());
-        let keys = identity.keys.clone();
-        let below = EngineBoot {
-            frontier,
-            records,
-            lost: boot.lost,
-            nonce: boot.nonce,
-        };
-        let (engine, below) = Engine::boot(parameters, identity, below, now);
-        let mut replica = Self {
-            engine,
-            machine,
-            epochs: beginning.map(|own| Epochs::new(own, &ledger)),
-            ledger,
-            intake: Intake::default(),
-            checkpoints,
-            fetch: None,
-            settings,
-            keys,
-            diverged: false,
-            chain: Chain::default(),
-            custodian: None,
-            replay,
-            nonce: boot.nonce,
-            evidence: Vec::new(),
-            watch: None,
-            logged_bytes: 0,
-            image_wanted: false,
-        };
-        let mut step = Step::none();
-        if replica.is_hollow() {
-            replica.start_fetch(now);
-        } else {
-            replica.tell_sites(&mut step);
-            replica.lift(now, below, &mut step);
-        }
-        replica.replay.clear();
-        replica.follow_kept(now, &mut step);
-        replica.leave_again(now);
-        replica.watch_anew(now);
-        if let Some(site) = boot.site_half {
-            replica.employ(now, site, &mut step);
-        }
-        replica.finish(&mut step);
-        Ok((replica, step))
-    }
-
     /// Takes over the engine's effects and acts on its outputs.
     pub(crate) fn lift(&mut self, now: Time, below: Step<Engine>, step: &mut Step<Self>) {
         let epoch = self.engine.parameters().epoch;
@@ -551,7 +439,7 @@ impl Replica {
     }
 
     /// At the end of every event, when the state is that of the latest commit.
-    fn finish(&mut self, step: &mut Step<Self>) {
+    pub(crate) fn finish(&mut self, step: &mut Step<Self>) {
         for record in &step.records {
             if let Record::Ordering(maftia_ordering::Record::Block { payload, .. }) = record {
                 self.logged_bytes += 512 + payload.as_ref().map_or(0, Bytes::len);
@@ -617,10 +505,4 @@ impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Replica({})", self.engine.frontier().index)
     }
-}
-
-/// The checkpoint that an image was made of; the machine has been restored from it.
-fn stable_of(image: &Restored, realm: Realm, machine: &mut dyn StateMachine) -> Checkpoint {
-    let frontier = image.frontier.clone();
-    Checkpoint::new(realm, frontier, &image.ledger, machine.snapshot(), None)
 }

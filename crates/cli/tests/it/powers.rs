@@ -19,7 +19,10 @@ fn split(home: &Path) -> Group {
     fs::write(&path, file).unwrap();
     // It is another group now.
     for site in ["A", "B", "C", "D"] {
-        fs::remove_dir_all(group.site_dir(site).join("data")).unwrap();
+        let data = group.site_dir(site).join("data");
+        fs::remove_dir_all(&data).unwrap();
+        // An empty log: a lost one would make the site ask the others first.
+        maftia_site::create(&data).unwrap();
     }
     drop(group);
     Group::dev(home)

@@ -16,9 +16,9 @@ use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{
-    Beginning, ClientMessage, Command, Message, Output, Replica, Settings, SiteMessage,
+    Beginning, Command, Message, Output, Replica, Settings, SiteMessage,
 };
-use maftia_types::{ClientId, Epoch, Powers, SiteId, SiteSet, Time};
+use maftia_types::{Epoch, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::ChainFile;
@@ -31,6 +31,9 @@ use crate::sites::Sites;
 use crate::status::SiteStatus;
 use crate::store::{Sorted, Store, sort};
 use crate::vault::VaultFile;
+
+mod change;
+mod clients;
 
 /// Most events taken before their records are committed: bounds the time until a reply leaves.
 const BATCH_EVENTS: usize = 512;
@@ -313,72 +316,6 @@ impl Daemon {
         }
     }
 
-    fn on_client(
-        &mut self,
-        now: Time,
-        key: u32,
-        link: maftia_multipoint::LinkId,
-        bytes: Bytes,
-    ) -> Result<(), SiteError> {
-        let message = match ClientMessage::from_bytes(bytes) {
-            Ok(message) => message,
-            Err(error) => {
-                self.metrics.malformed += 1;
-                tracing::debug!(key, %error, "a client sent a malformed message");
-                return Ok(());
-            }
-        };
-        match &message {
-            ClientMessage::Submit { session, .. } | ClientMessage::Vouch { session, .. } => {
-                self.performer.heard(
-                    ClientId {
-                        key,
-                        session: *session,
-                    },
-                    link,
-                );
-            }
-            ClientMessage::Evidence { nonce, id } => {
-                let exhibit = self.replica.evidence().get(id).map(Wire::to_bytes);
-                let nonce = *nonce;
-                let answer = SiteMessage::Evidence { nonce, exhibit };
-                self.tell(link, &answer);
-                return Ok(());
-            }
-            ClientMessage::Views { epoch } => {
-                let answer = SiteMessage::Views(self.replica.views_after(*epoch));
-                self.tell(link, &answer);
-                return Ok(());
-            }
-            ClientMessage::Prove { nonce, question } => {
-                let (nonce, proof) = (*nonce, self.replica.prove(question));
-                self.tell(link, &SiteMessage::Proof { nonce, proof });
-                return Ok(());
-            }
-            ClientMessage::Status { nonce } => {
-                let json = serde_json::to_vec(&self.status()).unwrap_or_default();
-                let answer = SiteMessage::Status {
-                    nonce: *nonce,
-                    json: json.into(),
-                };
-                self.tell(link, &answer);
-                return Ok(());
-            }
-        }
-        let Ok(step) = self.replica.command(now, Command::Client { key, message });
-        self.perform(step)
-    }
-
-    /// Answers what promises nothing. A full queue loses the answer; the client asks again.
-    fn tell(&self, link: maftia_multipoint::LinkId, answer: &SiteMessage) {
-        let bytes = answer.to_bytes();
-        let class = match bytes.len() {
-            ..=maftia_multipoint::CONTROL_BYTES_MAX => maftia_multipoint::Class::Control,
-            _ => maftia_multipoint::Class::Bulk,
-        };
-        let _ = self.network.send(link, class, bytes);
-    }
-
     /// Queues the effects of a step behind its records.
     fn perform(&mut self, step: Step<Replica>) -> Result<(), SiteError> {
         let step = match &mut self.intruder {
@@ -494,33 +431,6 @@ impl Daemon {
                 Level::Convicted(_) => {}
             },
             Output::Stable { index } => tracing::debug!(index, "checkpoint is stable"),
-        }
-    }
-
-    /// The others, or their ids, are not those they were.
-    fn change_sites(&mut self) {
-        let moved = self.sites.change(self.replica.universe());
-        let (me, known) = (self.replica.me(), self.sites.len());
-        let members = self
-            .replica
-            .view()
-            .map_or(known, |view| view.members().len());
-        // A new site at the end changes nobody's number.
-        if moved.iter().any(|site| site.index() < members) {
-            self.performer.renumber(me, self.replica.audience());
-        } else {
-            self.performer.resize(me, self.replica.audience());
-        }
-        moved.iter().for_each(|site| self.links.remove(site));
-        self.network.replace_directory(self.sites.directory());
-        let resilience = self.replica.engine().parameters().resilience;
-        if let Some(intruder) = &mut self.intruder {
-            intruder.renumber(me, resilience);
-        }
-        let view = self.replica.view();
-        if let Some(view) = view {
-            let me = self.sites.name(me);
-            tracing::info!(epoch = %view.epoch(), sites = members, me, "who the sites are");
         }
     }
 
