@@ -10,9 +10,9 @@ use maftia_types::Time;
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::head::Realm;
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
+use crate::head::Realm;
 use crate::image::Restored;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
@@ -113,21 +113,26 @@ impl Replica {
             image_wanted: false,
         };
         let mut step = Step::none();
-        if replica.is_hollow() {
-            replica.start_fetch(now);
-        } else {
-            replica.tell_sites(&mut step);
-            replica.lift(now, below, &mut step);
-        }
-        replica.replay.clear();
-        replica.follow_kept(now, &mut step);
-        replica.leave_again(now);
-        replica.watch_anew(now);
+        replica.begin(now, below, &mut step);
         if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
         replica.finish(&mut step);
         Ok((replica, step))
+    }
+
+    /// Reads the log again, or begins to fetch what it does not hold.
+    fn begin(&mut self, now: Time, below: Step<Engine>, step: &mut Step<Self>) {
+        if self.is_hollow() {
+            self.start_fetch(now);
+        } else {
+            self.tell_sites(step);
+            self.lift(now, below, step);
+        }
+        self.replay.clear();
+        self.follow_kept(now, step);
+        self.leave_again(now);
+        self.watch_anew(now);
     }
 }
 

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_activity::replication::StateMachine;
-use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
+use maftia_membership::Certificate;
 use maftia_membership::detector::Change;
 use maftia_membership::evidence::Proof;
-use maftia_membership::Certificate;
-use maftia_ordering::{
-    Commit, Engine, Frontier, Standing,
-};
+use maftia_ordering::{Commit, Engine, Frontier, Standing};
 use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
 
@@ -25,7 +22,6 @@ use crate::fault::Misbehaviour;
 use crate::head::Realm;
 use crate::image::Image;
 use crate::intake::Intake;
-use crate::item::Item;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -423,19 +419,6 @@ impl Replica {
             .is_some_and(|own| own.handing.is_some());
         let times = if handing { 4 } else { 1 };
         self.settings.image_bytes.saturating_mul(times)
-    }
-
-    /// Brings the proofs that this site holds into its next blocks, as far as there is room.
-    fn submit_evidence(&mut self, now: Time) {
-        while let Some(proof) = self.evidence.pop() {
-            let mut writer = Writer::new();
-            Item::Evidence(proof.clone()).encode(&mut writer);
-            if self.engine.submit(writer.as_slice()).is_err() {
-                self.evidence.push(proof);
-                return;
-            }
-            self.engine.wake(now);
-        }
     }
 
     /// At the end of every event, when the state is that of the latest commit.

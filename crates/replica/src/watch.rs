@@ -173,4 +173,17 @@ impl Replica {
             }
         }
     }
+
+    /// Brings the proofs that this site holds into its next blocks, as far as there is room.
+    pub(crate) fn submit_evidence(&mut self, now: Time) {
+        while let Some(proof) = self.evidence.pop() {
+            let mut writer = Writer::new();
+            Item::Evidence(proof.clone()).encode(&mut writer);
+            if self.engine.submit(writer.as_slice()).is_err() {
+                self.evidence.push(proof);
+                return;
+            }
+            self.engine.wake(now);
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod intrusion;
 mod keys;
 mod load;
 mod loss;
+mod members;
 mod ports;
 mod powers;
 mod proofs;

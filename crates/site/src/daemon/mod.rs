@@ -15,9 +15,7 @@ use maftia_membership::detector::Level;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
-use maftia_replica::{
-    Beginning, Command, Message, Output, Replica, Settings, SiteMessage,
-};
+use maftia_replica::{Beginning, Command, Message, Output, Replica, Settings, SiteMessage};
 use maftia_types::{Epoch, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
