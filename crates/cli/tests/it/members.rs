@@ -82,13 +82,23 @@ fn load(group: &Group, stop: &AtomicBool) -> usize {
     count
 }
 
+/// Ends the load, also when the test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Changes the group under load; nothing that was confirmed is lost.
 fn under_load(group: &Group, change: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     let count = thread::scope(|scope| {
         let load = scope.spawn(|| load(group, &stop));
+        let ending = Ending(&stop);
         change();
-        stop.store(true, Ordering::Relaxed);
+        drop(ending);
         load.join().unwrap()
     });
     assert!(count > 0, "there was load");
@@ -196,6 +206,9 @@ fn n_and_f_rise_from_4_1_to_7_2_and_fall_again_under_load_slow() {
         for (name, f) in [("E", "1"), ("F", "1"), ("G", "2")] {
             sites.push(add(&group, name, f));
         }
+        until("the agent follows", || {
+            (group.settled()["view"] == 3).then_some(())
+        });
         assert_eq!(group.settled()["tolerance"], 2);
         for name in ["A", "G", "E"] {
             let before = epoch(&group);
@@ -205,7 +218,9 @@ fn n_and_f_rise_from_4_1_to_7_2_and_fall_again_under_load_slow() {
             });
         }
     });
-    let status = group.settled();
+    let status = until("the agent follows", || {
+        Some(group.settled()).filter(|own| own["view"] == 6)
+    });
     assert_eq!(
         (&status["tolerance"], &status["view"]),
         (&json!(1), &json!(6))
