@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::kv::args::{Common, Repeat};
+use crate::kv::args::{Common, Write};
 
 #[derive(Debug, Args)]
 #[command(
@@ -51,9 +51,7 @@ pub(crate) struct Approve {
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -62,9 +60,7 @@ pub(crate) struct Withdraw {
     /// The proposal's number
     pub(crate) proposal: u64,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -181,7 +177,5 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::kv::args::{Common, Repeat};
+use crate::kv::args::{Common, Write};
 
 #[derive(Debug, Args)]
 #[command(
@@ -100,9 +100,7 @@ pub(crate) struct Create {
     #[arg(long)]
     pub(crate) one_message_per_slot: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -126,9 +124,7 @@ pub(crate) struct Permit {
     #[arg(long, value_name = "N")]
     pub(crate) uses_per_minute: Option<u32>,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -142,9 +138,7 @@ pub(crate) struct Approve {
     /// Its digest, in full
     pub(crate) digest: String,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -185,9 +179,7 @@ pub(crate) struct Named {
     /// The key's name
     pub(crate) name: String,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -216,9 +208,7 @@ pub(crate) struct Sign {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]

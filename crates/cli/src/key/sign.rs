@@ -29,7 +29,7 @@ struct Signed {
 }
 
 pub(super) fn sign(typed: &args::Sign) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
+    let client = typed.write.common.connection.client()?;
     let (signature, is_text, mut given) = match typed.format {
         SignatureFormat::Raw => sign_raw(&client, typed)?,
         SignatureFormat::Sshsig => sign_ssh(&client, typed)?,
@@ -37,7 +37,7 @@ pub(super) fn sign(typed: &args::Sign) -> Result<(), Problem> {
     if let Some(path) = &typed.output {
         save(path, &signature).map_err(|error| at(path, &error))?;
     }
-    if typed.common.json {
+    if typed.write.common.json {
         if let (Some(path), Some(fields)) = (&typed.output, given.as_object_mut()) {
             let saved = saved(path, signature.len());
             fields.extend(saved.as_object().cloned().unwrap_or_default());
@@ -60,7 +60,7 @@ fn sign_raw(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value
         );
     }
     let target = sign_path(typed, "raw");
-    let id = typed.repeat.request_id.clone();
+    let id = typed.write.request_id.clone();
     let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
     let signed: Signed = answer.json()?;
     let signature = unhex(&signed.signature).ok_or_else(unasked)?;
@@ -77,7 +77,7 @@ fn sign_ssh(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value
         export::sshsig_message(&typed.namespace, &content).map_err(check::namespace_problem)?;
     let public = client.key(&typed.name)?.public_of("ed25519")?;
     let target = sign_path(typed, "sshsig");
-    let id = typed.repeat.request_id.clone();
+    let id = typed.write.request_id.clone();
     let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
     let signed: Signed = answer.json()?;
     let signature = unhex(&signed.signature).and_then(|own| <[u8; 64]>::try_from(own).ok());
