@@ -19,6 +19,7 @@ fn group(kind: Kind) -> GroupFile {
         http: Vec::new(),
         clients: Vec::new(),
         fast_path: None,
+        member_approvals: std::num::NonZeroU8::MIN,
     };
     generate(plan, &mut ChaCha20Rng::seed_from_u64(1))
         .unwrap()

@@ -43,7 +43,10 @@ pub(crate) struct Plain {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  maftia group approve 3 --wait")]
+#[command(
+    after_help = "Nobody votes against: a proposal that too few approve lapses after three days, \
+                  and who made it may withdraw it.\n\nExample:\n  maftia group approve 3 --wait"
+)]
 pub(crate) struct Approve {
     /// The proposal's number, as `maftia group show` lists it
     pub(crate) proposal: u64,
