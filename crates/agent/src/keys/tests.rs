@@ -3,7 +3,8 @@ use maftia_activity::keys::sessions::{Policy, Refusal as Use};
 use maftia_activity::keys::{KeyId, KeySummary, Refusal, Scheme, State};
 use maftia_types::Power;
 
-use super::{of_name, purpose, refusal};
+use super::sign::purpose;
+use super::{of_name, refusal};
 
 fn key(id: u32, name: &str, state: State) -> KeySummary {
     KeySummary {
