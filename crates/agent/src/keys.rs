@@ -31,7 +31,7 @@ pub(crate) use ask::Ask;
 pub(crate) use audit::audit;
 pub(crate) use manage::{approve, create, permit, proposals, refresh, retire, rotate};
 pub(crate) use refusal::use_refused;
-pub(crate) use sign::sign;
+pub(crate) use sign::{certificate, sign};
 
 /// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
 const DECRYPT_JSON_BYTES_MAX: usize = CIPHERTEXT_BYTES_MAX / 3 * 4 + 4 * 1024;

@@ -14,6 +14,7 @@
 //! | `POST /v1/keys`, `{"name","scheme","users"}` | the key, once it can be used |
 //! | `GET /v1/keys/{name}` | the key |
 //! | `POST /v1/keys/{name}/sign?format=`, the message as body | `{"signature","scheme","public_key"}` |
+//! | `POST /v1/keys/{name}/certificate` | `{"certificate","public_key"}`: X.509, PEM, signed by the key itself |
 //! | `POST /v1/keys/{name}/decrypt`, `{"ciphertext","to"}` | `{"handed"}`: shares, sealed to the reader |
 //! | `POST /v1/keys/{name}/refresh` | the key, once it has other shares |
 //! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
@@ -35,8 +36,8 @@
 //! values are base64.
 //!
 //! Public keys, signatures and digests are hexadecimal in JSON; ciphertexts and shares are base64. A
-//! message that is an SSH signature's is signed with `?format=sshsig` and not otherwise
-//! ([`is_sshsig`](maftia_threshold::export::is_sshsig)). What takes a ceremony or a session waits for
+//! message that is an SSH or a CMS signature's is signed with `?format=sshsig` or `cms` and not
+//! otherwise ([`Form`](maftia_threshold::export::Form)). What takes a ceremony or a session waits for
 //! it: 504 `pending` says that it goes on, and the same request under the same id waits on. `?key=`
 //! names another beacon than `beacon`.
 //!
