@@ -18,6 +18,13 @@
 //! | `POST /v1/keys/{name}/decrypt`, `{"ciphertext","to"}` | `{"handed"}`: shares, sealed to the reader |
 //! | `POST /v1/keys/{name}/refresh` | the key, once it has other shares |
 //! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
+//! | `POST /v1/keys/{name}/rotate` | the key that takes its place, once it can be used |
+//! | `POST /v1/keys/{name}/permit`, `{"users","uses_per_minute"}` | `{"permitted"}` |
+//! | `GET /v1/keys/{name}/slots` | `{"slots"}`: the highest number used in each register |
+//! | `GET /v1/proposals` | `{"proposals"}`: changes of the keys that wait for approvals |
+//! | `POST /v1/proposals/{number}/approve`, `{"digest"}` | what came of it |
+//! | `GET /v1/audit` | `{"entries",...}`: what was done with the keys, and by whom |
+//! | `GET /v1/evidence`, `/v1/evidence/{id}` | proofs against sites |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
 //! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |
