@@ -122,6 +122,7 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{name}", get(keys::show))
         .route("/v1/keys/{name}/sign", post(keys::sign))
+        .route("/v1/keys/{name}/certificate", post(keys::certificate))
         .route("/v1/keys/{name}/decrypt", post(keys::decrypt))
         .route("/v1/keys/{name}/permit", post(keys::permit))
         .route("/v1/keys/{name}/refresh", post(keys::refresh))

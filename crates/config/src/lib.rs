@@ -28,7 +28,7 @@ mod views;
 
 pub use error::ConfigError;
 pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
-pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
+pub use group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 pub use join::JoinFile;
 pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};

@@ -16,6 +16,7 @@ use crate::head::Realm;
 use crate::image::Restored;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::repeats::Repeats;
 use crate::replica::{Replica, Settings};
 
 /// What the disk held when the site started.
@@ -98,6 +99,7 @@ impl Replica {
             epochs: beginning.map(|own| Epochs::new(own, &ledger)),
             ledger,
             intake: Intake::default(),
+            repeats: Repeats::default(),
             checkpoints,
             fetch: None,
             settings,

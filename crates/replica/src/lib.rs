@@ -139,6 +139,7 @@ mod ledger;
 mod limits;
 mod message;
 mod proof;
+mod repeats;
 mod replica;
 mod serve;
 mod session;

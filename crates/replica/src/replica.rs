@@ -25,6 +25,7 @@ use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::repeats::Repeats;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -34,6 +35,7 @@ pub struct Replica {
     pub(crate) machine: Box<dyn StateMachine>,
     pub(crate) ledger: Ledger,
     pub(crate) intake: Intake,
+    pub(crate) repeats: Repeats,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) settings: Settings,
@@ -169,7 +171,7 @@ impl Protocol for Replica {
         match command {
             Command::Client { .. } if !self.is_seated() => {}
             Command::Client { key, message } => {
-                self.on_client(key, message, &mut step);
+                self.on_client(now, (key, message), &mut step);
                 self.engine.wake(now);
             }
             Command::PeerUp(peer) => {
