@@ -16,6 +16,7 @@ mod hostile;
 mod operations;
 mod runs;
 mod secrecy;
+mod ten;
 mod world;
 
 /// The generator times what these shares interpolate to at zero.
