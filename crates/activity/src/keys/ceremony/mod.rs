@@ -97,6 +97,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
+pub(super) use deal::dealing_digest;
 pub(crate) use deal::{Contribution, DealRecord};
 pub use deal::{DEAL_BYTES_MAX, Misdealing};
 pub use dealer::PATIENCE;

@@ -17,6 +17,7 @@ mod operations;
 mod runs;
 mod secrecy;
 mod ten;
+mod transcripts;
 mod world;
 
 /// The generator times what these shares interpolate to at zero.
