@@ -17,6 +17,7 @@
 //! | `POST /v1/keys/{name}/decrypt`, `{"ciphertext","to"}` | `{"handed"}`: shares, sealed to the reader |
 //! | `POST /v1/keys/{name}/refresh` | the key, once it has other shares |
 //! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
+//! | `GET /v1/keys/{name}/transcript` | the signed transcript of the ceremony that made the key's latest sharing, in bytes |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
 //! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |
