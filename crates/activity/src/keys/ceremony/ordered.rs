@@ -191,7 +191,10 @@ impl Ordered {
         let own = self.ceremonies.get_mut(&number);
         let own = own.expect("the ceremony was found above");
         match checked {
-            Ok(record) => own.dealings.push(record),
+            Ok((record, verified)) => {
+                own.verified.keep(record.dealer, verified);
+                own.dealings.push(record);
+            }
             Err(misdealing) => {
                 own.culprits.insert(site, misdealing);
                 return;
@@ -251,6 +254,7 @@ impl Ordered {
         if let Some(record) = self.keys.get(&own.key) {
             made.statement = statement(&self.setup, record, own, &made);
         }
+        own.verified.clear();
         own.made = Some(made);
     }
 
