@@ -1,14 +1,15 @@
 //! What ceremonies cost: `cargo run --release -p maftia-activity --example ceremony_cost [N...]`.
 //!
-//! Sites in one process, with real cryptography and simulated time. Each site has one processor, which
-//! is charged what its part takes on this machine: the time of this thread on a processor, so that
-//! others who use the machine disturb the caches and nothing else. What all sites do alike, taking a
-//! word of the log in, is done once and charged to each. A link takes [`DELAY`] one way; a site sends
-//! [`BYTES_PER_SECOND`] in all. A word is in the log of all sites [`ORDERING`] link delays after it has
-//! left its site for every other one. A vault that is written takes [`DISK`] of waiting.
+//! Sites in one process, with real cryptography and simulated time. Each site has one processor,
+//! which is charged what its part takes on this machine: the time of this thread on a processor, so
+//! that others who use the machine disturb the caches and nothing else. What all sites do alike,
+//! taking a word of the log in, is done once and charged to each. A link takes [`DELAY`] one way; a
+//! site sends [`BYTES_PER_SECOND`] in all. A word is in the log of all sites [`ORDERING`] link
+//! delays after it has left its site for every other one. A vault that is written takes [`DISK`] of
+//! waiting.
 //!
-//! Prints a row for each scheme, size and ceremony. Of [`RUNS`] runs it shows the median of the time and
-//! the least processor time.
+//! Prints a row for each scheme, size and ceremony. Of [`RUNS`] runs it shows the median of the
+//! time and the least processor time.
 #![allow(
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -89,8 +89,8 @@ pub struct Version {
     pub sharing: PublicSharing,
     /// The digest of the qualified dealings.
     pub transcript: Digest,
-    /// What the group says of that ceremony to outsiders. Empty for a sharing that no ceremony on the
-    /// log made: of that it says nothing.
+    /// What the group says of that ceremony to outsiders. Empty for a sharing that no ceremony on
+    /// the log made: of that it says nothing.
     pub(crate) statement: Bytes,
     /// What is added to a share for each unit of its index: see `Qualified::slope`.
     pub(crate) slope: [u8; 32],

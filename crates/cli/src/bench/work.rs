@@ -49,8 +49,8 @@ impl Signatures {
         }
     }
 
-    /// A key of its own: one that clients may use as often as any policy allows. In a group that has
-    /// been measured before it is there.
+    /// A key of its own: one that clients may use as often as any policy allows. In a group that
+    /// has been measured before it is there.
     pub(crate) async fn key(self, client: &Client) -> Result<KeyId, Failure> {
         let (name, scheme) = self.scheme();
         let keys = Keys::new(client.clone());

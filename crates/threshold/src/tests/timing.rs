@@ -1,5 +1,5 @@
-//! Row C19: whether time tells secrets apart, by the test of dudect: two classes of secrets in random
-//! turns, Welch's t of the quicker half of the times.
+//! Row C19: whether time tells secrets apart, by the test of dudect: two classes of secrets in
+//! random turns, Welch's t of the quicker half of the times.
 #![allow(
     clippy::disallowed_types,
     clippy::cast_precision_loss,

@@ -108,7 +108,8 @@ impl Run<'_> {
         in_group!(self.ceremony.scheme, G => {
             let dealings = self.ceremony.dealings.iter().map(|record| {
                 let known = self.ceremony.verified.of::<G>(record.dealer);
-                let verified = known.map_or_else(|| self.verify::<G>(record.dealer, &record.dealing), Ok);
+                let anew = || self.verify::<G>(record.dealer, &record.dealing);
+                let verified = known.map_or_else(anew, Ok);
                 verified.expect("a dealing is recorded once it has been verified")
             });
             let qualified = self.dealers::<G>().qualify(dealings)?;

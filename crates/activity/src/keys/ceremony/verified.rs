@@ -7,8 +7,8 @@ use maftia_threshold::{Index, VerifiedDealing};
 use crate::keys::KeyGroup;
 
 /// Dealings as they were found good, so that the sharing is made of them without finding it again:
-/// most of that is decoding elements. No part of the state: it is not encoded, equals any other, and
-/// after a restart what is missing is verified anew.
+/// most of that is decoding elements. No part of the state: it is not encoded, equals any other,
+/// and after a restart what is missing is verified anew.
 #[derive(Clone, Debug, Default)]
 pub(super) struct VerifiedDealings(BTreeMap<Index, Verified>);
 

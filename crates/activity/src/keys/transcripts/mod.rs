@@ -1,16 +1,16 @@
 //! What the group says of its ceremonies to outsiders, and its signature under that.
 //!
 //! # Guarantees
-//! - **True**: what is signed is what the log made of a ceremony ([`statement`]). The signature needs
-//!   a threshold of sites, so f can have nothing else signed.
-//! - **For nothing else**: the tag is that of [`Purpose::Transcript`], in which neither a checkpoint
-//!   nor a request of a client has anything signed (correction 26).
+//! - **True**: what is signed is what the log made of a ceremony (`statement`). The signature
+//!   needs a threshold of sites, so f can have nothing else signed.
+//! - **For nothing else**: the tag is that of [`Purpose::Transcript`], in which neither a
+//!   checkpoint nor a request of a client has anything signed (correction 26).
 //! - **Live**: once the group has its key and a threshold of sites answer, the latest ceremony of
 //!   every key is signed.
 //!
 //! # Rules
-//! 1. When a sharing comes into use, its statement is to be signed; the one of the sharing before is
-//!    forgotten, with its signature. What somebody wants to keep is exported in time.
+//! 1. When a sharing comes into use, its statement is to be signed; the one of the sharing before
+//!    is forgotten, with its signature. What somebody wants to keep is exported in time.
 //! 2. One is signed at a time, that of the oldest ceremony first; each site owes its share.
 //! 3. Shares are combined when there are enough; wrong ones convict their senders. The next begins.
 //! 4. When the signing key gets other shares, those that are here are worth nothing, and all is

@@ -10,15 +10,16 @@ use crate::keys::{KeyRecord, NAME_BYTES_MAX, Setup, Version};
 pub const STATEMENT_BYTES_MAX: usize =
     256 + NAME_BYTES_MAX + SITES_MAX * (65 + 33) + SHARING_BYTES_MAX;
 
-/// What became of a dealer, if it was not convicted; [`Misdealing`](super::super::ceremony::Misdealing)
-/// has numbers of its own, which are told from these by [`CONVICTED`].
+/// What became of a dealer, if it was not convicted;
+/// [`Misdealing`](super::super::ceremony::Misdealing) has numbers of its own, which are told from
+/// these by [`CONVICTED`].
 const NOT_NEEDED: u8 = 0;
 const QUALIFIED: u8 = 1;
 const CONVICTED: u8 = 0x40;
 
-/// What there is to say of a ceremony once its sharing is made: who could deal, who is qualified, who
-/// is convicted and of what, who gets shares, and the public polynomial. Sites are named by their
-/// keys, since an outsider has no numbers for them. Numbers are little-endian.
+/// What there is to say of a ceremony once its sharing is made: who could deal, who is qualified,
+/// who is convicted and of what, who gets shares, and the public polynomial. Sites are named by
+/// their keys, since an outsider has no numbers for them. Numbers are little-endian.
 pub(in crate::keys) fn statement(
     setup: &Setup,
     record: &KeyRecord,

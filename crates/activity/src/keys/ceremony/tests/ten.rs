@@ -1,5 +1,5 @@
-//! The same at ten sites, of which three are intruded: changes of the committee, with everything that
-//! may go wrong meanwhile. `MAFTIA_SLOW` repeats each with more seeds, steps and committees.
+//! The same at ten sites, of which three are intruded: changes of the committee, with everything
+//! that may go wrong meanwhile. `MAFTIA_SLOW` repeats each with more seeds, steps and committees.
 
 use super::epochs::{KEY, check, misdealings, public_keys, settled, usable};
 use super::hostile::Kind;
@@ -193,7 +193,8 @@ fn c07_hostile_dealers_of_different_kinds_at_once_are_each_named_for_what_they_d
     }
 }
 
-/// Row C7 asks for 25 to 100 members; a group has at most 64, and shares keys among 31 in this test.
+/// Row C7 asks for 25 to 100 members; a group has at most 64, and shares keys among 31 in this
+/// test.
 #[test]
 fn c07_a_third_of_many_sites_that_say_nothing_stop_no_ceremony() {
     for n in [25, 31]
