@@ -147,7 +147,7 @@ impl Sites {
         let next = NextCommittee {
             epoch: setup.epoch.next(),
             resilience: setup.resilience,
-            joiners: vec![self.actors[n].key.clone()],
+            joiners: vec![self.actors[n].key],
             members: (1..=n).map(seat).collect(),
         };
         state.prepare(&next, self.log.len() as u64, 0).unwrap();
@@ -259,7 +259,7 @@ impl Sites {
         };
         let ready = actor.busy + disk;
         for (to, message) in out.messages {
-            let key = state.setup().key_of(to).unwrap().clone();
+            let key = *state.setup().key_of(to).unwrap();
             let mut others = self.actors.iter();
             let to = others.position(|own| own.key == key).unwrap();
             let at = self.send(who, ready, message.len()) + DELAY;
