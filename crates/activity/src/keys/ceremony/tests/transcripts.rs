@@ -163,5 +163,5 @@ fn what_is_said_of_the_largest_group_fits() {
     // Fields of one length, the longest name, dealers with digests, members, the longest sharing.
     let longest = 125 + 4 + 64 + 4 + 64 * 65 + 4 + 64 * 33 + 4 + 2 + 64 * 96;
     assert!(longest <= STATEMENT_BYTES_MAX);
-    assert!(STATEMENT_BYTES_MAX + 16 + 48 <= TRANSCRIPT_BYTES_MAX);
+    const { assert!(STATEMENT_BYTES_MAX + 16 + 48 <= TRANSCRIPT_BYTES_MAX) };
 }
