@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maftia_activity::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
 use maftia_activity::keys::sessions::{Answer as Used, Request};
@@ -82,6 +82,21 @@ pub(crate) async fn ceremonies(
         show::ceremony(&group, key.map_or("?", |key| &key.name), own)
     });
     Ok(Json(json!({ "ceremonies": all.collect::<Vec<_>>() })))
+}
+
+/// `GET /v1/keys/{name}/transcript`: what the group has signed of the latest ceremony of that key.
+pub(crate) async fn transcript(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(&shared, &headers)?;
+    let key = ask.named(&name).await?;
+    let Reply::Transcript(transcript) = ask.look(&Operation::Transcript(key.id)).await? else {
+        return Err(unfit(None));
+    };
+    let kind = HeaderValue::from_static("application/octet-stream");
+    Ok(([(header::CONTENT_TYPE, kind)], transcript.to_file()).into_response())
 }
 
 /// `POST /v1/keys/{name}/decrypt`.

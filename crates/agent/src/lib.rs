@@ -25,6 +25,7 @@
 //! | `POST /v1/proposals/{number}/approve`, `{"digest"}` | what came of it |
 //! | `GET /v1/audit` | `{"entries",...}`: what was done with the keys, and by whom |
 //! | `GET /v1/evidence`, `/v1/evidence/{id}` | proofs against sites |
+//! | `GET /v1/keys/{name}/transcript` | the signed transcript of the ceremony that made the key's latest sharing, in bytes |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
 //! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |

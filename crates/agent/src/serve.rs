@@ -129,6 +129,7 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/keys/{name}/retire", post(keys::retire))
         .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/keys/{name}/slots", get(keys::slots))
+        .route("/v1/keys/{name}/transcript", get(keys::transcript))
         .route("/v1/audit", get(keys::audit))
         .route("/v1/ceremonies", get(keys::ceremonies))
         .route("/v1/proposals", get(keys::proposals))

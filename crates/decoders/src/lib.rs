@@ -120,6 +120,7 @@ pub const TARGETS: &[Target] = &[
         samples::site_messages,
     ),
     target("proof", proofs::entry, proofs::seeds),
+    target("transcript", proofs::transcript, proofs::transcript_seeds),
     target(
         "item",
         wire::canonical::<maftia_replica::Item>,

@@ -264,12 +264,16 @@ mod tests {
     }
 
     #[test]
-    fn slow_path_quorums_intersect_in_a_correct_site_and_are_reachable() {
-        for n in 1..=31 {
-            let resilience = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
-            let q_sp = resilience.slow_path_quorum();
-            assert!(2 * q_sp > n + resilience.intruded_max(), "n={n}");
-            assert!(q_sp <= resilience.quorum(), "n={n}");
+    fn c22_any_two_quorums_meet_in_a_correct_site_at_every_size() {
+        // Every size that a group may have, and every f that it carries, none included.
+        for n in 1..=crate::SITES_MAX {
+            for f in 0..=(n - 1) / 3 {
+                let resilience = arbitrary(n, f, 0);
+                let (q, q_sp) = (resilience.quorum(), resilience.slow_path_quorum());
+                // The least that two sets of so many have in common, and how many of n answer.
+                assert!(2 * q_sp - n > f && 2 * q - n > f, "n={n} f={f}");
+                assert!(q_sp <= q && q <= n - f, "n={n} f={f}");
+            }
         }
     }
 
