@@ -16,6 +16,7 @@ use crate::head::Realm;
 use crate::image::Restored;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::lending::Lending;
 use crate::replica::{Replica, Settings};
 
 /// What the disk held when the site started.
@@ -82,8 +83,13 @@ impl Replica {
         }
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let mut replay = by_epoch(boot.records, parameters.epoch);
+        let epochs = beginning.map(|own| Epochs::new(own, &ledger));
         let mut records = window;
         records.extend(replay.remove(&parameters.epoch).unwrap_or_default());
+        if epochs.as_ref().is_some_and(|own| own.hollow) {
+            // Read once more with the state that is fetched: they say what this site has signed.
+            replay.insert(parameters.epoch, records.clone());
+        }
         let keys = identity.keys.clone();
         let below = EngineBoot {
             frontier,
@@ -95,10 +101,11 @@ impl Replica {
         let mut replica = Self {
             engine,
             machine,
-            epochs: beginning.map(|own| Epochs::new(own, &ledger)),
+            epochs,
             ledger,
             intake: Intake::default(),
             checkpoints,
+            lending: Lending::default(),
             fetch: None,
             settings,
             keys,
@@ -129,7 +136,9 @@ impl Replica {
             self.tell_sites(step);
             self.lift(now, below, step);
         }
-        self.replay.clear();
+        if !self.is_hollow() {
+            self.replay.clear();
+        }
         self.follow_kept(now, step);
         self.leave_again(now);
         self.watch_anew(now);

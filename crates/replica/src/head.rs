@@ -103,6 +103,15 @@ impl Head {
         hasher.finish()
     }
 
+    /// The digest of the checkpoint that has this head and chunks with these digests; `None` if there
+    /// are not as many as the head says, or too few to be a checkpoint.
+    #[must_use]
+    pub fn over(&self, digests: Vec<Digest>) -> Option<Digest> {
+        let count = usize::try_from(self.chunks) == Ok(digests.len());
+        let fits = count && (1..self.chunks).contains(&self.parts);
+        fits.then(|| self.digest(&Tree::new(digests, None)))
+    }
+
     /// The tree over a manifest, if both are those of the checkpoint with this digest.
     pub(crate) fn open(&self, digest: Digest, manifest: Vec<Digest>) -> Option<Tree> {
         let fits = !manifest.is_empty() && usize::try_from(self.chunks) == Ok(manifest.len());

@@ -23,6 +23,7 @@ use crate::head::Realm;
 use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::lending::Lending;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::transfer::Fetch;
@@ -35,6 +36,7 @@ pub struct Replica {
     pub(crate) ledger: Ledger,
     pub(crate) intake: Intake,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) lending: Lending,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) settings: Settings,
     pub(crate) keys: Vec<PublicKey>,
@@ -377,6 +379,7 @@ impl Replica {
             Tally::Nothing => {}
             Tally::Stable(index) => {
                 self.on_stable();
+                self.lending.age();
                 self.forget_former();
                 self.vote(now);
                 step.outputs.push(Output::Stable { index });

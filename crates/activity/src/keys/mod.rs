@@ -33,6 +33,7 @@ mod epoch;
 pub mod management;
 mod operation;
 mod ordered;
+mod reborn;
 mod record;
 pub mod sealing;
 mod seats;
