@@ -76,6 +76,7 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         epoch: 0,
         id: None,
         keys: KeysEntry::default(),
+        restored: None,
         fast_path: plan
             .fast_path
             .unwrap_or(FAST_PATH_DEFAULT && resilience.fast_path().is_ok()),
