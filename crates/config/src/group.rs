@@ -237,6 +237,15 @@ impl GroupFile {
         })
     }
 
+    /// The group of a file's text.
+    ///
+    /// # Errors
+    /// If it describes no valid group; what is wrong.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        let group = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        Self::new(group).map_err(|error| error.to_string())
+    }
+
     /// Writes the group's file.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher, PublicKey};
-use maftia_membership::Membership;
+use maftia_membership::{Membership, View};
 use maftia_ordering::{Frontier, Parameters};
 use maftia_types::{Digest, Epoch, FaultModel, Resilience};
 
@@ -54,11 +54,17 @@ impl Realm {
                 epoch: parameters.epoch,
                 members: members(&parameters.resilience, keys),
             },
-            Some(view) => Self {
-                group: *view.group(),
-                epoch: view.epoch(),
-                members: members(&view.resilience(), &view.keys()),
-            },
+            Some(view) => Self::of(view),
+        }
+    }
+
+    /// Of a group with that view.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        Self {
+            group: *view.group(),
+            epoch: view.epoch(),
+            members: members(&view.resilience(), &view.keys()),
         }
     }
 }
