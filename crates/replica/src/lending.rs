@@ -123,15 +123,20 @@ impl Replica {
     }
 
     /// The state after the latest commit, and the newest signature under a checkpoint that this state
-    /// knows of. It is one site's word, but for what the signature covers.
-    pub fn copy(&mut self) -> Copied {
+    /// knows of. It is one site's word, but for what the signature covers. `None` if this site has no
+    /// state of the group's present epoch.
+    pub fn copy(&mut self) -> Option<Copied> {
+        if self.is_hollow() {
+            return None;
+        }
         let frontier = self.engine.frontier().clone();
         let keys = self.machine.keys();
         let signed = keys.and_then(|keys| keys.certificates().next_back().copied());
-        Copied {
+        Some(Copied {
             checkpoint: self.checkpoint(frontier),
             signed,
-        }
+            position: self.ledger.position(),
+        })
     }
 }
 
@@ -157,6 +162,8 @@ pub struct Copied {
     checkpoint: Arc<Checkpoint>,
     /// The newest signature of the group under an earlier checkpoint of this state.
     pub signed: Option<Certificate>,
+    /// How many requests have been executed.
+    pub position: u64,
 }
 
 impl Copied {
