@@ -79,6 +79,14 @@ impl BackupWriter {
         Ok(())
     }
 
+    /// Hands everything so far to the system: the partial file can be read.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn flush(&mut self) -> Result<(), BackupError> {
+        Ok(self.to.flush()?)
+    }
+
     /// Puts the whole file in place, durably; gives its length.
     ///
     /// # Errors
