@@ -86,7 +86,7 @@ impl Replica {
         let epochs = beginning.map(|own| Epochs::new(own, &ledger));
         let mut records = window;
         records.extend(replay.remove(&parameters.epoch).unwrap_or_default());
-        if epochs.as_ref().is_some_and(|own| own.hollow) {
+        if !records.is_empty() && epochs.as_ref().is_some_and(|own| own.hollow) {
             // Read once more with the state that is fetched: they say what this site has signed.
             replay.insert(parameters.epoch, records.clone());
         }
