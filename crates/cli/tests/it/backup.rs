@@ -31,8 +31,8 @@ impl Home {
     }
 
     fn start(&self, name: &str) -> Process {
-        let log = File::options().append(true).create(true);
-        let log = log.open(self.0.join(format!("{name}.log"))).unwrap();
+        let log = self.0.join(format!("{name}.log"));
+        let log = File::options().append(true).create(true).open(log).unwrap();
         let child = command(&["site", "run", "--config"])
             .arg(self.site(name).join("site.toml"))
             .stderr(log)
@@ -221,14 +221,9 @@ fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
     let shown = done(&preview);
     assert_eq!(shown["restored"], false);
     let later = &shown["lost"]["known"][0];
-    assert_eq!(
-        (
-            &later["site"],
-            &later["requests"].as_u64().is_some_and(|it| it > 0)
-        ),
-        (&"B".into(), &true),
-        "{shown:#}"
-    );
+    assert_eq!(later["site"], "B");
+    let requests = later["requests"].as_u64();
+    assert!(requests.is_some_and(|count| count > 0), "{shown:#}");
     assert_eq!(shown["lost"]["keys"].as_array().unwrap().len(), 3);
 
     let made = done(&restore);
