@@ -6,23 +6,29 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use maftia_activity::keys::certificates::KEY_NAME;
 use maftia_activity::kv::Operation;
+use maftia_client::Outcome;
 use maftia_codec::Wire as _;
 use maftia_types::{Digest, Power};
-use maftia_verify::{GroupKey, entry};
+use maftia_verify::GroupKey;
 
 use crate::ApiError;
 use crate::encoding::parameters;
 use crate::keys::Ask;
-use crate::kv::{execute, unfit};
+use crate::kv::unfit;
 use crate::serve::Shared;
 
-/// Any key will do: what is wanted is the revision, and the commit of a signed state that has it.
+/// How many requests the group had executed when it was asked: a state in which there are as many has
+/// all that was answered before.
+const POSITION: &str = "maftia-position";
+/// Any key will do: what is wanted is the position of a read.
 const PROBE: &[u8] = b"backup";
 
-/// `GET /v1/backup`: the beginning of a backup of a state that the group has signed, in which is all
-/// that was answered before.
+/// `GET /v1/backup`: the beginning of a backup of the newest state that the group has signed, and how
+/// many requests must be in it to have all that was answered before. If it has fewer, `?after=` with
+/// its commit waits for the next.
 pub(crate) async fn begin(
     State(shared): State<Shared>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let client = shared.store.client();
@@ -42,20 +48,23 @@ pub(crate) async fn begin(
     let public = signer.public_key.unwrap_or_default();
     let public: [u8; GroupKey::BYTES] = public.try_into().map_err(|_| unfit(None))?;
     let group_key = GroupKey::from_bytes(&public).map_err(|_| unfit(None))?;
-    let probe = Bytes::from_static(PROBE);
-    let (id, told) = execute(&shared, &Operation::get(probe.clone()), &headers).await?;
-    let revision = told.revision().ok_or_else(|| unfit(id))?;
-    let proof = shared
-        .store
-        .prove(probe, revision, &group_key, ask.patience());
-    let proof = proof.await.ok_or_else(unsigned)?;
-    let commit = entry(&proof, &group_key)
-        .map_err(|_| unfit(None))?
-        .head
-        .commit;
-    let found = client.signed_state(&public, commit, ask.patience()).await;
+    let after = match parameter(&uri, b"after") {
+        None => 0,
+        Some(text) => number(&text)?,
+    };
+    let probe = Operation::get(Bytes::from_static(PROBE));
+    let read = shared.store.execute_within(&probe, None, ask.patience());
+    // Its own number is not among those before it.
+    let before = match read.await?.outcome {
+        Outcome::Committed { position, .. } => position.saturating_sub(1),
+        Outcome::Rejected(rejection) => return Err(ApiError::rejected(rejection)),
+        Outcome::Forgotten | Outcome::Unknown => return Err(unsigned()),
+    };
+    let found = client.signed_state(&public, after, ask.patience()).await;
     let bytes = found.ok_or_else(unsigned)?.preamble.to_bytes();
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    let kind = (header::CONTENT_TYPE.as_str(), "application/octet-stream");
+    let before = before.to_string();
+    Ok(([kind, (POSITION, before.as_str())], bytes).into_response())
 }
 
 /// `GET /v1/backup/{commit}/{chunk}?digest=`: a chunk of that state.
@@ -64,12 +73,8 @@ pub(crate) async fn chunk(
     Path((commit, chunk)): Path<(u64, u32)>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let query = parameters(uri.query().unwrap_or_default());
-    let digest = query
-        .into_iter()
-        .flatten()
-        .find(|(name, _)| &name[..] == b"digest");
-    let digest = digest.and_then(|(_, hex)| Digest::from_hex(std::str::from_utf8(&hex).ok()?));
+    let digest = parameter(&uri, b"digest");
+    let digest = digest.and_then(|hex| Digest::from_hex(std::str::from_utf8(&hex).ok()?));
     let digest = digest.ok_or_else(|| {
         let next = "take the digests of the backup's beginning, as `maftia backup create` does";
         let what = "`?digest=` must be 64 hexadecimal digits";
@@ -83,6 +88,24 @@ pub(crate) async fn chunk(
         ApiError::new(StatusCode::GONE, "gone", what, next)
     })?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// What the query says of a name.
+fn parameter(uri: &Uri, name: &[u8]) -> Option<Bytes> {
+    let query = parameters(uri.query().unwrap_or_default());
+    let mut pairs = query.into_iter().flatten();
+    pairs.find(|(own, _)| own == name).map(|(_, value)| value)
+}
+
+fn number(text: &Bytes) -> Result<u64, ApiError> {
+    let number = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    number.ok_or_else(|| {
+        let next = "name the commit of the state that was too old";
+        let what = "`?after=` must be a number";
+        ApiError::new(StatusCode::BAD_REQUEST, "bad-request", what, next)
+    })
 }
 
 fn own_number(shared: &Shared) -> usize {
@@ -102,7 +125,7 @@ fn unsigned() -> ApiError {
     ApiError::new(
         StatusCode::GATEWAY_TIMEOUT,
         "unproven",
-        "the sites have signed no state with all that was answered in time",
+        "the sites have signed no later state in time",
         "send it again: they sign one every ten seconds; see `GET /v1/status`",
     )
 }

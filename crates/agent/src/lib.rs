@@ -26,7 +26,7 @@
 //! | `POST /v1/group/proposals`, `{"edits","f"}` | `{"proposal","standing","missing"}` |
 //! | `POST /v1/group/proposals/{number}/approve` | `{"proposal","standing","missing"}` |
 //! | `DELETE /v1/group/proposals/{number}` | `{"withdrawn"}` |
-//! | `GET /v1/backup` | the beginning of a backup: a `maftia_backup::Preamble` |
+//! | `GET /v1/backup?after=` | the beginning of a backup: a `maftia_backup::Preamble`, `Maftia-Position` |
 //! | `GET /v1/backup/{commit}/{chunk}?digest=` | a chunk of that state |
 //! | `GET /v1/status` | the group, see [`status`] |
 //! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use maftia_activity::keys::Ordered;
 use maftia_activity::kv::{Summary, Survey};
 use maftia_activity::suite::{is_keys_chunk, keys_of_chunks};
-use maftia_replica::Legacy;
+use maftia_replica::{Legacy, Realm};
 
 use crate::{Backup, BackupError};
 
@@ -59,8 +59,11 @@ pub fn examine<R: Read>(
     }
     let of = |what: &'static str| move |error| BackupError::Contents(format!("{what}: {error}"));
     let legacy = Legacy::from_parts(&own).map_err(of("the sites' own state"))?;
-    if (legacy.commit(), legacy.chain()) != (head.commit, head.chain) {
-        let what = "the state is of another commit than its head says";
+    // Of a signed state it is so. What a site has left was signed by nobody.
+    let when = (legacy.commit(), legacy.chain(), legacy.time_ms());
+    let whose = legacy.view().map(Realm::of);
+    if when != (head.commit, head.chain, head.time_ms) || whose != Some(head.realm) {
+        let what = "the state is not the one that its head speaks of";
         return Err(BackupError::Contents(what.to_owned()));
     }
     Ok(Contents {

@@ -22,20 +22,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 3;
 
 impl Client {
-    /// The beginning of a backup of the newest state that the group has signed, of that commit or a
-    /// later one, all of it checked under the group's key. `None` when time is up. It takes the powers
-    /// to operate and to audit.
+    /// The beginning of a backup of the newest state that the group has signed, if that is of a later
+    /// commit than `after`, all of it checked under the group's key. `None` when time is up. It takes
+    /// the powers to operate and to audit.
     pub async fn signed_state(
         &self,
         key: &[u8; GroupKey::BYTES],
-        commit: u64,
+        after: u64,
         patience: Patience,
     ) -> Option<Checked> {
         let deadline = Instant::now() + self.patience(patience);
         let group_key = GroupKey::from_bytes(key).ok()?;
         loop {
             for site in SiteId::all(self.group().resilience().sites()) {
-                if let Some(found) = self.state_of(site, key, commit).await
+                if let Some(found) = self.state_of(site, key, after).await
                     && let Ok(checked) = Checked::new(found, Some(&group_key))
                 {
                     return Some(checked);
@@ -52,12 +52,12 @@ impl Client {
         &self,
         site: SiteId,
         key: &[u8; GroupKey::BYTES],
-        above: u64,
+        after: u64,
     ) -> Option<Preamble> {
         let newest = self.piece_of(site, Wanted::Newest).await?;
         let (head, signature) = newest.split_at_checked(newest.len().checked_sub(48)?)?;
         let head = Head::from_bytes(Bytes::copy_from_slice(head)).ok()?;
-        if head.commit < above {
+        if head.commit <= after {
             return None;
         }
         let commit = head.commit;

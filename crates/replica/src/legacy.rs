@@ -54,6 +54,11 @@ impl Legacy {
         self.frontier.digest
     }
 
+    /// The agreed time of the last commit, in milliseconds since the Unix epoch.
+    pub const fn time_ms(&self) -> u64 {
+        self.frontier.time_ms
+    }
+
     /// How many requests had been executed.
     pub const fn position(&self) -> u64 {
         self.ledger.position()

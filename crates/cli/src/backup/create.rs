@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use maftia_backup::{Backup, BackupWriter, Checked, Contents, Pool, Preamble, Provenance, examine};
 use maftia_codec::Wire as _;
+use maftia_replica::Legacy;
 
 use super::args::Create;
 use super::report::{Progress, facts, object, tell};
 use super::{bad, survivors};
 use crate::files::{at, print};
 use crate::http::{Client, Problem};
+
+/// The agent's word of how many requests were executed before it was asked.
+const POSITION: &str = "maftia-position";
 
 /// How often a state may go before all of it was copied: each time most of it is here already.
 const RESTARTS_MAX: usize = 16;
@@ -40,15 +44,22 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
     if let Some(path) = &typed.reuse {
         pools.push(Pool::open(path).map_err(|error| bad(path, &error))?);
     }
+    // How many requests must be in it: all that were answered before this.
+    let (mut after, mut wanted) = (0, None);
     for _ in 0..RESTARTS_MAX {
-        let answer = client.read("/v1/backup".to_owned())?;
+        let answer = client.read(format!("/v1/backup?after={after}"))?;
+        let wanted = *wanted.get_or_insert(answer.number(POSITION).unwrap_or(0));
         let preamble = Preamble::from_bytes(answer.body.into()).map_err(|_| unasked())?;
         let checked = Checked::new(preamble, None).map_err(|error| bad(&typed.file, &error))?;
         set_aside(&typed.file, &mut pools)?;
-        if let Some(writer) = fill(&client, &typed.file, &checked, &mut pools)? {
-            let contents = complete(writer, &typed.file, &checked)?;
-            let _gone = fs::remove_file(earlier(&typed.file));
-            return Ok((checked, contents));
+        match fill(&client, &typed.file, &checked, &mut pools, wanted)? {
+            Filled::Whole(writer) => {
+                let contents = complete(writer, &typed.file, &checked)?;
+                let _gone = fs::remove_file(earlier(&typed.file));
+                return Ok((checked, contents));
+            }
+            Filled::TooOld => after = checked.preamble.head.commit,
+            Filled::Gone => {}
         }
     }
     let what = "the group makes states faster than they can be copied";
@@ -56,16 +67,28 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
         .next("type the same again: what is in FILE.part is taken from there"))
 }
 
-/// Writes the chunks, as far as possible from what is here. `None` if the state is gone meanwhile.
+/// What became of copying a state. What was copied of one that is not whole is a source for the next.
+enum Filled {
+    Whole(BackupWriter),
+    /// No site has it any more.
+    Gone,
+    /// It is from before something that was confirmed before.
+    TooOld,
+}
+
+/// Writes the chunks, as far as possible from what is here.
 fn fill(
     client: &Client,
     path: &Path,
     checked: &Checked,
     pools: &mut [Pool],
-) -> Result<Option<BackupWriter>, Problem> {
+    wanted: u64,
+) -> Result<Filled, Problem> {
     let disk = |error| bad(path, &error);
     let (commit, count) = (checked.preamble.head.commit, checked.preamble.digests.len());
     let mut writer = BackupWriter::create(path, &checked.preamble).map_err(disk)?;
+    let parts = usize::try_from(checked.preamble.head.parts).unwrap_or(usize::MAX);
+    let mut own = Vec::new();
     let mut progress = Progress::new("copied", count);
     while let Some((place, digest)) = writer.wanted() {
         let here = pools.iter_mut().find_map(|pool| pool.take(&digest));
@@ -76,7 +99,7 @@ fn fill(
                 Err(problem) if problem.status == Some(410) => {
                     // What is in it is taken from there.
                     writer.flush().map_err(disk)?;
-                    return Ok(None);
+                    return Ok(Filled::Gone);
                 }
                 Err(problem) => {
                     writer.flush().map_err(disk)?;
@@ -91,8 +114,22 @@ fn fill(
         };
         writer.append(&chunk).map_err(disk)?;
         progress.step();
+        if own.len() < parts {
+            own.push(chunk);
+            if own.len() == parts && !has(&own, wanted) {
+                writer.flush().map_err(disk)?;
+                return Ok(Filled::TooOld);
+            }
+        }
     }
-    Ok(Some(writer))
+    Ok(Filled::Whole(writer))
+}
+
+/// Whether as many requests were executed before that state. One that does not decode is found out
+/// when all of it is examined.
+fn has(own: &[Bytes], wanted: u64) -> bool {
+    let legacy = Legacy::from_parts(own);
+    legacy.map_or(true, |legacy| legacy.position() >= wanted)
 }
 
 /// Reads the whole file back before it gets its name.

@@ -148,7 +148,7 @@ impl Preview {
             output::line("        signed by nobody: it is the word of one site");
         }
         output::line(format!(
-            "kept    {} entries up to revision {}, {} client sessions, who may use what",
+            "kept    entries: {}, to revision {}; sessions of clients: {}; who may do what",
             self.entries, self.revision, self.sessions
         ));
         output::line(format!(
@@ -192,8 +192,8 @@ impl Preview {
             output::line(match own.commits {
                 0 => format!("        site {} has nothing later", own.site),
                 _ => format!(
-                    "        site {} has {} commits more with {} requests, to commit {} at {}: \
-                     `maftia backup create --from-site` keeps them",
+                    "        site {} has {} commits more, with {} requests and reads, to commit {} at \
+                     {}: `maftia backup create --from-site` keeps them",
                     own.site,
                     own.commits,
                     own.requests,
