@@ -35,6 +35,8 @@
 //! | `POST /v1/group/proposals`, `{"edits","f"}` | `{"proposal","standing","missing"}` |
 //! | `POST /v1/group/proposals/{number}/approve` | `{"proposal","standing","missing"}` |
 //! | `DELETE /v1/group/proposals/{number}` | `{"withdrawn"}` |
+//! | `GET /v1/backup?after=` | the beginning of a backup: a `maftia_backup::Preamble`, `Maftia-Position` |
+//! | `GET /v1/backup/{commit}/{chunk}?digest=` | a chunk of that state |
 //! | `GET /v1/status` | the group, see [`status`] |
 //! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |
 //! | `GET /metrics` | Prometheus text |
@@ -61,7 +63,7 @@
 //! | 403 | the `Host` header is not this agent's; or this client may not do it: use that key, change members, withdraw another's proposal |
 //! | 404 | no such key, round, proposal, or site |
 //! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the state does not allow it: of a key, its scheme, the sites, or a change of them that is under way |
-//! | 410 | a request of this id was executed; its answer is no longer kept |
+//! | 410 | a request of this id was executed; its answer is no longer kept; no site has that state any more |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
@@ -81,6 +83,7 @@
 //! - Connections, heads, bodies, waiting requests and their times are bounded: who sends slowly, or
 //!   nothing, keeps nobody out ([`ConnectionLimits`]).
 
+mod backup;
 mod beacon;
 mod config;
 mod connections;

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
 use crate::{
-    AgentConfig, ApiError, ConnectionLimits, beacon, connections, evidence, group, health, keys,
-    kv, status,
+    AgentConfig, ApiError, ConnectionLimits, backup, beacon, connections, evidence, group, health,
+    keys, kv, status,
 };
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
@@ -144,6 +144,8 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/group/proposals", post(group::propose))
         .route("/v1/group/proposals/{number}", delete(group::withdraw))
         .route("/v1/group/proposals/{number}/approve", post(group::approve))
+        .route("/v1/backup", get(backup::begin))
+        .route("/v1/backup/{commit}/{chunk}", get(backup::chunk))
         .route("/v1/status", get(status::status))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

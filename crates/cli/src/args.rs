@@ -28,6 +28,8 @@ pub(crate) enum Command {
     },
     /// Make a site of a running `demo` or `dev` misbehave, or end it
     Attack(crate::attack::Attack),
+    /// Copy a group's whole state to a file, check such a file, and make a new group of it
+    Backup(crate::backup::args::Backup),
     /// Read and check public randomness that nobody can choose or foresee
     Beacon(crate::beacon::Beacon),
     /// Measure throughput and latency of a group on a real disk

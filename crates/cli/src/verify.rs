@@ -137,7 +137,7 @@ fn object(proven: &Proven<'_>) -> Map<String, serde_json::Value> {
 }
 
 /// A key in hexadecimal, or in a file.
-fn read_key(typed: &str) -> Result<GroupKey, Problem> {
+pub(crate) fn read_key(typed: &str) -> Result<GroupKey, Problem> {
     if let Ok(key) = GroupKey::from_hex(typed) {
         return Ok(key);
     }

@@ -229,6 +229,10 @@ impl Driver {
             Ok(SiteMessage::Proof { nonce, proof }) => {
                 self.on_answer(site, nonce, proof.unwrap_or_default());
             }
+            // Nor any piece of a state.
+            Ok(SiteMessage::Piece { nonce, piece }) => {
+                self.on_answer(site, nonce, piece.unwrap_or_default());
+            }
             Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
         }
@@ -387,6 +391,7 @@ impl Driver {
                 ClientMessage::Submit { .. } => Class::Payload,
                 ClientMessage::Vouch { .. }
                 | ClientMessage::Evidence { .. }
+                | ClientMessage::Lend { .. }
                 | ClientMessage::Prove { .. }
                 | ClientMessage::Status { .. }
                 | ClientMessage::Views { .. } => Class::Control,

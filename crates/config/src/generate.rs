@@ -82,6 +82,7 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         members: ApprovalsEntry {
             approvals: plan.member_approvals,
         },
+        restored: None,
         fast_path: plan
             .fast_path
             .unwrap_or(FAST_PATH_DEFAULT && resilience.fast_path().is_ok()),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ConfigError;
 use crate::epoch::{self, is_founding};
 use crate::file::{parse, read, save_toml, text};
+use crate::restored::RestoredEntry;
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -58,6 +59,9 @@ pub struct Group {
     /// the one that proposes is one of them.
     #[serde(default)]
     pub members: ApprovalsEntry,
+    /// From what it was restored, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<RestoredEntry>,
     /// Whether a leader that almost all sites vote for is final at once, two message delays after it
     /// was sent. Needs f ≥ 1.
     #[serde(default)]
@@ -243,6 +247,15 @@ impl GroupFile {
         })
     }
 
+    /// The group of a file's text.
+    ///
+    /// # Errors
+    /// If it describes no valid group; what is wrong.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        let group = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        Self::new(group).map_err(|error| error.to_string())
+    }
+
     /// Writes the group's file.
     ///
     /// # Errors
@@ -322,7 +335,7 @@ impl Group {
     /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
     /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
     /// covered where a file says other than what holds for one that does not speak of them, which
-    /// keeps its digest; and so is the fast path where it is on: sites that decide by different
+    /// keeps its digest; and so are that the group was restored, and the fast path where it is on: sites that decide by different
     /// rules must not take one another for the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
@@ -362,6 +375,10 @@ impl Group {
         // Where it is off nothing is added: such groups are as old as the format.
         if self.fast_path {
             text(&mut hasher, "fast path");
+        }
+        if let Some(restored) = &self.restored {
+            text(&mut hasher, "restored");
+            restored.hash(&mut hasher);
         }
         hasher.finish()
     }

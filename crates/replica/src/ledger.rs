@@ -260,6 +260,21 @@ impl Ledger {
         self.position
     }
 
+    /// How many sessions of clients are known.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Becomes the state of another group, which goes on with what was executed in this one.
+    pub(crate) fn succeed(&mut self, membership: Membership) {
+        self.needed = membership.view().resilience().one_correct();
+        self.membership = Some(membership);
+        self.preparing = false;
+        self.vouches = Vouches::default();
+        self.conduct = Conduct::default();
+        self.sessions.forget_held();
+    }
+
     /// How many batches wait for vouches.
     pub(crate) fn open_vouches(&self) -> usize {
         self.vouches.len()

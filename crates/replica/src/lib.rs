@@ -136,6 +136,8 @@ mod image;
 mod intake;
 mod item;
 mod ledger;
+mod legacy;
+mod lending;
 mod limits;
 mod message;
 mod proof;
@@ -154,6 +156,7 @@ pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
 };
 pub use boot::{Boot, BootError};
+pub use checkpoint::part_digest;
 pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, QUESTION_BYTES_MAX, Reply, STATUS_BYTES_MAX, SiteMessage,
     batches, result_digest,
@@ -167,6 +170,8 @@ pub use head::{Head, Realm};
 pub use image::{Image, Restored};
 pub use item::{Item, items};
 pub use ledger::Executed;
+pub use legacy::{Inheritance, Legacy};
+pub use lending::{Copied, PIECE_BYTES_MAX, Wanted};
 pub use limits::{
     CONTRIBUTION_BYTES_MAX, Limits, PAIR_BYTES_MAX, QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX,
     RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,

@@ -23,6 +23,7 @@ use crate::head::Realm;
 use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::lending::Lending;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::repeats::Repeats;
@@ -37,6 +38,7 @@ pub struct Replica {
     pub(crate) intake: Intake,
     pub(crate) repeats: Repeats,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) lending: Lending,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) settings: Settings,
     pub(crate) keys: Vec<PublicKey>,
@@ -379,6 +381,7 @@ impl Replica {
             Tally::Nothing => {}
             Tally::Stable(index) => {
                 self.on_stable();
+                self.lending.age();
                 self.forget_former();
                 self.vote(now);
                 step.outputs.push(Output::Stable { index });

@@ -69,6 +69,7 @@ impl Replica {
             }
             // Answered by whoever has the link: with what it knows, and Replica::views_after.
             ClientMessage::Evidence { .. }
+            | ClientMessage::Lend { .. }
             | ClientMessage::Prove { .. }
             | ClientMessage::Status { .. }
             | ClientMessage::Views { .. } => return,

@@ -73,8 +73,12 @@ impl GroupKey {
         self.for_purpose(group, "client", message, signature)
     }
 
-    /// Checks the certificate of a checkpoint.
-    pub(crate) fn certificate(
+    /// Checks the certificate of a checkpoint: the group's signature under the digest of a whole
+    /// state.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn certificate(
         &self,
         group: &[u8; 32],
         digest: &[u8; 32],

@@ -34,6 +34,7 @@ mod epoch;
 pub mod management;
 mod operation;
 mod ordered;
+mod reborn;
 mod record;
 pub mod sealing;
 mod seats;

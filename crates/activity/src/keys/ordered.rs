@@ -163,6 +163,11 @@ impl Ordered {
         done.unwrap_or_else(Reply::Refused)
     }
 
+    /// What there is to say of each key, in the order in which they were created.
+    pub fn summaries(&self) -> impl Iterator<Item = KeySummary> {
+        self.keys().map(|record| self.summary(record))
+    }
+
     fn summary(&self, record: &KeyRecord) -> KeySummary {
         let current = record.current.as_ref();
         let count = |sites: usize| u8::try_from(sites).expect("a group has at most 64 sites");

@@ -79,6 +79,8 @@ pub struct Beginning {
     pub clients: Vec<(PublicKey, Powers)>,
     /// The certificates that this site has kept.
     pub chain: Vec<Certificate>,
+    /// Whether the group began with the state of another one: a site without that state fetches it.
+    pub restored: bool,
 }
 
 /// What a replica knows of epochs besides the ordered state.
@@ -154,7 +156,8 @@ impl Epochs {
 /// Nothing was executed here, and the state at the view's beginning is not known to be empty.
 fn is_without_state(beginning: &Beginning, state: &Membership) -> bool {
     let later = beginning.view.epoch() > Epoch(0) || !beginning.joiners.is_empty();
-    later && *state == Membership::new(beginning.view.clone(), beginning.policy)
+    (later || beginning.restored)
+        && *state == Membership::new(beginning.view.clone(), beginning.policy)
 }
 
 impl Replica {

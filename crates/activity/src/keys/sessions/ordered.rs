@@ -71,6 +71,15 @@ impl Sessions {
         self.registers.hand_over(former, key);
     }
 
+    /// Takes over from a former group what is nobody's secret and no site's own: the numbers and the
+    /// time so far, slots, and the audit list.
+    pub(in crate::keys) fn succeed(&mut self, former: &Self) {
+        self.now_ms = former.now_ms;
+        self.latest = former.latest;
+        self.registers = former.registers.clone();
+        self.audit = former.audit.clone();
+    }
+
     /// The key is used no more.
     pub(in crate::keys) fn forget(&mut self, key: KeyId) {
         self.policies.remove(&key);
