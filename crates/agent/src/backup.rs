@@ -47,7 +47,6 @@ pub(crate) async fn begin(
     let signer = ask.usable(KEY_NAME).await?;
     let public = signer.public_key.unwrap_or_default();
     let public: [u8; GroupKey::BYTES] = public.try_into().map_err(|_| unfit(None))?;
-    let group_key = GroupKey::from_bytes(&public).map_err(|_| unfit(None))?;
     let after = match parameter(&uri, b"after") {
         None => 0,
         Some(text) => number(&text)?,

@@ -1,12 +1,14 @@
 //! What a restoration would keep, and what would be lost.
 
+use std::path::Path;
+
 use maftia_activity::keys::{KeySummary, Scheme, State};
 use maftia_backup::{Checked, Contents};
 use maftia_config::GroupFile;
 use maftia_verify::Utc;
 use serde_json::{Value, json};
 
-use super::report::key;
+use super::report::{key, public};
 use super::survivors::Survivor;
 use crate::http::Problem;
 use crate::output;
@@ -90,7 +92,8 @@ impl Preview {
         self.named(|own| own.policy.one_message_per_slot)
     }
 
-    pub(super) fn object(&self) -> Value {
+    /// For programs; with the folder, if the group was made there.
+    pub(super) fn object(&self, made: Option<&Path>) -> Value {
         let head = &self.checked.preamble.head;
         let later = self.later.iter().map(|own| {
             json!({
@@ -104,7 +107,10 @@ impl Preview {
         let names = |group: &GroupFile| -> Vec<String> {
             group.sites().map(|(_, own)| own.name.clone()).collect()
         };
+        let id = made.map(|_| self.new.digest().to_string());
         json!({
+            "restored": made.is_some(),
+            "dir": made,
             "from": {
                 "group": head.realm.group.to_string(),
                 "epoch": head.realm.epoch.0,
@@ -128,6 +134,7 @@ impl Preview {
             },
             "living": self.living,
             "new": {
+                "group": id,
                 "incarnation": self.new.group().restored.map(|own| own.incarnation),
                 "sites": names(&self.new),
                 "tolerance": self.new.resilience().intruded_max(),
@@ -206,8 +213,7 @@ impl Preview {
 
     fn tell_keys(&self) {
         for own in &self.keys {
-            let hex = key(own);
-            let public = hex["public_key"].as_str().unwrap_or("not made yet");
+            let public = public(own).unwrap_or_else(|| "which was being made".to_owned());
             output::line(format!("        the key {} {public}", own.name));
         }
         for name in self.sealing() {

@@ -124,8 +124,12 @@ fn plain(value: &Value) -> String {
 
 /// A key of a group that may be gone.
 pub(super) fn key(key: &KeySummary) -> Value {
-    let public = key.public_key.as_ref().map(|bytes| hex(bytes));
-    json!({ "name": key.name, "scheme": scheme(key.scheme), "public_key": public })
+    json!({ "name": key.name, "scheme": scheme(key.scheme), "public_key": public(key) })
+}
+
+/// Its public key, if it was made.
+pub(super) fn public(key: &KeySummary) -> Option<String> {
+    key.public_key.as_ref().map(|bytes| hex(bytes))
 }
 
 const fn scheme(scheme: Scheme) -> &'static str {

@@ -7,7 +7,6 @@ use std::path::Path;
 use maftia_backup::{Checked, Contents, heir};
 use maftia_config::{Generated, Rebirth, reborn};
 use maftia_verify::GroupKey;
-use serde_json::json;
 
 use super::args::Restore;
 use super::living::living;
@@ -47,9 +46,7 @@ pub(super) fn run(typed: &Restore) -> Result<(), Problem> {
 
 fn show(typed: &Restore, preview: &Preview) -> Result<(), Problem> {
     if typed.json {
-        let mut object = preview.object();
-        object["restored"] = false.into();
-        return print(&object);
+        return print(&preview.object(None));
     }
     preview.tell();
     output::line("nothing was made; with --dir and --yes it is");
@@ -126,11 +123,7 @@ fn make(
 
 fn told(typed: &Restore, dir: &Path, preview: &Preview, made: &Generated) -> Result<(), Problem> {
     if typed.json {
-        let mut object = preview.object();
-        object["restored"] = true.into();
-        object["dir"] = json!(dir);
-        object["new"]["group"] = json!(made.group.digest().to_string());
-        return print(&object);
+        return print(&preview.object(Some(dir)));
     }
     let dir = GroupDir::new(dir);
     output::line(format!(

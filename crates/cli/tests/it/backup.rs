@@ -147,51 +147,123 @@ fn refuses_bad_files(backup: &Path, scratch: &Path) {
     assert!(!into.exists());
 }
 
+/// A group, and where its backup and its key go.
+struct Scene {
+    files: tempfile::TempDir,
+    old: Home,
+    client: PathBuf,
+    backup: PathBuf,
+    key: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let of = |name: &str| files.path().join(name);
+        let old = Home::init(&of("old"));
+        Self {
+            client: old.0.join("clients/agent.key"),
+            backup: of("vault.backup"),
+            key: of("group.key"),
+            old,
+            files,
+        }
+    }
+
+    fn of(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    /// Fills the store, makes a key, and a backup; then comes what that does not have.
+    fn write(&self, agent: &Agent) {
+        for number in 0..50 {
+            agent.put(&format!("key/{number}"), &format!("value {number}"));
+        }
+        export_key(agent, &self.key);
+        agent.put("last", "before the backup");
+        // Changes nothing in the store, and is confirmed before the backup too.
+        let vault = [
+            "key",
+            "create",
+            "vault",
+            "--scheme",
+            "seal",
+            "--timeout",
+            "60",
+        ];
+        assert!(agent.run(&vault).status.success());
+        let create = ["backup", "create", path(&self.backup), "--timeout", "60"];
+        let created = agent.run(&create);
+        assert!(created.status.success(), "{created:?}");
+        assert!(!self.of("vault.backup.part").exists());
+        agent.put("late", "after the backup");
+    }
+
+    /// What is in the backup, and what a new group would lose.
+    fn examine(&self) {
+        let verify = ["backup", "verify", path(&self.backup), "--key"];
+        let facts = done(&[&verify[..], &[path(&self.key)]].concat());
+        let valid = (&facts["valid"], &facts["signed"]);
+        assert_eq!(valid, (&true.into(), &true.into()));
+        assert_eq!(facts["entries"], 51);
+        refuses_bad_files(&self.backup, self.files.path());
+        let survivor = self.old.site("B");
+        let restore = ["backup", "restore", path(&self.backup), "--survivor"];
+        let shown = done(&[&restore[..], &[path(&survivor)]].concat());
+        assert_eq!(shown["restored"], false);
+        let later = &shown["lost"]["known"][0];
+        assert_eq!(later["site"], "B");
+        let requests = later["requests"].as_u64();
+        assert!(requests.is_some_and(|count| count > 0), "{shown:#}");
+        assert_eq!(shown["lost"]["keys"].as_array().unwrap().len(), 4);
+        assert_eq!(shown["lost"]["sealed_to"], serde_json::json!(["vault"]));
+    }
+}
+
+fn export_key(agent: &Agent, to: &Path) {
+    until("the group's key is made", || {
+        let export = ["key", "export", "group", "--format", "raw", "-o", path(to)];
+        agent.run(&export).status.success().then_some(())
+    });
+}
+
+/// The new group has what was confirmed, and makes backups under a key of its own.
+fn lives(scene: &Scene, agent: &Agent) {
+    for number in 0..50 {
+        let value = format!("value {number}");
+        assert_eq!(agent.get(&format!("key/{number}")), Some(value));
+    }
+    assert_eq!(agent.get("last").as_deref(), Some("before the backup"));
+    assert_eq!(agent.get("late"), None);
+    agent.put("new", "life");
+    let (next, key) = (scene.of("next.backup"), scene.of("new.key"));
+    export_key(agent, &key);
+    assert_ne!(fs::read(&key).unwrap(), fs::read(&scene.key).unwrap());
+    let reuse = ["--reuse", path(&scene.backup), "--timeout", "60"];
+    let create = ["backup", "create", path(&next)];
+    let created = agent.run(&[&create[..], &reuse].concat());
+    assert!(created.status.success(), "{created:?}");
+    let verify = ["backup", "verify", path(&next), "--key"];
+    let facts = done(&[&verify[..], &[path(&key)]].concat());
+    assert_eq!(facts["incarnation"], 1);
+    let former = [&verify[..], &[path(&scene.key)]].concat();
+    assert_eq!(refused(&former), "wrong-key");
+}
+
 #[test]
 fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
     let _alone = alone();
-    let files = tempfile::tempdir().unwrap();
-    let of = |name: &str| files.path().join(name);
-    let (backup, key) = (of("vault.backup"), of("group.key"));
-    let old = Home::init(&of("old"));
-    let client = old.0.join("clients/agent.key");
+    let scene = Scene::new();
+    let old = &scene.old;
     let sites = old.start_all(&SITES);
-    let agent = old.agent(&client);
-    for number in 0..50 {
-        agent.put(&format!("key/{number}"), &format!("value {number}"));
-    }
-    until("the group's key is made", || {
-        let export = [
-            "key",
-            "export",
-            "group",
-            "--format",
-            "raw",
-            "-o",
-            path(&key),
-        ];
-        agent.run(&export).status.success().then_some(())
-    });
-    agent.put("last", "before the backup");
-    let create = [
-        "backup",
-        "create",
-        path(&backup),
-        "--timeout",
-        "60",
-        "--json",
-    ];
-    let created = agent.run(&create);
-    assert!(created.status.success(), "{created:?}");
-    assert!(!of("vault.backup.part").exists());
-    agent.put("late", "after the backup");
-
+    let agent = old.agent(&scene.client);
+    scene.write(&agent);
     // While it lives, nothing is made of its backup by mistake.
-    let again = of("again");
+    let again = scene.of("again");
     let restore = [
         "backup",
         "restore",
-        path(&backup),
+        path(&scene.backup),
         "--dir",
         path(&again),
         "--yes",
@@ -203,29 +275,7 @@ fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
     drop((sites, agent));
     fs::remove_dir_all(old.site("C")).unwrap();
     fs::remove_dir_all(old.site("D")).unwrap();
-    let facts = done(&["backup", "verify", path(&backup), "--key", path(&key)]);
-    assert_eq!(
-        (&facts["valid"], &facts["signed"]),
-        (&true.into(), &true.into())
-    );
-    assert_eq!(facts["entries"], 51);
-    refuses_bad_files(&backup, files.path());
-    let survivor = old.site("B");
-    let preview = [
-        "backup",
-        "restore",
-        path(&backup),
-        "--survivor",
-        path(&survivor),
-    ];
-    let shown = done(&preview);
-    assert_eq!(shown["restored"], false);
-    let later = &shown["lost"]["known"][0];
-    assert_eq!(later["site"], "B");
-    let requests = later["requests"].as_u64();
-    assert!(requests.is_some_and(|count| count > 0), "{shown:#}");
-    assert_eq!(shown["lost"]["keys"].as_array().unwrap().len(), 3);
-
+    scene.examine();
     let made = done(&restore);
     let new = Home(again);
     assert_eq!(made["new"]["incarnation"], 1);
@@ -233,50 +283,13 @@ fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
     // Two of the new and two of the former are at the addresses of four, and are no quorum.
     let mut running = new.start_all(&["C", "D"]);
     let former = old.start_all(&["A", "B"]);
-    let (agent, stale) = (new.agent(&client), old.agent(&client));
+    let (agent, stale) = (new.agent(&scene.client), old.agent(&scene.client));
     agent.is_cut_off();
     stale.is_cut_off();
     drop(former);
     running.extend(new.start_all(&["A", "B"]));
-    for number in 0..50 {
-        let value = format!("value {number}");
-        assert_eq!(agent.get(&format!("key/{number}")), Some(value));
-    }
-    assert_eq!(agent.get("last").as_deref(), Some("before the backup"));
-    assert_eq!(agent.get("late"), None);
-    agent.put("new", "life");
+    lives(&scene, &agent);
     stale.is_cut_off();
-    let (next, new_key) = (of("next.backup"), of("new.key"));
-    until("the new group's key is made", || {
-        let export = [
-            "key",
-            "export",
-            "group",
-            "--format",
-            "raw",
-            "-o",
-            path(&new_key),
-        ];
-        agent.run(&export).status.success().then_some(())
-    });
-    assert_ne!(fs::read(&new_key).unwrap(), fs::read(&key).unwrap());
-    let next = path(&next);
-    let create = [
-        "backup",
-        "create",
-        next,
-        "--reuse",
-        path(&backup),
-        "--timeout",
-        "60",
-    ];
-    assert!(agent.run(&create).status.success());
-    let facts = done(&["backup", "verify", next, "--key", path(&new_key)]);
-    assert_eq!(facts["incarnation"], 1);
-    assert_eq!(
-        refused(&["backup", "verify", next, "--key", path(&key)]),
-        "wrong-key"
-    );
 }
 
 #[test]
