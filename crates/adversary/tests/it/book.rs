@@ -31,14 +31,14 @@ pub(crate) struct Asked {
 }
 
 macro_rules! sometimes {
-    ($($name:ident,)*) => {
+    ($all:ident: $($name:ident,)*) => {
         /// Rare things that a campaign must reach.
         #[derive(Clone, Copy, Debug, Default)]
-        pub(crate) struct Sometimes {
+        pub(crate) struct $all {
             $(pub(crate) $name: u64,)*
         }
 
-        impl Sometimes {
+        impl $all {
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
             }
@@ -51,7 +51,10 @@ macro_rules! sometimes {
     };
 }
 
+pub(crate) use sometimes;
+
 sometimes! {
+    Sometimes:
     requests,
     executed,
     hostile_executed,

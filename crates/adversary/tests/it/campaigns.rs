@@ -124,7 +124,7 @@ fn sleeper(n: usize, corrupted: usize, seeds: Range<u64>) {
     reached(&seen, &rare);
 }
 
-fn is_slow() -> bool {
+pub(crate) fn is_slow() -> bool {
     let slow = std::env::var_os("MAFTIA_SLOW").is_some();
     if !slow {
         println!("skipped: set MAFTIA_SLOW=1");
@@ -133,7 +133,7 @@ fn is_slow() -> bool {
 }
 
 /// Part of the slow seeds, for several processes: `MAFTIA_SLOW_PART=2/4`.
-fn part(seeds: u64) -> Range<u64> {
+pub(crate) fn part(seeds: u64) -> Range<u64> {
     let part = std::env::var("MAFTIA_SLOW_PART").unwrap_or_else(|_| "1/1".to_owned());
     let (index, of) = part.split_once('/').expect("a part is given as 1/4");
     let (index, of): (u64, u64) = (index.parse().unwrap(), of.parse().unwrap());

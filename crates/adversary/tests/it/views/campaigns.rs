@@ -1,0 +1,113 @@
+//! The campaigns: many seeds of each kind of world, each run twice; rare things must be reached.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use maftia_simulator::{Statistics, check};
+
+use super::case::Case;
+use super::history::Rare;
+use super::script::Kind;
+use crate::campaigns::{is_slow, part};
+
+/// Seeds of the campaign in the quick run, and in the slow one.
+const QUICK: u64 = 48;
+const SLOW: u64 = 4_000;
+/// Real cryptography costs far more.
+const QUICK_KEYED: u64 = 2;
+const SLOW_KEYED: u64 = 100;
+
+/// Runs every seed twice; all must keep their promises and give the same trace both times.
+fn campaign(name: &str, case: Case, seeds: Range<u64>) -> (Statistics, Rare) {
+    let rare = RefCell::new(Rare::default());
+    let run = |seed| {
+        let (report, seen) = case.run(seed);
+        rare.borrow_mut().add(&seen);
+        report
+    };
+    let statistics = check(name, seeds, run).unwrap_or_else(|error| panic!("{error}"));
+    let rare = rare.into_inner();
+    println!("{name}: {statistics:?}\n  {rare:?}");
+    (statistics, rare)
+}
+
+/// One seed with its log, or many with what each saw: `MAFTIA_VIEWS=storm MAFTIA_SEED=7`; with
+/// `MAFTIA_SEEDS=100` that many from there on, without logs.
+#[test]
+fn replays_a_seed_that_is_asked_for() {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|own| own.parse::<u64>().unwrap())
+    };
+    let (Ok(name), Some(from)) = (std::env::var("MAFTIA_VIEWS"), number("MAFTIA_SEED")) else {
+        return;
+    };
+    let mut case = Case {
+        keyed: name == "keyed",
+        kind: number("MAFTIA_KIND").map(|kind| Kind::ALL[kind as usize]),
+        ..Case::ANY
+    };
+    let Some(seeds) = number("MAFTIA_SEEDS") else {
+        case.keep_log = true;
+        let (mut world, _) = case.world(from);
+        let outcome = world.run();
+        world.log().iter().for_each(|line| println!("{line}"));
+        println!("{outcome:?}");
+        return;
+    };
+    let mut total = Rare::default();
+    for seed in from..from + seeds {
+        let (outcome, seen) = case.run(seed);
+        total.add(&seen);
+        if let Err(failure) = outcome {
+            println!("{failure}");
+        }
+    }
+    println!("{seeds} seeds: {total:?}");
+}
+
+fn storm(seeds: Range<u64>) {
+    let (statistics, rare) = campaign("views-storm", Case::ANY, seeds);
+    let counters = statistics.counters;
+    for (what, count) in [
+        ("a crash while writing", counters.crashes_writing),
+        ("a power loss", counters.power_losses),
+        ("an intruder replaced", rare.intruders_replaced),
+        ("a correct site replaced", rare.correct_replaced),
+    ] {
+        assert!(count > 0, "{what} never happened");
+    }
+}
+
+#[test]
+fn views_change_in_any_storm() {
+    storm(0..QUICK);
+}
+
+#[test]
+fn views_change_in_any_storm_slow() {
+    if is_slow() {
+        storm(part(SLOW));
+    }
+}
+
+#[test]
+fn views_change_with_real_keys() {
+    let case = Case {
+        keyed: true,
+        ..Case::ANY
+    };
+    campaign("views-keyed", case, 0..QUICK_KEYED);
+}
+
+#[test]
+fn views_change_with_real_keys_slow() {
+    if is_slow() {
+        let case = Case {
+            keyed: true,
+            ..Case::ANY
+        };
+        campaign("views-keyed", case, part(SLOW_KEYED));
+    }
+}
