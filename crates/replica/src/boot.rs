@@ -59,7 +59,7 @@ impl Replica {
     ) -> Result<(Self, Step<Self>), BootError> {
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
-        let beginning = boot.beginning;
+        let (beginning, has_image) = (boot.beginning, boot.image.is_some());
         let (frontier, mut ledger, window) = match boot.image {
             None => {
                 let state = beginning.as_ref();
@@ -95,7 +95,7 @@ impl Replica {
         let mut replica = Self {
             engine,
             machine,
-            epochs: beginning.map(|own| Epochs::new(own, &ledger)),
+            epochs: beginning.map(|own| Epochs::new(own, &ledger, has_image)),
             ledger,
             intake: Intake::default(),
             checkpoints,

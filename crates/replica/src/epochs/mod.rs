@@ -120,12 +120,13 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// With the state that was on the disk; without one, a site that is not of the first view has
-    /// none.
-    pub(crate) fn new(beginning: Beginning, ledger: &Ledger) -> Self {
+    /// With the state that was on the disk, if there was an image; without one, only a site of the
+    /// first view knows how its state begins.
+    pub(crate) fn new(beginning: Beginning, ledger: &Ledger, has_image: bool) -> Self {
         let epoch = beginning.view.epoch();
+        let later = epoch > Epoch(0) || !beginning.joiners.is_empty();
         let (view, hollow) = match ledger.membership() {
-            Some(state) => (state.view().clone(), is_without_state(&beginning, state)),
+            Some(state) => (state.view().clone(), later && !has_image),
             None => (beginning.view, false),
         };
         let same = view.epoch() == epoch;
@@ -149,12 +150,6 @@ impl Epochs {
             told: None,
         }
     }
-}
-
-/// Nothing was executed here, and the state at the view's beginning is not known to be empty.
-fn is_without_state(beginning: &Beginning, state: &Membership) -> bool {
-    let later = beginning.view.epoch() > Epoch(0) || !beginning.joiners.is_empty();
-    later && *state == Membership::new(beginning.view.clone(), beginning.policy)
 }
 
 impl Replica {
