@@ -38,6 +38,7 @@ macro_rules! sometimes {
             $(pub(crate) $name: u64,)*
         }
 
+        #[allow(dead_code, reason = "one campaign needs this of it, another that")]
         impl $all {
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
@@ -46,6 +47,11 @@ macro_rules! sometimes {
             /// The lesser of each.
             pub(crate) fn least(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.min(other.$name),)* }
+            }
+
+            /// Each by name.
+            pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
             }
         }
     };

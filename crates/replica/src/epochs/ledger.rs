@@ -4,7 +4,8 @@ use maftia_activity::replication::{NextCommittee, SiteContext, StateMachine};
 use maftia_crypto::PublicKey;
 use maftia_membership::{Membership, Next};
 use maftia_ordering::Commit;
-use maftia_types::Digest;
+use maftia_protocol::planted;
+use maftia_types::{Digest, SiteId};
 
 use super::word::{Saying, Word};
 use crate::ledger::Ledger;
@@ -64,6 +65,12 @@ impl Ledger {
         let Some(state) = &mut self.membership else {
             return false;
         };
+        if planted("joiner counts before it is ready") {
+            let joiners = state.joiners();
+            joiners.iter().for_each(|joiner| {
+                state.ready(joiner);
+            });
+        }
         if state.tick(commit.index, commit.time_ms).is_some() && self.preparing {
             machine.abandon();
             self.preparing = false;
@@ -92,7 +99,9 @@ impl Ledger {
         self.needed = state.view().resilience().one_correct();
         machine.enter();
         self.preparing = false;
-        self.vouches = Vouches::default();
+        if !planted("vouches of the former view count") {
+            self.vouches = Vouches::default();
+        }
         // Proofs are kept by key; accusations are of seats.
         self.conduct.forget_accusations();
         next
@@ -100,10 +109,15 @@ impl Ledger {
 }
 
 fn committee(next: &Next) -> NextCommittee {
+    let members = if planted("shares are not translated") {
+        SiteId::all(next.members.len()).collect()
+    } else {
+        next.members.clone()
+    };
     NextCommittee {
         epoch: next.view.epoch(),
         resilience: next.view.resilience(),
         joiners: next.joiners.iter().map(|member| member.key).collect(),
-        members: next.members.clone(),
+        members,
     }
 }

@@ -90,7 +90,7 @@ impl Case {
         let setup = self.setup(seed, (script.machines, corrupted), &mut dice);
         let world = World::new(setup, machines, operator, Puppets(corrupted))
             .checking(Rarities::new(&history, corrupted))
-            .checking(Views::new(&history))
+            .checking(Views::new(&history, &estate))
             .checking(Signed::new(&history))
             .checking(TotalOrder::new(&book))
             .checking(Durability::new(&book))
@@ -217,7 +217,7 @@ impl Machines {
         }
         let strategy = self.attack.strategy(self.seed);
         Some(match self.usurps {
-            true => Box::new(Usurper::over(strategy, self.seed)),
+            true => Box::new(Usurper::over(strategy, &self.estate.founders, self.seed)),
             false => strategy,
         })
     }

@@ -19,8 +19,8 @@ pub(crate) struct Host {
     replica: Option<Replica>,
     /// The intruder in it.
     traitor: Option<Box<dyn Strategy>>,
-    /// The machines that the replica knows, by its ids of now.
-    known: Vec<SiteId>,
+    /// The machines that the replica knows, by its ids of now; none behind a key that nobody has.
+    known: Vec<Option<SiteId>>,
     relink_at: Time,
     vault: Option<Vault>,
     chain: Option<Vec<Certificate>>,
@@ -73,7 +73,7 @@ impl Host {
 
     /// The machine that the replica knows by that id.
     pub(crate) fn machine_of(&self, site: SiteId) -> Option<SiteId> {
-        self.known.get(site.index()).copied()
+        self.known.get(site.index()).copied().flatten()
     }
 
     fn start(&mut self, life: &Life<'_>, now: Time) -> Step<Self> {
@@ -91,12 +91,12 @@ impl Host {
     fn learn(&mut self, now: Time) {
         let universe = self.replica.iter().flat_map(Replica::universe);
         let machines = universe.map(|member| self.estate.machine(&member.key));
-        self.known = machines.map(|own| own.expect("all are machines")).collect();
+        self.known = machines.collect();
         self.relink_at = now;
     }
 
     fn id_of(&self, machine: SiteId) -> Option<SiteId> {
-        let place = self.known.iter().position(|own| *own == machine)?;
+        let place = self.known.iter().position(|own| *own == Some(machine))?;
         SiteId::all(place + 1).last()
     }
 
@@ -118,7 +118,7 @@ impl Host {
     }
 
     /// A step of the replica as one of the machine. `before` is whom it knew before the event.
-    fn lift(&mut self, now: Time, before: &[SiteId], step: Step<Replica>) -> Step<Self> {
+    fn lift(&mut self, now: Time, before: &[Option<SiteId>], step: Step<Replica>) -> Step<Self> {
         let is = |wanted: fn(&Output) -> bool| step.outputs.iter().any(wanted);
         let (moved, left) = (
             is(|output| matches!(output, Output::Sites)),
@@ -134,7 +134,7 @@ impl Host {
             faults,
         } = step;
         let faults = faults.into_iter().filter_map(|fault| {
-            let culprit = *before.get(fault.culprit.index())?;
+            let culprit = before.get(fault.culprit.index()).copied()??;
             let misbehaviour = fault.misbehaviour;
             Some(Fault {
                 culprit,
@@ -180,11 +180,11 @@ impl Host {
         let me = self.machine;
         let mut out = Vec::new();
         for own in messages {
-            let to: &[SiteId] = match own.target {
+            let to: &[Option<SiteId>] = match own.target {
                 Target::All | Target::Others => self.known.get(..audience).unwrap_or(&self.known),
                 Target::One(site) => self.known.get(site.index()..=site.index()).unwrap_or(&[]),
             };
-            let others = to.iter().filter(|to| **to != me);
+            let others = to.iter().flatten().filter(|to| **to != me);
             let itself = (own.target == Target::All).then_some(&me);
             out.extend(others.chain(itself).map(|to| Outgoing {
                 target: Target::One(*to),

@@ -18,29 +18,34 @@ const OLD_MAX: usize = 32;
 pub(crate) struct Usurper {
     below: Box<dyn Strategy>,
     rng: ChaCha8Rng,
-    /// The newest handover it has seen.
-    seen: Option<Handover>,
+    /// The newest handover it has seen; at first a word about the founders.
+    seen: Handover,
     old: VecDeque<Passage>,
 }
 
 impl Usurper {
-    pub(crate) fn over(below: Box<dyn Strategy>, seed: u64) -> Self {
+    pub(crate) fn over(below: Box<dyn Strategy>, founders: &View, seed: u64) -> Self {
+        let seen = Handover {
+            commit: 0,
+            chain: Digest([6; 32]),
+            view: founders.clone(),
+        };
         Self {
             below,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            seen: None,
+            seen,
             old: VecDeque::new(),
         }
     }
 
     fn lie(&mut self, scene: &Scene<'_>, passage: &mut Passage) {
-        let other = self.seen.as_ref().map(|seen| Handover {
-            commit: seen.commit + 1,
-            ..seen.clone()
-        });
+        let other = Handover {
+            commit: self.seen.commit + 1,
+            ..self.seen.clone()
+        };
         match passage {
             Passage::Vote { vote, .. } => match (self.rng.random_range(0..3), other) {
-                (0, Some(other)) => *vote = other.sign(scene.key),
+                (0, other) => *vote = other.sign(scene.key),
                 (1, _) => vote.statement.view = Digest([8; 32]),
                 _ => {}
             },
@@ -87,14 +92,18 @@ impl Strategy for Usurper {
         };
         match passage {
             Passage::Chain(chain) => {
-                self.seen = chain.last().map(|last| last.handover().clone());
-            }
-            Passage::Ask { .. } => {
-                if let Some(seen) = self.seen.clone().filter(|_| self.rng.random_bool(0.3)) {
-                    let chain = Passage::Chain(vec![forged(usurped(&seen, scene.key), scene.key)]);
-                    said.push((from, Message::Passage(chain)));
+                if let Some(last) = chain.last() {
+                    self.seen = last.handover().clone();
                 }
             }
+            // Who gathers votes asks about the epoch before its own.
+            Passage::Ask { epoch } if self.rng.random_bool(0.3) => {
+                let next = [epoch.next(), epoch.plus(2)];
+                let chain =
+                    next.map(|epoch| forged(usurped(&self.seen, epoch, scene.key), scene.key));
+                said.push((from, Message::Passage(Passage::Chain(chain.to_vec()))));
+            }
+            Passage::Ask { .. } => {}
             Passage::Vote { .. } | Passage::Word(_) if self.old.len() < OLD_MAX => {
                 self.old.push_back(passage.clone());
             }
@@ -112,8 +121,8 @@ fn forged(handover: Handover, key: &SigningKey) -> Certificate {
     Certificate::new(handover, all)
 }
 
-/// The view in which the first seat is the intruder's.
-fn usurped(handover: &Handover, key: &SigningKey) -> Handover {
+/// A view of that epoch, in which the first seat is the intruder's and another one nobody's.
+fn usurped(handover: &Handover, epoch: Epoch, key: &SigningKey) -> Handover {
     let view = &handover.view;
     let mut members = view.members().to_vec();
     members.retain(|member| member.key != key.public());
@@ -130,7 +139,7 @@ fn usurped(handover: &Handover, key: &SigningKey) -> Handover {
         own
     });
     members.extend(extra);
-    let next = View::new(*view.group(), view.epoch(), resilience, members);
+    let next = View::new(*view.group(), epoch, resilience, members);
     Handover {
         view: next.unwrap_or_else(|_| view.clone()),
         ..handover.clone()
@@ -142,13 +151,10 @@ pub(crate) fn forged_chain(replica: &Replica, key: &SigningKey) -> Vec<Certifica
     let Some(view) = replica.view() else {
         return Vec::new();
     };
-    let (group, epoch) = (*view.group(), view.epoch().next());
-    let next = View::new(group, epoch, view.resilience(), view.members().to_vec());
-    let Ok(view) = next else { return Vec::new() };
     let handover = Handover {
         commit: 1,
         chain: Digest([6; 32]),
-        view,
+        view: view.clone(),
     };
-    vec![forged(usurped(&handover, key), key)]
+    vec![forged(usurped(&handover, view.epoch().next(), key), key)]
 }
