@@ -162,7 +162,7 @@ fn seven_sites_weather_any_storm_with_two_intruders_and_the_fast_path() {
 }
 
 #[test]
-fn a_site_of_four_that_slept_catches_up_by_state_transfer() {
+fn s10_a_site_of_four_that_slept_while_logs_were_cut_catches_up_by_state_transfer() {
     sleeper(4, 0, 0..QUICK);
 }
 

@@ -128,7 +128,7 @@ fn the_root_covers_each_part_of_an_entry() {
 
 /// Every way in which chunks can fail to be one state; the store must not change.
 #[test]
-fn chunks_that_are_not_one_state_are_refused_and_change_nothing() {
+fn s11_chunks_that_are_not_one_state_are_refused_and_change_nothing() {
     let good = chunks(&filled(200).snapshot());
     assert!(good.len() >= 4);
     let mut target = filled(7);

@@ -16,7 +16,7 @@ fn replaced(world: &mut World) {
 }
 
 #[test]
-fn who_slept_over_a_change_adopts_it_and_goes_on() {
+fn s07_who_slept_over_a_change_adopts_it_and_goes_on() {
     let mut world = World::new(4, false);
     world.put("before");
     world.run(100);
