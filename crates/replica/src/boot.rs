@@ -16,7 +16,7 @@ use crate::head::Realm;
 use crate::image::Restored;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
-use crate::replica::{Replica, Settings};
+use crate::replica::{Output, Replica, Settings};
 
 /// What the disk held when the site started.
 #[derive(Debug, Default)]
@@ -128,6 +128,13 @@ impl Replica {
         } else {
             self.tell_sites(step);
             self.lift(now, below, step);
+        }
+        if self
+            .epochs
+            .as_ref()
+            .is_some_and(|own| !own.leavers.is_empty())
+        {
+            step.outputs.push(Output::Sites);
         }
         self.replay.clear();
         self.follow_kept(now, step);

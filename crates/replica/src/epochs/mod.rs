@@ -127,15 +127,16 @@ impl Epochs {
         let later = epoch > Epoch(0) || !beginning.joiners.is_empty();
         let (view, hollow) = match ledger.membership() {
             Some(state) => (state.view().clone(), later && !has_image),
-            None => (beginning.view, false),
+            None => (beginning.view.clone(), false),
         };
+        let leavers = leavers(&view, &beginning);
         let same = view.epoch() == epoch;
         let joiners = beginning.joiners.into_iter().filter(|_| same).collect();
         Self {
             view,
             joiners,
             hollow,
-            leavers: Vec::new(),
+            leavers,
             former: None,
             handing: None,
             chain: handover::kept(beginning.chain),
@@ -150,6 +151,19 @@ impl Epochs {
             told: None,
         }
     }
+}
+
+/// Who had a seat in the view before, as far as this site's files say what that was: one that was off
+/// may ask long after the log of that time is gone.
+fn leavers(view: &View, beginning: &Beginning) -> Vec<Member> {
+    let chain = beginning.chain.iter().map(|own| &own.handover().view);
+    let mut views = chain.chain([&beginning.view]);
+    let Some(former) = views.find(|former| former.epoch().next() == view.epoch()) else {
+        return Vec::new();
+    };
+    let gone = former.members().iter();
+    let gone = gone.filter(|member| view.seat_of(&member.key).is_none());
+    gone.cloned().collect()
 }
 
 impl Replica {

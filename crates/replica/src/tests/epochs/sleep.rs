@@ -1,5 +1,8 @@
 //! Sites that are not there when the view changes.
 
+use maftia_activity::kv;
+use maftia_codec::Wire;
+
 use super::change::replace;
 use super::world::World;
 
@@ -58,6 +61,35 @@ fn who_was_removed_while_it_was_off_learns_it() {
     replaced(&mut world);
     world.put("meanwhile");
     world.finish();
+    world.restart(2);
+    world.run_until("told", |own| own.is_in(1) || own.has_left());
+    assert!(world.machines[2].has_left());
+}
+
+#[test]
+fn who_was_removed_learns_it_also_from_those_who_started_again_after_their_logs_were_cut() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.run(100);
+    world.machines[2].off = true;
+    replaced(&mut world);
+    let long = "x".repeat(16 * 1024);
+    let cut = |world: &World, of: usize| {
+        let records = &world.machines[of].records;
+        records
+            .iter()
+            .any(|record| matches!(record, crate::Record::Image(_)))
+    };
+    for i in 0..60 {
+        let put = kv::Operation::put(format!("{i}"), long.clone());
+        world.ask(&put.to_bytes());
+        world.run(10);
+    }
+    world.finish();
+    for of in [0, 1, 3, 4] {
+        assert!(cut(&world, of));
+        world.restart(of);
+    }
     world.restart(2);
     world.run_until("told", |own| own.is_in(1) || own.has_left());
     assert!(world.machines[2].has_left());
