@@ -19,7 +19,7 @@ use super::estate::{Estate, GROUP, Life, Written, key, member};
 use super::history::{Rare, Shared};
 use super::host::{Given, Host, Order};
 use super::operator::Operator;
-use super::properties::{Holders, Rarities, Sanity, Settled, Signed, Views};
+use super::properties::{Holders, Keys, Rarities, Sanity, Settled, Signed, Views};
 use super::script::{FOUNDERS, Kind, Script};
 use super::usurper::Usurper;
 use crate::book;
@@ -97,6 +97,9 @@ impl Case {
             .checking(Holders::new(&history, &book))
             .checking(Sanity::new(corrupted, &estate, &history, &book))
             .checking(Settled::new(&history, &book, corrupted));
+        if self.keyed {
+            return (world.checking(Keys::new(&history, corrupted)), history);
+        }
         (world, history)
     }
 

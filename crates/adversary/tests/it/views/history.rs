@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use maftia_activity::keys::KeyId;
 use maftia_membership::membership::{Origin, Outcome};
 use maftia_membership::{Change, Edit, Member, View};
 
@@ -24,8 +25,8 @@ pub(crate) struct History {
     pub(crate) commit: u64,
     /// Views to which clients have come by certificates.
     pub(crate) accepted: Vec<View>,
-    /// The operator has done all he wanted.
-    pub(crate) complete: bool,
+    /// The key that signs, once there is one.
+    pub(crate) signing: Option<KeyId>,
     pub(crate) rare: Rare,
 }
 
@@ -53,6 +54,8 @@ sometimes! {
     views_followed,
     chains_refused,
     shares_shown,
+    keys_reshared,
+    signatures,
     checkpoints,
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use maftia_activity::keys::sessions::{Answer, Request, SessionId};
+use maftia_activity::suite::keys_request;
 use maftia_codec::Wire;
 use maftia_membership::membership::{Operation, Outcome, PENDING_MS};
 use maftia_membership::{Certificate, Change, MEMBERSHIP, View, follow};
@@ -39,6 +41,8 @@ pub(crate) struct Operator {
     /// After a change, pause before the next.
     pause: Duration,
     asking: Option<Asking>,
+    /// To what was asked last.
+    answer: Option<Bytes>,
     sequence: Sequence,
     next: Time,
 }
@@ -60,6 +64,10 @@ enum Stage {
     },
     /// All is done; who holds what is asked at the end.
     Looking,
+    /// And in a group with keys a signature, in this session once there is one.
+    Signing {
+        session: Option<SessionId>,
+    },
     Done,
 }
 
@@ -69,6 +77,7 @@ struct Asking {
     body: Bytes,
     again: Time,
     votes: BTreeMap<SiteId, (u64, Digest)>,
+    results: BTreeMap<Digest, Bytes>,
 }
 
 impl Operator {
@@ -92,6 +101,7 @@ impl Operator {
             },
             pause,
             asking: None,
+            answer: None,
             sequence: Sequence(1),
             next: Time::ZERO,
         }
@@ -119,6 +129,7 @@ impl Operator {
             body,
             again: now,
             votes: BTreeMap::new(),
+            results: BTreeMap::new(),
         });
     }
 
@@ -166,7 +177,11 @@ impl Operator {
         }
         for reply in replies.iter().filter(|reply| reply.sequence == id.sequence) {
             let vote = match &reply.fate {
-                Fate::Executed { position, result } => (*position, result_digest(result)),
+                Fate::Executed { position, result } => {
+                    let digest = result_digest(result);
+                    asking.results.insert(digest, result.clone());
+                    (*position, digest)
+                }
                 Fate::ExecutedDigest { position, digest } => (*position, *digest),
                 Fate::Forgotten | Fate::Closed | Fate::Other => continue,
             };
@@ -176,6 +191,7 @@ impl Operator {
                 let mut book = self.book.borrow_mut();
                 let asked = book.asked.get_mut(&id).expect("it was asked");
                 asked.returned = Some((now, vote.0, vote.1));
+                self.answer = asking.results.remove(&vote.1);
                 self.asking = None;
                 self.sequence = self.sequence.next();
                 return;
@@ -226,8 +242,8 @@ impl Operator {
                     let ends = self.history.borrow().ends_of(&wanted.change).0;
                     Stage::Proposing { wanted, ends }
                 }
+                None if self.estate.keyed => Stage::Signing { session: None },
                 None => {
-                    self.history.borrow_mut().complete = true;
                     self.ask(context.now, Bytes::from_static(&[SEATS]));
                     Stage::Looking
                 }
@@ -240,8 +256,38 @@ impl Operator {
                 again,
             } => self.attend(context, wanted, ends, (since, again)),
             Stage::Looking if self.asking.is_some() => Stage::Looking,
+            Stage::Signing { session } => self.sign(context.now, session),
             Stage::Looking | Stage::Done => Stage::Done,
         };
+    }
+
+    /// Asks for a signature, and then for the result, until it is there.
+    fn sign(&mut self, now: Time, session: Option<SessionId>) -> Stage {
+        let key = self.history.borrow().signing;
+        let (None, Some(key)) = (&self.asking, key) else {
+            return Stage::Signing { session };
+        };
+        let answer = self.answer.take().map(Answer::from_bytes);
+        let session = match answer {
+            Some(Ok(Answer::Signature(_))) => {
+                self.history.borrow_mut().rare.signatures += 1;
+                return Stage::Done;
+            }
+            Some(Ok(Answer::Session(begun))) => Some(begun),
+            Some(Ok(Answer::Pending { .. })) => session,
+            // The session is over, or the key is busy: another one.
+            _ => None,
+        };
+        let request = match session {
+            Some(session) => Request::Result { session },
+            None => Request::Sign {
+                key,
+                message: Bytes::from_static(b"a message"),
+                slot: None,
+            },
+        };
+        self.ask(now, keys_request(&request));
+        Stage::Signing { session }
     }
 
     fn propose(&mut self, context: &Context<'_, Host>, wanted: Wanted, ends: usize) -> Stage {

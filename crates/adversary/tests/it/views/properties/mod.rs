@@ -5,6 +5,7 @@ use maftia_simulator::{Observation, Violation};
 use super::host::Host;
 
 mod holders;
+mod keys;
 mod rarities;
 mod sanity;
 mod settled;
@@ -12,6 +13,7 @@ mod signed;
 mod views;
 
 pub(crate) use holders::Holders;
+pub(crate) use keys::Keys;
 pub(crate) use rarities::Rarities;
 pub(crate) use sanity::Sanity;
 pub(crate) use settled::Settled;
