@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use maftia_codec::{Wire, Writer};
 use maftia_membership::handover::Misbehaviour::WrongVote;
 use maftia_membership::handover::{Collector, Vote};
 use maftia_membership::{Certificate, Membership, View, follow};
@@ -11,12 +12,16 @@ use maftia_types::{Epoch, SiteId, SiteSet, Time};
 use super::passage::Passage;
 use super::{Epochs, LINGER, PATIENCE};
 use crate::fault::Misbehaviour;
+use crate::item::Item;
 use crate::message::Message;
 use crate::replica::{Output, Record, Replica};
 
 /// Certificates kept for those who were away: a change a day for more than two years. Who was away
 /// for longer gets the group's file anew.
 const CHAIN_MAX: usize = 1024;
+
+/// Commits after which a site says again that it holds the certificate.
+const SAID_COMMITS: u64 = 16;
 
 /// Votes for the present view, gathered by a site that was there in the epoch before.
 #[derive(Debug)]
@@ -116,6 +121,30 @@ impl Replica {
         let chain = epochs.chain.iter().cloned().collect();
         step.records.push(Record::Chain(chain));
         self.handed_over(now, step);
+    }
+
+    /// As a member: says in the log that it holds the certificate of the present view, until enough
+    /// have said so. Said again now and then, since a block may be lost with a log.
+    pub(crate) fn say_certified(&mut self, commit: u64) {
+        let me = self.engine.me();
+        let said = self.ledger.is_certified() || self.ledger.certified.contains(me);
+        let due = |epochs: &&mut Epochs| {
+            let here = epochs.view.epoch();
+            let holds = epochs.chain.back().is_some_and(|own| epoch_of(own) == here);
+            holds
+                && epochs
+                    .certified_at
+                    .is_none_or(|at| commit >= at + SAID_COMMITS)
+        };
+        let member = me.index() < self.keys.len();
+        let Some(epochs) = self.epochs.as_mut().filter(|_| member && !said).filter(due) else {
+            return;
+        };
+        let mut writer = Writer::new();
+        Item::Certified.encode(&mut writer);
+        if self.engine.submit(writer.as_slice()).is_ok() {
+            epochs.certified_at = Some(commit);
+        }
     }
 
     /// The certificate of the present view is here: others need this site's vote no more. One that

@@ -5,7 +5,7 @@ use maftia_crypto::PublicKey;
 use maftia_membership::{Membership, Next};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, SiteId};
+use maftia_types::{Digest, Epoch, SiteId, SiteSet};
 
 use super::word::{Saying, Word};
 use crate::ledger::Ledger;
@@ -59,9 +59,21 @@ impl Ledger {
         }
     }
 
+    /// Whether f+1 members hold the certificate of the present view, and so one that is correct. A
+    /// chain with a gap leads nobody on: before that no further change is prepared. Who has to vote
+    /// for the certificate may be behind, and is helped until then.
+    pub(crate) fn is_certified(&self) -> bool {
+        let state = self.membership.as_ref();
+        let first = state.is_none_or(|state| state.view().epoch() == Epoch(0));
+        first
+            || self.certified.len() >= self.needed
+            || planted("next change before the certificate")
+    }
+
     /// At the end of a commit: gives up a change that takes too long, prepares one whose joiners are
     /// there. True if the epoch ends here.
     pub(crate) fn drive_change(&mut self, machine: &mut dyn StateMachine, commit: &Commit) -> bool {
+        let certified = self.is_certified();
         let Some(state) = &mut self.membership else {
             return false;
         };
@@ -75,7 +87,10 @@ impl Ledger {
             machine.abandon();
             self.preparing = false;
         }
-        if let Some(next) = state.next_committee().filter(|_| !self.preparing) {
+        if let Some(next) = state
+            .next_committee()
+            .filter(|_| certified && !self.preparing)
+        {
             let committee = committee(next);
             match machine.prepare(&committee, commit.index, commit.time_ms) {
                 Ok(()) => self.preparing = true,
@@ -99,6 +114,7 @@ impl Ledger {
         self.needed = state.view().resilience().one_correct();
         machine.enter();
         self.preparing = false;
+        self.certified = SiteSet::EMPTY;
         if !planted("vouches of the former view count") {
             self.vouches = Vouches::default();
         }

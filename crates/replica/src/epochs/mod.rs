@@ -20,7 +20,8 @@
 //! # Rules
 //! 1. While a change is under way, joiners have links and follow the log. One that follows says
 //!    READY, again and again until that is ordered. ([`joiner`])
-//! 2. When all joiners are ready, `StateMachine::prepare`; once `is_prepared` after a commit, that
+//! 2. When all joiners are ready, and f+1 members have said in the log that they hold the certificate
+//!    of the present view ([`Item::Certified`](crate::Item::Certified)), `StateMachine::prepare`; once `is_prepared` after a commit, that
 //!    commit is the epoch's last. What the engine gives beyond it is void; what own blocks held and
 //!    nobody delivered goes into the next epoch's. ([`turn`])
 //! 3. Who has executed the last commit votes for the next view and asks the others for their votes,
@@ -113,6 +114,8 @@ pub(crate) struct Epochs {
     pub(crate) leave_at: Option<Time>,
     /// When to say READY again.
     pub(crate) ready_at: Time,
+    /// The commit at which this site said last that it holds the certificate.
+    pub(crate) certified_at: Option<u64>,
     /// Words passed on since the last commit.
     pub(crate) words: usize,
     /// The proposal under way, as last told to the driver.
@@ -147,6 +150,7 @@ impl Epochs {
             tell_at: Time::ZERO,
             leave_at: None,
             ready_at: Time::ZERO,
+            certified_at: None,
             words: 0,
             told: None,
         }

@@ -82,6 +82,7 @@ impl Replica {
         let learners = state.joiners().len();
         if let Some(epochs) = &mut self.epochs {
             epochs.hollow = false;
+            epochs.certified_at = None;
             epochs.later = SiteSet::EMPTY;
         }
         let me = self.place(&self.engine.key().public());

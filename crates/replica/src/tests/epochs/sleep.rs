@@ -123,3 +123,36 @@ fn who_lacks_the_last_blocks_of_an_epoch_gets_them_from_those_who_are_in_the_nex
         world.finish();
     }
 }
+
+/// A view that follows on one which nobody can prove would be one to which nobody could be led.
+#[test]
+fn no_further_change_is_made_before_the_certificate_of_the_one_before() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.run(100);
+    world.lost = Box::new(|_, _, message| {
+        matches!(
+            message,
+            crate::Message::Passage(crate::Passage::Vote { .. })
+        )
+    });
+    world.propose(replace("s2", 4), None);
+    world.invite(0);
+    world.run_until("in the next epoch", |own| own.is_in(1));
+    world.propose(replace("s1", 5), None);
+    world.invite(0);
+    for i in 0..40 {
+        world.put(&format!("meanwhile {i}"));
+        world.run(20);
+    }
+    assert!(world.machines[0].is_in(1), "it waits, and serves");
+    world.lost = Box::new(|_, _, _| false);
+    world.run_until("there", |own| own.is_in(2) || own.has_left());
+    world.run_until("certified", |own| own.is_certified());
+    let chain = world.machines[0]
+        .replica
+        .views_after(maftia_types::Epoch(0));
+    assert_eq!(chain.len(), 2, "who was in the first view can be led here");
+    world.put("after");
+    world.finish();
+}
