@@ -94,11 +94,11 @@ fn storm(seeds: Range<u64>) -> Rare {
 
 /// All of them but those that are for thousands of seeds.
 fn all_reached(rare: &Rare, rarest: &[&str]) {
+    // Of the campaign with real keys.
+    let keyed = ["keys_reshared", "signatures"];
     for (name, count) in rare.named() {
-        assert!(
-            count > 0 || rarest.contains(&name),
-            "never happened: {name}"
-        );
+        let spared = keyed.contains(&name) || rarest.contains(&name);
+        assert!(count > 0 || spared, "never happened: {name}");
     }
 }
 

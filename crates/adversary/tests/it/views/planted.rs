@@ -83,12 +83,15 @@ planted! {
     shares_that_are_not_translated_are_caught:
         Planted::new("shares are not translated", &["shares"], 20).of(Kind::ReplaceCorrect);
     an_epoch_that_begins_without_a_checkpoint_is_caught:
-        Planted::new("no checkpoint where an epoch begins", &["liveness"], 100);
+        Planted::new("no checkpoint where an epoch begins", &["liveness"], 400);
     former_blocks_that_nobody_serves_are_caught:
         Planted::new("former blocks not served", &["liveness"], 100);
     a_lost_log_that_a_new_epoch_forgets_is_caught:
         Planted::new("lost log forgotten in a new epoch", &["no self-contradiction",
             "no lost tail"], 400).of(Kind::NoIntruder);
+    a_view_after_one_that_nobody_can_prove_is_caught:
+        Planted::new("next change before the certificate", &["certificates", "liveness"], 400)
+            .of(Kind::ReplaceIntruder);
     a_certificate_that_nobody_checks_is_caught:
         Planted::new("certificate not checked", &["views", "certificates", "blame soundness"], 200)
             .of(Kind::ReplaceCorrect);

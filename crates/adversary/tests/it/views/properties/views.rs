@@ -128,6 +128,13 @@ impl Views {
 
     fn certificates(&self, site: SiteId, chain: &[Certificate]) -> Result<(), Violation> {
         let history = self.history.borrow();
+        let epochs: Vec<u64> = chain
+            .iter()
+            .map(|own| own.handover().view.epoch().0)
+            .collect();
+        if epochs.windows(2).any(|pair| pair[0] + 1 != pair[1]) {
+            return broken("certificates", format!("{site} keeps {epochs:?}"));
+        }
         for own in chain {
             let handover = own.handover();
             let epoch = handover.view.epoch().0;
