@@ -316,6 +316,7 @@ impl Replica {
             return true;
         }
         self.tell_sites(step);
+        self.say_certified(commit.index);
         if let Some(frontier) = &commit.checkpoint {
             self.take_checkpoint(now, frontier.as_ref().clone());
         }

@@ -183,6 +183,7 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         | Item::Contribution(_)
         | Item::Word(_)
         | Item::Accuse { .. }
+        | Item::Certified
         | Item::Retract { .. } => None,
     }
 }
