@@ -1,0 +1,7 @@
+//! The services in the simulated world, step by step, and against themselves weakened.
+
+mod arena;
+mod consistent;
+mod keys;
+mod lockstep;
+mod reliable;
