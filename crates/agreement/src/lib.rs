@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | [`reliable`] | reliable broadcast | one sender's payload, by all or none |
 //! | [`consistent`] | consistent broadcast, with certificates for third parties | one sender's payload, by some |
+//! | [`coin`] | common coin | a random number |
+//! | [`binary`] | binary agreement | one of two values |
 //! | [`host`] | many runs of a service, across restarts | – |
 //!
 //! # Model
@@ -21,6 +23,8 @@
 //! # Duties of the caller
 //! Links authenticate the peer (TLS, or MACs). [`Instance`] names differ from run to run.
 
+pub mod binary;
+pub mod coin;
 pub mod consistent;
 pub mod host;
 pub mod reliable;
