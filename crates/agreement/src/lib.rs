@@ -9,6 +9,9 @@
 //! | [`consistent`] | consistent broadcast, with certificates for third parties | one sender's payload, by some |
 //! | [`coin`] | common coin | a random number |
 //! | [`binary`] | binary agreement | one of two values |
+//! | [`vector`] | vector consensus | a vector of a quorum's proposals |
+//! | [`multivalued`] | multi-valued agreement | a value that f + 1 propose, or none |
+//! | [`validated`] | validated agreement | one valid proposal |
 //! | [`host`] | many runs of a service, across restarts | – |
 //!
 //! # Model
@@ -27,7 +30,10 @@ pub mod binary;
 pub mod coin;
 pub mod consistent;
 pub mod host;
+pub mod multivalued;
 pub mod reliable;
+pub mod validated;
+pub mod vector;
 
 mod context;
 mod fault;

@@ -8,3 +8,4 @@ mod keys;
 mod lockstep;
 mod reliable;
 mod rounds;
+mod vector;
