@@ -31,6 +31,7 @@ pub mod coin;
 pub mod consistent;
 pub mod host;
 pub mod multivalued;
+pub mod profile;
 pub mod reliable;
 pub mod validated;
 pub mod vector;

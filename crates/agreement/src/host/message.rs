@@ -1,5 +1,7 @@
-use maftia_codec::{DecodeError, Reader, Wire, Writer};
+use maftia_codec::{Bytes, DecodeError, Reader, Wire, Writer};
 use maftia_types::{Epoch, SiteId};
+
+use crate::reliable::PAYLOAD_BYTES_MAX;
 
 /// What the layer above asks of a host.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,13 +114,53 @@ impl<M: Wire> Wire for Message<M> {
     }
 }
 
-impl<C: Wire, M: Wire> Wire for Record<C, M> {
+/// A command of a service as it lies in a record.
+pub trait Stored: Sized {
+    /// Appends it.
+    fn store(&self, writer: &mut Writer);
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If the bytes are none.
+    fn load(reader: &mut Reader) -> Result<Self, DecodeError>;
+}
+
+impl Stored for Bytes {
+    fn store(&self, writer: &mut Writer) {
+        writer.bytes(self);
+    }
+
+    fn load(reader: &mut Reader) -> Result<Self, DecodeError> {
+        reader.bytes("payload", PAYLOAD_BYTES_MAX)
+    }
+}
+
+impl Stored for bool {
+    fn store(&self, writer: &mut Writer) {
+        writer.bool(*self);
+    }
+
+    fn load(reader: &mut Reader) -> Result<Self, DecodeError> {
+        reader.bool()
+    }
+}
+
+impl Stored for () {
+    fn store(&self, _: &mut Writer) {}
+
+    fn load(_: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(())
+    }
+}
+
+impl<C: Stored, M: Wire> Wire for Record<C, M> {
     fn encode(&self, writer: &mut Writer) {
         match self {
             Self::Asked { number, command } => {
                 writer.u8(0);
                 writer.u64(*number);
-                command.encode(writer);
+                command.store(writer);
             }
             Self::Closed { below } => {
                 writer.u8(1);
@@ -141,7 +183,7 @@ impl<C: Wire, M: Wire> Wire for Record<C, M> {
         Ok(match reader.u8()? {
             0 => Self::Asked {
                 number: reader.u64()?,
-                command: C::decode(reader)?,
+                command: C::load(reader)?,
             },
             1 => Self::Closed {
                 below: reader.u64()?,

@@ -26,7 +26,6 @@
 
 use std::collections::BTreeMap;
 
-use maftia_codec::Wire;
 use maftia_protocol::{Event, Outgoing, Protocol, Step, Target};
 use maftia_types::{Duration, SiteId, SiteSet, Time};
 
@@ -34,7 +33,7 @@ use crate::{Context, Misbehaviour, Taken};
 
 mod message;
 
-pub use message::{Command, Message, Record};
+pub use message::{Command, Message, Record, Stored};
 
 /// How many runs are open at a time. Twice what a caller that starts one per round of a wide-area
 /// network has under way in a second; each costs the memory its service states.
@@ -341,12 +340,3 @@ where
         self.owed.iter().map(|site| self.due(site)).min()
     }
 }
-
-/// A host's message goes over the wire if its service's does.
-const _: () = {
-    const fn travels<M: Wire>() {}
-    const fn check<M: Wire>() {
-        travels::<Message<M>>();
-    }
-    check::<crate::reliable::Message>();
-};

@@ -208,7 +208,9 @@ mod tests {
             (31, PAYLOAD_BYTES_MAX),
         ] {
             let (instance, resilience) = setting(n);
-            let payload: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8).collect();
+            let payload: Vec<u8> = (0..length)
+                .map(|at| u8::try_from(at * 31 % 251).unwrap())
+                .collect();
             let (root, shards) = shards_of(instance, &resilience, &payload);
             let needed = resilience.one_correct();
             for first in 0..=n - needed {

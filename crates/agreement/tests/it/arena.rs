@@ -115,9 +115,29 @@ impl<S: Scenario> Case<S> {
             heal_at,
             ..Setup::quiet(n, seed)
         };
+        let client = self.client(correct, heal_at);
+        let intruder = self.intruder(corrupted, &mut dice);
+        let promises = Promises::<S> {
+            scenario: self.scenario.clone(),
+            correct,
+            given: BTreeMap::new(),
+            this_life: BTreeSet::new(),
+        };
+        let subject = Hosted {
+            scenario: self.scenario.clone(),
+            resilience: self.resilience,
+        };
+        World::new(setup, subject, client, intruder)
+            .checking(promises)
+            .checking(BlameSoundness::new(corrupted))
+            .run()
+    }
+
+    fn client(&self, correct: SiteSet, heal_at: Time) -> Client<S> {
+        let n = self.resilience.sites();
         let scenario = self.scenario.clone();
         let must = scenario.must(correct);
-        let client = Client::<S> {
+        Client {
             commands: SiteId::all(n)
                 .flat_map(|site| {
                     let asked = scenario.commands(site).into_iter();
@@ -131,11 +151,14 @@ impl<S: Scenario> Case<S> {
             next: Some(Time::ZERO),
             patience: if must.is_empty() { heal_at } else { Time::ZERO },
             now: Time::ZERO,
-        };
+        }
+    }
+
+    fn intruder(&self, corrupted: SiteSet, dice: &mut Dice) -> Rude<HostOf<S>> {
         let liar = self.scenario.clone();
         type Said<S> = Message<MessageOf<S>>;
-        let rude: Rude<HostOf<S>> = Rude::new(corrupted, &mut dice);
-        let intruder = rude.forging(move |dice, to, message: &Said<S>| {
+        let rude: Rude<HostOf<S>> = Rude::new(corrupted, dice);
+        rude.forging(move |dice, to, message: &Said<S>| {
             let Message::Say {
                 epoch,
                 number,
@@ -158,21 +181,7 @@ impl<S: Scenario> Case<S> {
                 number: *number,
                 message,
             })
-        });
-        let promises = Promises::<S> {
-            scenario: self.scenario.clone(),
-            correct,
-            given: BTreeMap::new(),
-            this_life: BTreeSet::new(),
-        };
-        let subject = Hosted {
-            scenario,
-            resilience: self.resilience,
-        };
-        World::new(setup, subject, client, intruder)
-            .checking(promises)
-            .checking(BlameSoundness::new(corrupted))
-            .run()
+        })
     }
 
     /// The first seed of these whose run breaks a promise.

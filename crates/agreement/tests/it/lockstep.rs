@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maftia_agreement::host::Service;
 use maftia_agreement::{Context as Place, Misbehaviour};
+use maftia_codec::Wire;
 use maftia_protocol::{Event, Step, Target};
 use maftia_types::{Resilience, SiteId, Time};
 
@@ -14,6 +15,7 @@ use crate::arena::place;
 pub(crate) struct Seen<O> {
     pub(crate) outputs: BTreeMap<SiteId, (usize, O)>,
     pub(crate) messages: usize,
+    pub(crate) bytes: usize,
     pub(crate) steps: usize,
     pub(crate) faults: Vec<(SiteId, Misbehaviour)>,
 }
@@ -32,6 +34,7 @@ impl<O> Seen<O> {
         Self {
             outputs: BTreeMap::new(),
             messages: 0,
+            bytes: 0,
             steps: 0,
             faults: Vec::new(),
         }
@@ -46,7 +49,7 @@ pub(crate) fn run<P>(
     mut command: impl FnMut(SiteId) -> Option<P::Command>,
 ) -> Seen<P::Output>
 where
-    P: Service<Message: Clone, Error: std::fmt::Debug>,
+    P: Service<Message: Clone + Wire, Error: std::fmt::Debug>,
 {
     let n = resilience.sites();
     let silent: BTreeSet<_> = silent.iter().copied().collect();
@@ -73,7 +76,7 @@ pub(crate) fn inject<P>(
     flying: Vec<(SiteId, SiteId, P::Message)>,
 ) -> Seen<P::Output>
 where
-    P: Service<Message: Clone>,
+    P: Service<Message: Clone + Wire>,
 {
     let mut seen = Seen::nothing();
     let own = SiteId::all(resilience.sites()).map(|own| place(resilience, own));
@@ -89,7 +92,7 @@ fn settle<P>(
     mut flying: Vec<(SiteId, SiteId, P::Message)>,
     silent: &BTreeSet<usize>,
 ) where
-    P: Service<Message: Clone>,
+    P: Service<Message: Clone + Wire>,
 {
     while !flying.is_empty() {
         seen.steps += 1;
@@ -111,7 +114,7 @@ fn perform<P>(
     site: SiteId,
     step: Step<P>,
 ) where
-    P: Service<Message: Clone>,
+    P: Service<Message: Clone + Wire>,
 {
     let faults = step.faults.into_iter();
     seen.faults
@@ -120,6 +123,7 @@ fn perform<P>(
         seen.outputs.entry(site).or_insert((seen.steps, output));
     }
     for out in step.messages {
+        let bytes = out.message.to_bytes().len();
         for to in SiteId::all(sites.len()) {
             let meant = match out.target {
                 Target::All => true,
@@ -128,6 +132,7 @@ fn perform<P>(
             };
             if meant && to != site {
                 seen.messages += 1;
+                seen.bytes += bytes;
                 flying.push((site, to, out.message.clone()));
             }
         }
