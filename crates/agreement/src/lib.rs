@@ -12,6 +12,7 @@
 //! | [`vector`] | vector consensus | a vector of a quorum's proposals |
 //! | [`multivalued`] | multi-valued agreement | a value that f + 1 propose, or none |
 //! | [`validated`] | validated agreement | one valid proposal |
+//! | [`profile`] | all of them without signatures, or with threshold cryptography | |
 //! | [`host`] | many runs of a service, across restarts | – |
 //!
 //! # Model
@@ -25,6 +26,38 @@
 //!
 //! # Duties of the caller
 //! Links authenticate the peer (TLS, or MACs). [`Instance`] names differ from run to run.
+//!
+//! # Example
+//! Four sites agree on a bit, each over its own coin; messages are handed over in memory.
+//! ```
+//! use std::sync::Arc;
+//! use maftia_agreement::{Context, Instance, coin::LocalCoin, profile::lisbon};
+//! use maftia_protocol::{Event, Protocol, Target};
+//! use maftia_types::{Digest, Epoch, FaultModel, Resilience, SiteId, Time};
+//!
+//! let four = Resilience::new(FaultModel::Arbitrary, 4, 1, 0)?;
+//! let (mut sites, mut flying) = (Vec::new(), Vec::new());
+//! for own in SiteId::all(4) {
+//!     let context = Context::new(Digest([1; 32]), Epoch(0), four, own)?;
+//!     let coin = Arc::new(LocalCoin::new([own.as_u8(); 32].into()));
+//!     let mut site = lisbon::Binary::new(context, Instance::new(&context, "example", 1), coin);
+//!     let step = site.command(Time::ZERO, own.as_u8() > 0)?;
+//!     flying.extend(step.messages.into_iter().map(|out| (own, out)));
+//!     sites.push(site);
+//! }
+//! let mut decisions = Vec::new();
+//! while let Some((from, out)) = flying.pop() {
+//!     assert_eq!(out.target, Target::All);
+//!     for (own, site) in SiteId::all(4).zip(&mut sites) {
+//!         let event = Event::Message { from, message: out.message };
+//!         let step = site.handle(Time::ZERO, event);
+//!         decisions.extend(step.outputs);
+//!         flying.extend(step.messages.into_iter().map(|out| (own, out)));
+//!     }
+//! }
+//! assert!(decisions == [true; 4] || decisions == [false; 4]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod binary;
 pub mod coin;
