@@ -28,6 +28,7 @@ pub(super) const LAYERS: [Layer; 24] = [
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
+    pure("agreement"),
     drives("storage"),
     drives("multipoint"),
     pure("activity"),

@@ -103,6 +103,7 @@ impl Estate {
             policy: Policy::default(),
             clients: (0..CLIENTS).map(|own| (key(own), powers(own))).collect(),
             chain: Vec::new(),
+            restored: false,
         }
     }
 
