@@ -81,7 +81,7 @@ fn s03_provider_stalls_before_the_last_chunk_and_others_give_it() {
     let mut now = Time::from_nanos(1);
     let mut served = 0;
     for _ in 0..40 {
-        now = now + PATIENCE;
+        now += PATIENCE;
         let mut asked = transfers(replica.handle(now, Event::Timeout).messages);
         while let Some((target, message)) = asked.pop() {
             let Transfer::ChunkRequest { index, chunk } = message else {

@@ -27,11 +27,11 @@ fn s08_a_state_altered_behind_its_site_is_found_at_the_next_checkpoint_and_fetch
     machine.apply(&context, &put, &mut Vec::new());
     let diverged = |world: &World| {
         let outputs = world.machines[3].outputs.iter();
-        let index = outputs.filter_map(|output| match output {
+        let mut index = outputs.filter_map(|output| match output {
             Output::Diverged { index, .. } => Some(*index),
             _ => None,
         });
-        index.last()
+        index.next_back()
     };
     for i in 0..200 {
         world.put(&format!("then {i}"));
