@@ -28,7 +28,7 @@ pub fn heir(contents: Contents, parts: u32, group: &GroupFile) -> Heir {
         resilience: group.resilience(),
         sites: group.site_keys(),
         clients: group.powers(),
-        approvals: group.group().keys.approvals,
+        approvals: group.group().keys.approvals.get(),
     };
     Heir {
         inheritance: contents.legacy.inherit(group.view().clone()),

@@ -39,6 +39,7 @@ fn group() -> Generated {
         sites: vec![([127, 0, 0, 1], 7101).into()],
         http: Vec::new(),
         clients: vec!["agent".into()],
+        member_approvals: std::num::NonZeroU8::MIN,
         fast_path: None,
     };
     generate(plan, &mut rng(1)).unwrap()

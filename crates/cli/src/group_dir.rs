@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate, save_key};
@@ -21,6 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) clients: Vec<String>,
     pub(crate) fast_path: Option<bool>,
+    pub(crate) member_approvals: NonZeroU8,
 }
 
 impl GroupDir {
@@ -44,6 +46,7 @@ impl GroupDir {
             http: wanted.http,
             clients: wanted.clients,
             fast_path: wanted.fast_path,
+            member_approvals: wanted.member_approvals,
         };
         let made =
             generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;

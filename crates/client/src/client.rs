@@ -273,6 +273,13 @@ impl Client {
         self.0.shared.watch()
     }
 
+    /// Asks the sites at once for views after the one that the client goes by, instead of in a few
+    /// seconds: for who has heard that there is one. [`Client::known`] tells when it has come.
+    pub async fn follow(&self) {
+        // An error means that it has stopped.
+        let _ = self.0.commands.send(Command::Follow).await;
+    }
+
     /// The sites that a link stands to.
     pub fn links_up(&self) -> SiteSet {
         self.0.shared.up()

@@ -45,6 +45,8 @@ pub(crate) enum Command {
         what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
+    /// Asks for later views now.
+    Follow,
     Stop {
         done: oneshot::Sender<()>,
     },
@@ -255,6 +257,7 @@ impl Driver {
                 reply,
             } => self.again(now, &id, body, permit, reply),
             Command::Ask { what, reply } => self.ask(now, what, reply),
+            Command::Follow => self.ask_views_soon(now),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }

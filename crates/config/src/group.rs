@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::Path;
 
 use maftia_crypto::{Domain, Hasher, PublicKey};
@@ -50,9 +51,14 @@ pub struct Group {
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Digest>,
-    /// How its shared keys are managed.
+    /// How many clients must approve a change of its shared keys: to create or retire one, or to
+    /// change who may use it. They need the power to approve keys.
     #[serde(default)]
-    pub keys: KeysEntry,
+    pub keys: ApprovalsEntry,
+    /// How many clients must approve a change of its sites. They need the power to approve members;
+    /// the one that proposes is one of them.
+    #[serde(default)]
+    pub members: ApprovalsEntry,
     /// From what it was restored, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<RestoredEntry>,
@@ -103,14 +109,13 @@ pub struct SiteEntry {
     pub joined: bool,
 }
 
-/// How a group's shared keys are managed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// Who must agree to a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KeysEntry {
-    /// How many clients with the power to approve keys it takes to create or retire one, or to
-    /// change who may use it. 1 in files that do not say.
+pub struct ApprovalsEntry {
+    /// How many different clients. 1 in files that do not say.
     #[serde(default = "one")]
-    pub approvals: u8,
+    pub approvals: NonZeroU8,
 }
 
 /// A client.
@@ -128,15 +133,15 @@ pub struct ClientEntry {
     pub powers: Powers,
 }
 
-const fn one() -> u8 {
-    1
+const fn one() -> NonZeroU8 {
+    NonZeroU8::MIN
 }
 
 const fn all_powers() -> Powers {
     Powers::ALL
 }
 
-impl Default for KeysEntry {
+impl Default for ApprovalsEntry {
     fn default() -> Self {
         Self { approvals: one() }
     }
@@ -182,11 +187,15 @@ pub enum GroupError {
     /// The sites are no view.
     #[error(transparent)]
     View(#[from] ViewError),
-    /// No change of the keys could ever be approved.
-    #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
+    /// No change could ever be approved.
+    #[error("[{table}] approvals = {wanted}, but {able} clients have the power \"{power}\"")]
     Approvals {
+        /// Where the file says so.
+        table: &'static str,
+        /// What it takes to approve.
+        power: Power,
         /// How many clients must approve.
-        wanted: u8,
+        wanted: NonZeroU8,
         /// How many can.
         able: usize,
     },
@@ -215,7 +224,8 @@ impl GroupFile {
         }
         check_names(&group)?;
         check_addresses(&group)?;
-        check_approvals(&group)?;
+        check_approvals(&group, "keys", (group.keys, Power::ApproveKeys))?;
+        check_approvals(&group, "members", (group.members, Power::ApproveMembers))?;
         let id = epoch::id(&group)?;
         let directory = directory(&group, id)?;
         Ok(Self {
@@ -351,12 +361,16 @@ impl Group {
             hasher.update(client.key.as_bytes());
         }
         let restricted = self.clients.iter().any(|own| own.powers != all_powers());
-        if restricted || self.keys != KeysEntry::default() {
+        if restricted || self.keys != ApprovalsEntry::default() {
             text(&mut hasher, "powers");
-            hasher.number(self.keys.approvals.into());
+            hasher.number(self.keys.approvals.get().into());
             for client in &self.clients {
                 hasher.number(client.powers.bits().into());
             }
+        }
+        if self.members != ApprovalsEntry::default() {
+            text(&mut hasher, "members");
+            hasher.number(self.members.approvals.get().into());
         }
         // Where it is off nothing is added: such groups are as old as the format.
         if self.fast_path {
@@ -425,14 +439,23 @@ fn check_distinct(sites: &[SiteEntry]) -> Result<(), GroupError> {
     Ok(())
 }
 
-/// A group without clients, or one in which nobody may approve, never changes its keys: that is a
-/// choice. More approvals than approvers is a mistake.
-fn check_approvals(group: &Group) -> Result<(), GroupError> {
-    let wanted = group.keys.approvals;
-    let approves = |client: &&ClientEntry| client.powers.contains(Power::ApproveKeys);
+/// A group without clients, or one in which nobody may approve, never changes its keys or its sites:
+/// that is a choice. More approvals than approvers is a mistake.
+fn check_approvals(
+    group: &Group,
+    table: &'static str,
+    (entry, power): (ApprovalsEntry, Power),
+) -> Result<(), GroupError> {
+    let wanted = entry.approvals;
+    let approves = |client: &&ClientEntry| client.powers.contains(power);
     let able = group.clients.iter().filter(approves).count();
-    if wanted == 0 || (wanted > 1 && usize::from(wanted) > able) {
-        return Err(GroupError::Approvals { wanted, able });
+    if wanted > one() && usize::from(wanted.get()) > able {
+        return Err(GroupError::Approvals {
+            table,
+            power,
+            wanted,
+            able,
+        });
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ mod views;
 
 pub use error::ConfigError;
 pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
-pub use group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
+pub use group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 pub use join::JoinFile;
 pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use restored::{Rebirth, RestoredEntry, reborn};

@@ -147,6 +147,7 @@ mod tests {
             sites: addresses(4),
             http: Vec::new(),
             clients: vec!["agent".into(), "ci".into()],
+            member_approvals: std::num::NonZeroU8::MIN,
             fast_path: None,
         };
         generate(plan, &mut rng(1)).unwrap().group

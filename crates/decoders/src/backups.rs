@@ -53,6 +53,7 @@ fn sample() -> (Preamble, Copied) {
         sites: vec![([127, 0, 0, 1], 7101).into()],
         http: Vec::new(),
         clients: vec!["agent".to_owned()],
+        member_approvals: std::num::NonZeroU8::MIN,
         fast_path: None,
     };
     let made = generate(plan, &mut crate::samples::rng()).expect("the plan is sound");

@@ -122,6 +122,7 @@ pub const TARGETS: &[Target] = &[
         client_link::site_messages,
     ),
     target("proof", proofs::entry, proofs::seeds),
+    target("transcript", proofs::transcript, proofs::transcript_seeds),
     target(
         "item",
         wire::canonical::<maftia_replica::Item>,

@@ -287,6 +287,7 @@ fn item_values() -> Vec<Item> {
             reason: Reason::Mute,
         },
         Item::Retract { site: site(2) },
+        Item::Certified,
     ]
 }
 

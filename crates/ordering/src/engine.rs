@@ -10,6 +10,7 @@ use crate::committer::Committer;
 use crate::dag::Dag;
 use crate::draft::{Draft, DraftFull};
 use crate::fault::{Equivocation, Misbehaviour};
+use crate::heads::Relayed;
 use crate::linearizer::{Commit, Frontier, Linearizer};
 use crate::message::Message;
 use crate::pacemaker::Pacemaker;
@@ -39,6 +40,7 @@ pub struct Engine {
     /// the recovery's floor: see [`Engine::is_amnesic`].
     pub(crate) amnesia: Option<Round>,
     pub(crate) equivocators: SiteSet,
+    pub(crate) relayed: Relayed,
     pub(crate) checkpoint_vote: Option<IndexedDigest>,
     /// Delivered before the frontier this engine started from; their payloads are not needed.
     pub(crate) delivered_before: BTreeSet<BlockRef>,
@@ -225,6 +227,7 @@ impl Engine {
         let settled = self.committer.settled();
         self.pacemaker.settled(settled);
         if let Some(horizon) = self.parameters.acceptance_horizon(settled) {
+            self.relayed.prune(horizon);
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
             }

@@ -135,6 +135,7 @@ mod dag;
 mod draft;
 mod engine;
 mod fault;
+mod heads;
 mod history;
 mod linearizer;
 mod message;

@@ -157,12 +157,12 @@ pub enum Fate {
     Other,
 }
 
-impl Reply {
+impl Fate {
     /// Length of the result that it carries in full.
     pub(crate) const fn result_bytes(&self) -> usize {
-        match &self.fate {
-            Fate::Executed { result, .. } => result.len(),
-            Fate::ExecutedDigest { .. } | Fate::Forgotten | Fate::Closed | Fate::Other => 0,
+        match self {
+            Self::Executed { result, .. } => result.len(),
+            Self::ExecutedDigest { .. } | Self::Forgotten | Self::Closed | Self::Other => 0,
         }
     }
 }
@@ -175,7 +175,7 @@ const BATCH_RESULT_BYTES: usize = 1024 * 1024;
 pub fn batches(replies: Vec<Reply>) -> Vec<Vec<Reply>> {
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
     for reply in replies {
-        let length = reply.result_bytes();
+        let length = reply.fate.result_bytes();
         let full = batch.len() >= BATCH_MAX || bytes + length > BATCH_RESULT_BYTES;
         if full && !batch.is_empty() {
             batches.push(std::mem::take(&mut batch));

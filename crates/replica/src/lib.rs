@@ -30,6 +30,7 @@
 //! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
 //! | [`Item::Accuse`], [`Item::Retract`] | "I suspect this site", "no more": believed of f+1 |
+//! | [`Item::Certified`] | "I can prove the present view": believed of f+1 |
 //! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
 //! | [`SiteMessage::Proof`] | nothing: whoever asked checks it |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
@@ -141,6 +142,7 @@ mod lending;
 mod limits;
 mod message;
 mod proof;
+mod repeats;
 mod replica;
 mod serve;
 mod session;

@@ -26,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::lending::Lending;
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::repeats::Repeats;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -35,6 +36,7 @@ pub struct Replica {
     pub(crate) machine: Box<dyn StateMachine>,
     pub(crate) ledger: Ledger,
     pub(crate) intake: Intake,
+    pub(crate) repeats: Repeats,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) lending: Lending,
     pub(crate) fetch: Option<Fetch>,
@@ -171,7 +173,7 @@ impl Protocol for Replica {
         match command {
             Command::Client { .. } if !self.is_seated() => {}
             Command::Client { key, message } => {
-                self.on_client(key, message, &mut step);
+                self.on_client(now, (key, message), &mut step);
                 self.engine.wake(now);
             }
             Command::PeerUp(peer) => {
@@ -314,6 +316,7 @@ impl Replica {
             return true;
         }
         self.tell_sites(step);
+        self.say_certified(commit.index);
         if let Some(frontier) = &commit.checkpoint {
             self.take_checkpoint(now, frontier.as_ref().clone());
         }

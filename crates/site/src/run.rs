@@ -92,7 +92,7 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         sites: Sites::of(&site.group),
         beginning: beginning(&site.group),
         powers: site.group.powers(),
-        approvals: site.group.group().keys.approvals,
+        approvals: site.group.group().keys.approvals.get(),
         data_dir: site.file.data,
         network,
         intruder,
@@ -113,7 +113,9 @@ pub(crate) fn beginning(group: &GroupFile) -> Beginning {
     Beginning {
         view: group.view().clone(),
         joiners: group.joiners(),
-        policy: Policy::default(),
+        policy: Policy {
+            approvals: group.group().members.approvals,
+        },
         clients: group
             .group()
             .clients

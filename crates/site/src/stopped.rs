@@ -58,7 +58,7 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
     let found = peek(data)?;
     let chain = ChainFile::new(data).read();
     let parameters = parameters(group);
-    let clients = (group.powers(), group.group().keys.approvals);
+    let clients = (group.powers(), group.group().keys.approvals.get());
     let machine = suite(&parameters, group.site_keys(), clients);
     let boot = Boot {
         beginning: Some(Beginning {

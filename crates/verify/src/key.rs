@@ -87,6 +87,16 @@ impl GroupKey {
         self.for_purpose(group, "ckpt", digest, signature)
     }
 
+    /// Checks the signature under a transcript.
+    pub(crate) fn transcript(
+        &self,
+        group: &[u8; 32],
+        digest: &[u8; 32],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        self.for_purpose(group, "transcript", digest, signature)
+    }
+
     fn for_purpose(
         &self,
         group: &[u8; 32],

@@ -148,6 +148,13 @@ impl Ordered {
                 let record = self.key(key).ok_or(Refusal::NoSuchKey);
                 record.map(|record| Reply::Key(self.summary(record)))
             }
+            Operation::Transcript(key) => match self.key(key) {
+                Some(_) => self
+                    .transcript(key)
+                    .map(Reply::Transcript)
+                    .ok_or(Refusal::Unsigned),
+                None => Err(Refusal::NoSuchKey),
+            },
             Operation::Ceremonies => {
                 let all = self.ceremonies().map(|own| own.status());
                 Ok(Reply::Ceremonies(all.collect()))

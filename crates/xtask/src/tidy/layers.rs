@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 24] = [
+pub(super) const LAYERS: [Layer; 25] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -28,6 +28,7 @@ pub(super) const LAYERS: [Layer; 24] = [
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
+    pure("agreement"),
     drives("storage"),
     drives("multipoint"),
     pure("activity"),
