@@ -182,16 +182,10 @@ impl Scene {
         export_key(agent, &self.key);
         agent.put("last", "before the backup");
         // Changes nothing in the store, and is confirmed before the backup too.
-        let vault = [
-            "key",
-            "create",
-            "vault",
-            "--scheme",
-            "seal",
-            "--timeout",
-            "60",
-        ];
-        assert!(agent.run(&vault).status.success());
+        let vault = ["key", "create", "vault", "--scheme", "seal"];
+        let used = ["--user", "agent", "--timeout", "60"];
+        let made = agent.run(&[&vault[..], &used].concat());
+        assert!(made.status.success(), "{made:?}");
         let create = ["backup", "create", path(&self.backup), "--timeout", "60"];
         let created = agent.run(&create);
         assert!(created.status.success(), "{created:?}");

@@ -4,6 +4,7 @@ mod epochs;
 mod harness;
 mod hostile;
 mod keyed;
+mod lending;
 mod proofs;
 mod provider;
 mod repeats;

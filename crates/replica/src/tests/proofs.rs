@@ -12,7 +12,7 @@ use super::keyed::{current, group_key, start};
 use crate::{Bodies, ClientMessage, Command, PROOF_BYTES_MAX, Settings, Span};
 
 /// Four sites that have their keys, and executed these operations.
-fn group(operations: &[Bytes]) -> Net {
+pub(super) fn group(operations: &[Bytes]) -> Net {
     let mut net = Net::new(Settings::default());
     (0..4).for_each(|me| start(&mut net, me, 1));
     execute(&mut net, 1, operations);
@@ -20,7 +20,7 @@ fn group(operations: &[Bytes]) -> Net {
 }
 
 /// Has the group execute operations, from that number of the session on.
-fn execute(net: &mut Net, first: u64, operations: &[Bytes]) {
+pub(super) fn execute(net: &mut Net, first: u64, operations: &[Bytes]) {
     for (number, operation) in (first..).zip(operations) {
         for at in 0..3 {
             let message = ClientMessage::Submit {
@@ -34,12 +34,12 @@ fn execute(net: &mut Net, first: u64, operations: &[Bytes]) {
     }
 }
 
-fn put(key: &str, value: &str) -> Bytes {
+pub(super) fn put(key: &str, value: &str) -> Bytes {
     Operation::put(key.to_owned(), value.to_owned()).to_bytes()
 }
 
 /// Runs until that site proves something about the key at this revision or a later one.
-fn proof(net: &mut Net, at: u8, key: &[u8], revision: u64) -> Vec<u8> {
+pub(super) fn proof(net: &mut Net, at: u8, key: &[u8], revision: u64) -> Vec<u8> {
     for _ in 0..2000 {
         let replica = &net.replicas[usize::from(at)];
         if let Some(proof) = replica.prove(key)
@@ -52,7 +52,7 @@ fn proof(net: &mut Net, at: u8, key: &[u8], revision: u64) -> Vec<u8> {
     panic!("no proof at {:?}", net.now);
 }
 
-fn public(net: &Net) -> GroupKey {
+pub(super) fn public(net: &Net) -> GroupKey {
     let bytes = current(group_key(&net.replicas[0])).sharing.key_bytes();
     GroupKey::from_bytes(&bytes).unwrap()
 }
