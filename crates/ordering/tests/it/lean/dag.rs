@@ -191,6 +191,19 @@ impl View for Held<'_> {
         strong.filter_map(move |parent| self.vote(parent, leader))
     }
 
+    fn strong_parents(&self, block: &u8) -> impl Iterator<Item = u8> {
+        let strong = self.dag.block(*block).strong.iter().copied();
+        strong.filter(|parent| *parent != NONE)
+    }
+
+    /// The least by index, which is the same in every view. A history holds whole paths: those of a
+    /// view need no look at what it holds.
+    fn support(&self, reader: &u8, author: SiteId, round: Round) -> Option<u8> {
+        let cone = self.dag.block(*reader).cone;
+        let mut slot = self.dag.slot(author.index(), index(round));
+        slot.find(|block| cone.contains(*block))
+    }
+
     fn history(&self, tip: &u8, _floor: Round) -> impl Fn(&u8) -> bool {
         let cone = self.dag.block(*tip).cone;
         move |block| cone.contains(*block)
