@@ -461,6 +461,7 @@ fn header(round: u64, salt: u8) -> Header {
         parents: (0..3).map(parent).collect(),
         payload_digest: payload_digest(&payload),
         payload_len: u32::try_from(payload.len()).expect("samples are short"),
+        coin_shares: Vec::new(),
         commit_vote: (salt > 0).then(|| vote(1)),
         checkpoint_vote: (salt > 1).then(|| vote(2)),
         time_ms: 1_700_000_000_000,

@@ -263,6 +263,7 @@ impl Engine {
                 self.own_unsettled += payload.as_ref().map_or(0, Bytes::len);
             }
         }
+        self.note_shares(&block);
         let inserted = self.dag.insert(block, payload, delivered);
         if inserted && counts {
             self.unsettled_payloads += 1;

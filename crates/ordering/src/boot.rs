@@ -9,7 +9,7 @@ use maftia_protocol::{Step, Target};
 use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
 use crate::block::{Block, BlockRef};
-use crate::committer::Committer;
+use crate::coin::Coins;
 use crate::dag::Dag;
 use crate::draft::Draft;
 use crate::engine::{Engine, Output};
@@ -21,7 +21,6 @@ use crate::parameters::Parameters;
 use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::{RecoveryStatement, Standing};
-use crate::schedule::Schedule;
 use crate::suspended::{Suspended, Waiting};
 
 /// Who this site is in the view.
@@ -88,11 +87,11 @@ impl Engine {
     ) -> Self {
         let sites = parameters.resilience.sites();
         assert!(keys.len() == sites, "one key per site");
-        let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
         let settled = frontier.settled;
         Self {
             dag: empty_dag(&parameters, settled),
-            committer: Committer::new(parameters.rule(), schedule, settled),
+            committer: parameters.committer(settled),
+            coins: parameters.asynchronous.coin().cloned().map(Coins::new),
             delivered_before: frontier.delivered.iter().copied().collect(),
             linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
@@ -235,11 +234,10 @@ impl Engine {
 
     /// Nothing but what a frontier says.
     fn root(&mut self, frontier: Frontier) {
-        let sites = self.parameters.resilience.sites();
-        let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
         let settled = frontier.settled;
         self.dag = empty_dag(&self.parameters, settled);
-        self.committer = Committer::new(self.parameters.rule(), schedule, settled);
+        self.committer = self.parameters.committer(settled);
+        self.coins = self.parameters.asynchronous.coin().cloned().map(Coins::new);
         self.delivered_before = frontier.delivered.iter().copied().collect();
         self.linearizer = Linearizer::new(frontier);
         self.suspended = Suspended::default();
@@ -393,8 +391,13 @@ const fn initial(me: SiteId, sites: usize) -> Standing {
 
 fn empty_dag(parameters: &Parameters, settled: Round) -> Dag {
     let sites = parameters.resilience.sites();
-    match parameters.acceptance_horizon(settled) {
+    let dag = match parameters.acceptance_horizon(settled) {
         None => Dag::genesis(parameters.config, parameters.epoch, sites),
         Some(horizon) => Dag::empty(sites, horizon.next()),
+    };
+    if parameters.asynchronous.has_coin() {
+        dag.with_support()
+    } else {
+        dag
     }
 }

@@ -5,7 +5,8 @@ use maftia_crypto::{PublicKey, SigningKey};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
-use crate::block::{BlockRef, IndexedDigest};
+use crate::block::{Block, BlockRef, IndexedDigest};
+use crate::coin::Coins;
 use crate::committer::Committer;
 use crate::dag::Dag;
 use crate::draft::{Draft, DraftFull};
@@ -29,6 +30,8 @@ pub struct Engine {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) dag: Dag,
     pub(crate) committer: Committer,
+    /// In an epoch with a coin.
+    pub(crate) coins: Option<Coins>,
     pub(crate) linearizer: Linearizer,
     pub(crate) pacemaker: Pacemaker,
     pub(crate) suspended: Suspended,
@@ -62,6 +65,14 @@ pub enum Output {
     Commit(Box<Commit>),
     /// Two conflicting blocks by one author: evidence for the log.
     Equivocation(Box<Equivocation>),
+    /// A block whose author signed a coin share that is not its own: evidence, for who has the
+    /// coin's public key.
+    BadCoinShare {
+        /// The block.
+        block: Arc<Block>,
+        /// Of which round the share is.
+        round: Round,
+    },
     /// A peer has shown a block of ours that our log does not hold: the log lost its tail and the
     /// recovery from amnesia has begun.
     LostTail {
@@ -120,6 +131,9 @@ impl Protocol for Engine {
                 Message::Knowledge(knowledge) => {
                     self.on_knowledge(now, from, &knowledge, &mut step);
                 }
+                Message::CoinQuery { rounds } => {
+                    self.on_coin_query(now, from, &rounds, &mut step);
+                }
                 _ => {}
             },
             Event::Message { from, message } => self.on_message(now, from, message, &mut step),
@@ -137,6 +151,7 @@ impl Protocol for Engine {
             self.pacemaker.next_timeout(),
             self.suspended.next_due(),
             self.sync.next_timeout(),
+            self.coins.as_ref().and_then(Coins::next_timeout),
         ]
         .into_iter()
         .flatten()
@@ -168,12 +183,15 @@ impl Engine {
             Message::Knowledge(knowledge) => self.on_knowledge(now, from, &knowledge, step),
             Message::RecoveryQuery { nonce } => self.on_recovery_query(from, nonce, step),
             Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
+            Message::CoinQuery { rounds } => self.on_coin_query(now, from, &rounds, step),
+            Message::CoinShares { shares } => self.on_coin_shares(from, &shares),
         }
     }
 
     fn on_timeout(&mut self, now: Time, step: &mut Step<Self>) {
         self.fetch_due(now, step);
         self.synchronise(now, step);
+        self.ask_coins(now, step);
         self.plan(now);
         if self.pacemaker.is_due(now) {
             self.create(now, step);
@@ -202,8 +220,9 @@ impl Engine {
     /// whose parents are taken for granted then.
     pub(crate) fn settle(&mut self, now: Time, step: &mut Step<Self>) -> Result<(), Alarm> {
         loop {
+            let has_learnt = self.learn_coins(now, step);
             let verdicts = self.committer.advance(&self.dag)?;
-            if verdicts.is_empty() {
+            if verdicts.is_empty() && !has_learnt {
                 return Ok(());
             }
             self.settle_some(now, verdicts, step)?;
@@ -224,6 +243,9 @@ impl Engine {
         }
         let settled = self.committer.settled();
         self.pacemaker.settled(settled);
+        if let Some(coins) = &mut self.coins {
+            coins.forget(settled.next());
+        }
         if let Some(horizon) = self.parameters.acceptance_horizon(settled) {
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);

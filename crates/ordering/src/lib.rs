@@ -105,6 +105,7 @@
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     fast_path: false,
+//!     asynchronous: Asynchronous::Never,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -130,6 +131,7 @@
 mod accept;
 mod block;
 mod boot;
+pub mod coin;
 mod committer;
 mod dag;
 mod draft;
@@ -164,7 +166,7 @@ pub use fault::{Equivocation, Invalid, Misbehaviour, NoProof};
 pub use linearizer::{Commit, Frontier};
 pub use message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
 pub use modes::Modes;
-pub use parameters::{CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
+pub use parameters::{Asynchronous, CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
 pub use rule::{Mode, Rule, Verdict};

@@ -6,6 +6,7 @@ use maftia_crypto::Envelope;
 use maftia_types::{Round, SITES_MAX};
 
 use crate::block::{Block, BlockRef};
+use crate::coin::{COIN_SHARES_MAX, CoinShare};
 use crate::parameters::PAYLOAD_BYTES_MAX;
 
 /// Most blocks one fetch asks for.
@@ -47,6 +48,16 @@ pub enum Message {
     },
     /// The answer, signed by the answering site over a [`crate::RecoveryStatement`].
     RecoveryAnswer(Envelope),
+    /// Asks for the receiver's own coin shares; asserts nothing.
+    CoinQuery {
+        /// Of these rounds.
+        rounds: Vec<Round>,
+    },
+    /// The sender's own coin shares, asked for.
+    CoinShares {
+        /// A share for each round.
+        shares: Vec<CoinShare>,
+    },
 }
 
 /// How far a site has come.
@@ -99,6 +110,15 @@ impl Wire for Message {
                 writer.u8(5);
                 envelope.encode(writer);
             }
+            Self::CoinQuery { rounds } => {
+                writer.u8(6);
+                writer.length(rounds.len());
+                rounds.iter().for_each(|round| writer.round(*round));
+            }
+            Self::CoinShares { shares } => {
+                writer.u8(7);
+                writer.list(shares);
+            }
         }
     }
 
@@ -136,6 +156,16 @@ impl Wire for Message {
                 nonce: reader.u64()?,
             },
             5 => Self::RecoveryAnswer(Envelope::decode(reader)?),
+            6 => {
+                let count = reader.length("rounds", COIN_SHARES_MAX)?;
+                let rounds = (0..count).map(|_| reader.round());
+                Self::CoinQuery {
+                    rounds: rounds.collect::<Result<_, _>>()?,
+                }
+            }
+            7 => Self::CoinShares {
+                shares: reader.list("shares", COIN_SHARES_MAX)?,
+            },
             _ => return Err(DecodeError::Invalid { field: "message" }),
         })
     }

@@ -1,6 +1,10 @@
 use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
 
-use crate::rule::Rule;
+use crate::coin::Coin;
+use crate::committer::Committer;
+use crate::modes::Modes;
+use crate::rule::{Mode, Rule};
+use crate::schedule::Schedule;
 
 /// The longest payload of one block: twice the largest value, so that one request always fits.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
@@ -18,6 +22,8 @@ pub struct Parameters {
     /// Whether almost all votes commit a leader at once. Only where `resilience` carries it
     /// ([`Resilience::fast_path`]).
     pub fast_path: bool,
+    /// Whether slots are led by the coin. Its key is this site's own; all else is equal at all.
+    pub asynchronous: Asynchronous,
     /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
     /// dropped by everybody at the same commit. Even, at least 4.
     pub delivery_depth: u64,
@@ -25,6 +31,31 @@ pub struct Parameters {
     pub checkpoints: CheckpointPolicy,
     /// When to hurry and when to wait. Not part of any validity rule.
     pub pacing: Pacing,
+}
+
+/// Whether slots are decided by the A rule, which no scheduler can stop.
+#[derive(Clone, Debug, Default)]
+pub enum Asynchronous {
+    /// Never: known leaders only. Needs no key.
+    #[default]
+    Never,
+    /// Always: two message delays slower than known leaders in good times.
+    Always(Coin),
+}
+
+impl Asynchronous {
+    /// Whether the epoch has a coin.
+    pub const fn has_coin(&self) -> bool {
+        self.coin().is_some()
+    }
+
+    /// The coin.
+    pub const fn coin(&self) -> Option<&Coin> {
+        match self {
+            Self::Never => None,
+            Self::Always(coin) => Some(coin),
+        }
+    }
 }
 
 /// A commit is a checkpoint if any of these has been reached since the last one. A function of the
@@ -87,6 +118,17 @@ impl Parameters {
     pub fn rule(&self) -> Rule {
         Rule::new(self.resilience, self.fast_path)
             .expect("a configuration whose size carries no fast path is refused before it is used")
+    }
+
+    /// The committer of the epoch, above a settled slot.
+    pub(crate) fn committer(&self, settled: Round) -> Committer {
+        let sites = self.resilience.sites();
+        let schedule = Schedule::permuted(self.config, self.epoch, sites);
+        let committer = Committer::new(self.rule(), schedule, settled);
+        match &self.asynchronous {
+            Asynchronous::Never => committer,
+            Asynchronous::Always(_) => committer.with_modes(Modes::all(Mode::A)),
+        }
     }
 
     /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).

@@ -279,6 +279,8 @@ impl Replica {
                 maftia_ordering::Output::Commit(commit) => {
                     is_void = self.on_commit(now, &commit, step);
                 }
+                // The fault that comes with it is reported; no policy of the group acts on it.
+                maftia_ordering::Output::BadCoinShare { .. } => {}
                 maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }

@@ -112,6 +112,7 @@ impl Case {
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
             fast_path: self.fast_path,
+            asynchronous: maftia_ordering::Asynchronous::Never,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,

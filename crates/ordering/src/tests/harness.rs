@@ -17,6 +17,7 @@ pub(super) fn parameters(n: usize) -> Parameters {
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
         fast_path: false,
+        asynchronous: Asynchronous::Never,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

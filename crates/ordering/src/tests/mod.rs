@@ -4,6 +4,7 @@
 )]
 
 mod blocks;
+mod coin;
 mod corrections;
 mod epochs;
 mod fast_path;

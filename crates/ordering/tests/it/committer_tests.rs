@@ -54,6 +54,7 @@ impl Twin {
                 commit_vote: None,
                 checkpoint_vote: None,
                 time_ms: place as u64,
+                coin_shares: Vec::new(),
             };
             blocks.push(Block::sign(header, &SigningKey::mock(spec.author.into())));
         }

@@ -9,6 +9,7 @@
     reason = "test code counts small things"
 )]
 
+mod coin_tests;
 mod committer_tests;
 mod fast_path_tests;
 mod lean;
