@@ -6,8 +6,17 @@ use maftia_types::{Alarm, Round, SiteId};
 use crate::block::BlockRef;
 use crate::modes::Modes;
 use crate::rule::{Mode, Rule, Verdict};
-use crate::schedule::Schedule;
+use crate::schedule::{Leaders, Schedule};
 use crate::view::View;
+
+/// What [`Committer::first`] has found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum First<B> {
+    /// This verdict.
+    Verdict(Verdict<B>),
+    /// Nothing: these coins are needed.
+    Wants(Vec<Round>),
+}
 
 /// Turns the accepted blocks into the sequence of slot verdicts. Idempotent: asking again with the
 /// same blocks changes nothing, and a settled verdict never changes.
@@ -57,6 +66,56 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     pub fn learn_mode(&mut self, interval: u64, mode: Mode) {
         self.modes.learn(interval, mode);
         self.seen = None;
+    }
+
+    /// Who leads an interval's slots of the S rule, from now on. Must never be another.
+    pub(crate) fn learn_leaders(&mut self, interval: u64, length: u64, leaders: Leaders) {
+        self.schedule.learn(interval, length, leaders);
+        self.seen = None;
+    }
+
+    /// Forgets the modes and leaders of settled intervals.
+    pub(crate) fn forget(&mut self, before: u64) {
+        self.modes.forget(before);
+        self.schedule.forget(before);
+    }
+
+    /// The verdict of the first slot above the settled prefix, and no more work for it than needed:
+    /// later slots are looked at only if it needs an anchor. For logs in which few slots matter.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub(crate) fn first(&mut self, view: &impl View<Block = B>) -> Result<First<B>, Alarm> {
+        let round = self.settled.next();
+        let direct = match self.decided.get(&round) {
+            Some(verdict) => *verdict,
+            None => self.direct(view, round)?,
+        };
+        if direct != Verdict::Undecided || !self.rule.coin_is_readable(view, round) {
+            return Ok(First::Verdict(direct));
+        }
+        let mut wanted = self.wanted_coins(view);
+        if wanted.first() == Some(&round) {
+            wanted.truncate(1);
+            return Ok(First::Wants(wanted));
+        }
+        wanted.retain(|above| *above >= round.plus(Mode::A.wave()));
+        if !wanted.is_empty() {
+            return Ok(First::Wants(wanted));
+        }
+        if self.seen != Some(view.inserted()) {
+            self.decide(view)?;
+            self.seen = Some(view.inserted());
+        }
+        let verdict = self.decided.get(&round).copied();
+        Ok(First::Verdict(verdict.unwrap_or(Verdict::Undecided)))
+    }
+
+    /// Takes the slots up to a round as settled.
+    pub(crate) fn pass(&mut self, round: Round) {
+        self.settled = self.settled.max(round);
+        self.decided = self.decided.split_off(&self.settled.next());
+        self.coins = self.coins.split_off(&self.settled.next());
     }
 
     /// Decides what can be decided and gives the verdicts that extend the settled prefix, in slot

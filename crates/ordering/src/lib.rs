@@ -133,6 +133,7 @@ mod block;
 mod boot;
 pub mod coin;
 mod committer;
+pub mod control;
 mod dag;
 mod draft;
 mod engine;
@@ -170,7 +171,7 @@ pub use parameters::{Asynchronous, CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, 
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
 pub use rule::{Mode, Rule, Verdict};
-pub use schedule::Schedule;
+pub use schedule::{Leaders, Schedule};
 pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
 pub use view::View;

@@ -43,6 +43,13 @@ impl Modes {
         }
     }
 
+    /// Forgets the intervals before this one.
+    pub(crate) fn forget(&mut self, before: u64) {
+        if let Kind::Intervals { known, .. } = &mut self.0 {
+            *known = known.split_off(&before);
+        }
+    }
+
     /// The rule that decides a round's slot, if it is known.
     pub fn of(&self, round: Round) -> Option<Mode> {
         match &self.0 {

@@ -2,9 +2,13 @@ use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
 
 use crate::coin::Coin;
 use crate::committer::Committer;
+use crate::control::{Control, ControlState};
 use crate::modes::Modes;
 use crate::rule::{Mode, Rule};
 use crate::schedule::Schedule;
+
+/// The longest interval between two judgements on the mode: three of them are the longest stall.
+const INTERVAL_MAX: u64 = 16;
 
 /// The longest payload of one block: twice the largest value, so that one request always fits.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
@@ -39,6 +43,8 @@ pub enum Asynchronous {
     /// Never: known leaders only. Needs no key.
     #[default]
     Never,
+    /// While known leaders do not do: agreed for each interval of rounds by the control chain.
+    Auto(Coin),
     /// Always: two message delays slower than known leaders in good times.
     Always(Coin),
 }
@@ -53,7 +59,7 @@ impl Asynchronous {
     pub const fn coin(&self) -> Option<&Coin> {
         match self {
             Self::Never => None,
-            Self::Always(coin) => Some(coin),
+            Self::Auto(coin) | Self::Always(coin) => Some(coin),
         }
     }
 }
@@ -127,8 +133,31 @@ impl Parameters {
         let committer = Committer::new(self.rule(), schedule, settled);
         match &self.asynchronous {
             Asynchronous::Never => committer,
+            Asynchronous::Auto(_) => committer.with_modes(Modes::by_interval(self.interval())),
             Asynchronous::Always(_) => committer.with_modes(Modes::all(Mode::A)),
         }
+    }
+
+    /// The control chain, if there is one, from a state or from the beginning.
+    pub(crate) fn control(&self, state: Option<&ControlState>) -> Option<Control> {
+        let Asynchronous::Auto(_) = self.asynchronous else {
+            return None;
+        };
+        let sites = self.resilience.sites();
+        let schedule = Schedule::permuted(self.config, self.epoch, sites);
+        let state = state.cloned().unwrap_or_else(ControlState::start);
+        Some(Control::new(
+            (self.rule(), sites),
+            schedule,
+            self.interval(),
+            state,
+        ))
+    }
+
+    /// I: rounds of an interval. At most 2/5 of D_gc, so that five of them are never more than what
+    /// is held below the settled prefix (correction 3).
+    pub fn interval(&self) -> u64 {
+        INTERVAL_MAX.min(2 * self.delivery_depth / 5).max(1)
     }
 
     /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).

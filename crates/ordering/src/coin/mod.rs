@@ -54,7 +54,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::{Round, SiteId, SiteSet};
+use maftia_crypto::Domain;
+use maftia_types::{Digest, Round, SiteId, SiteSet};
 
 pub use bls::BlsCoin;
 pub(crate) use exchange::REVEAL;
@@ -116,7 +117,14 @@ impl Coin {
     }
 }
 
+const SEED: Domain = Domain::new("leader schedule seed");
+
 impl CoinValue {
+    /// What known leaders are drawn from, once this is an anchor's coin.
+    pub(crate) fn schedule_seed(&self) -> Digest {
+        SEED.digest(&self.0)
+    }
+
     /// The leader it names among `sites`: the value as a big-endian number, modulo their number
     /// (correction 4).
     ///

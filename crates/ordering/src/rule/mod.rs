@@ -171,6 +171,11 @@ impl Rule {
             }
     }
 
+    /// n, f, c and the thresholds.
+    pub(crate) const fn resilience(&self) -> &Resilience {
+        &self.resilience
+    }
+
     fn slow_quorum(&self) -> usize {
         self.resilience.slow_path_quorum() - usize::from(planted("slow path quorum less one"))
     }

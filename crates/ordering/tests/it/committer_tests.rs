@@ -24,16 +24,16 @@ const DAGS: u64 = 300;
 const SLOW_FACTOR: u64 = 50;
 
 /// The engine's own form of a generated DAG.
-struct Twin {
-    generated: Generated,
-    model: reference::Dag,
+pub(crate) struct Twin {
+    pub(crate) generated: Generated,
+    pub(crate) model: reference::Dag,
     blocks: Vec<Arc<Block>>,
 }
 
 impl Twin {
     /// Signs a block for each of the model's, and gives the model their digests: so both break ties
     /// alike.
-    fn new(generated: Generated) -> Self {
+    pub(crate) fn new(generated: Generated) -> Self {
         let n = generated.row.n;
         let mut blocks: Vec<Arc<Block>> = SiteId::all(n)
             .map(|author| Block::genesis(CONFIG, Epoch(0), author))
@@ -92,12 +92,12 @@ impl Twin {
         committer
     }
 
-    fn empty_dag(&self) -> Dag {
+    pub(crate) fn empty_dag(&self) -> Dag {
         Dag::genesis(CONFIG, Epoch(0), self.generated.row.n).with_support()
     }
 
     /// The blocks of a view above the geneses, parents first.
-    fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
+    pub(crate) fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
         let held = |(place, _): &(usize, &Arc<Block>)| mask.contains(*place);
         let geneses = self.generated.row.n;
         self.blocks

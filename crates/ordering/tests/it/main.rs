@@ -11,6 +11,7 @@
 
 mod coin_tests;
 mod committer_tests;
+mod control_tests;
 mod fast_path_tests;
 mod lean;
 mod reference;
