@@ -87,11 +87,12 @@ impl Engine {
     ) -> Self {
         let sites = parameters.resilience.sites();
         assert!(keys.len() == sites, "one key per site");
-        let settled = frontier.settled;
+        let control = parameters.control(frontier.control.as_deref());
         Self {
-            dag: empty_dag(&parameters, settled),
-            committer: parameters.committer(settled),
+            dag: empty_dag(&parameters, frontier.read_above()),
+            committer: parameters.committer(&frontier),
             coins: parameters.asynchronous.coin().cloned().map(Coins::new),
+            control,
             delivered_before: frontier.delivered.iter().copied().collect(),
             linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
@@ -234,9 +235,9 @@ impl Engine {
 
     /// Nothing but what a frontier says.
     fn root(&mut self, frontier: Frontier) {
-        let settled = frontier.settled;
-        self.dag = empty_dag(&self.parameters, settled);
-        self.committer = self.parameters.committer(settled);
+        self.dag = empty_dag(&self.parameters, frontier.read_above());
+        self.committer = self.parameters.committer(&frontier);
+        self.control = self.parameters.control(frontier.control.as_deref());
         self.coins = self.parameters.asynchronous.coin().cloned().map(Coins::new);
         self.delivered_before = frontier.delivered.iter().copied().collect();
         self.linearizer = Linearizer::new(frontier);
@@ -248,7 +249,7 @@ impl Engine {
     /// The retained blocks that a start from `frontier` needs, as records: payloads only where that
     /// frontier has not delivered them.
     pub fn window(&self, frontier: &Frontier) -> Vec<Record> {
-        let horizon = self.parameters.acceptance_horizon(frontier.settled);
+        let horizon = self.parameters.acceptance_horizon(frontier.read_above());
         let lowest = horizon.map_or(Round(1), Round::next);
         let cut = self.parameters.delivery_cut(frontier.leader_round);
         let delivered: BTreeSet<&BlockRef> = frontier.delivered.iter().collect();
@@ -389,9 +390,9 @@ const fn initial(me: SiteId, sites: usize) -> Standing {
     }
 }
 
-fn empty_dag(parameters: &Parameters, settled: Round) -> Dag {
+fn empty_dag(parameters: &Parameters, read_above: Round) -> Dag {
     let sites = parameters.resilience.sites();
-    let dag = match parameters.acceptance_horizon(settled) {
+    let dag = match parameters.acceptance_horizon(read_above) {
         None => Dag::genesis(parameters.config, parameters.epoch, sites),
         Some(horizon) => Dag::empty(sites, horizon.next()),
     };

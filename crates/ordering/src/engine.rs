@@ -8,6 +8,7 @@ use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 use crate::block::{Block, BlockRef, IndexedDigest};
 use crate::coin::Coins;
 use crate::committer::Committer;
+use crate::control::Control;
 use crate::dag::Dag;
 use crate::draft::{Draft, DraftFull};
 use crate::fault::{Equivocation, Misbehaviour};
@@ -18,7 +19,7 @@ use crate::parameters::Parameters;
 use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::Standing;
-use crate::rule::Verdict;
+use crate::rule::{Mode, Verdict};
 use crate::suspended::Suspended;
 
 /// One site's part of the ordering engine. See the crate's documentation for the rules.
@@ -32,6 +33,8 @@ pub struct Engine {
     pub(crate) committer: Committer,
     /// In an epoch with a coin.
     pub(crate) coins: Option<Coins>,
+    /// In an epoch whose intervals are decided by this rule or that.
+    pub(crate) control: Option<Control>,
     pub(crate) linearizer: Linearizer,
     pub(crate) pacemaker: Pacemaker,
     pub(crate) suspended: Suspended,
@@ -220,7 +223,7 @@ impl Engine {
     /// whose parents are taken for granted then.
     pub(crate) fn settle(&mut self, now: Time, step: &mut Step<Self>) -> Result<(), Alarm> {
         loop {
-            let has_learnt = self.learn_coins(now, step);
+            let has_learnt = self.turn_intervals(now, step)? | self.learn_coins(now, step);
             let verdicts = self.committer.advance(&self.dag)?;
             if verdicts.is_empty() && !has_learnt {
                 return Ok(());
@@ -236,6 +239,7 @@ impl Engine {
         step: &mut Step<Self>,
     ) -> Result<(), Alarm> {
         for (round, verdict) in verdicts {
+            self.note_control(round);
             if let Verdict::Commit(leader) = verdict {
                 self.deliver(leader, step)?;
             }
@@ -243,10 +247,8 @@ impl Engine {
         }
         let settled = self.committer.settled();
         self.pacemaker.settled(settled);
-        if let Some(coins) = &mut self.coins {
-            coins.forget(settled.next());
-        }
-        if let Some(horizon) = self.parameters.acceptance_horizon(settled) {
+        self.forget_intervals(settled);
+        if let Some(horizon) = self.parameters.acceptance_horizon(self.read_above()) {
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
             }
@@ -291,10 +293,7 @@ impl Engine {
 
     /// Forgets rounds below `base`; never one that a decision or an acceptance may still read.
     pub fn prune(&mut self, base: Round) {
-        let needed = self
-            .committer
-            .settled()
-            .minus(2 * self.parameters.delivery_depth);
+        let needed = self.read_above().minus(2 * self.parameters.delivery_depth);
         self.dag.prune(base.min(needed));
     }
 
@@ -308,6 +307,16 @@ impl Engine {
 
     pub(crate) fn was_delivered(&self, reference: &BlockRef) -> bool {
         self.delivered_before.contains(reference)
+    }
+
+    /// Which rule decides the slot of a round, as far as is known and of use.
+    pub fn mode(&self, round: Round) -> Option<Mode> {
+        self.committer.mode(round)
+    }
+
+    /// How many coins this site has combined since it started.
+    pub fn coins_combined(&self) -> u64 {
+        self.coins.as_ref().map_or(0, Coins::combined)
     }
 
     /// What delivery has come to.

@@ -3,6 +3,7 @@ use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
 use crate::coin::Coin;
 use crate::committer::Committer;
 use crate::control::{Control, ControlState};
+use crate::linearizer::Frontier;
 use crate::modes::Modes;
 use crate::rule::{Mode, Rule};
 use crate::schedule::Schedule;
@@ -126,14 +127,26 @@ impl Parameters {
             .expect("a configuration whose size carries no fast path is refused before it is used")
     }
 
-    /// The committer of the epoch, above a settled slot.
-    pub(crate) fn committer(&self, settled: Round) -> Committer {
+    /// The committer of the epoch, above a frontier.
+    pub(crate) fn committer(&self, frontier: &Frontier) -> Committer {
         let sites = self.resilience.sites();
         let schedule = Schedule::permuted(self.config, self.epoch, sites);
-        let committer = Committer::new(self.rule(), schedule, settled);
+        let committer = Committer::new(self.rule(), schedule, frontier.settled);
         match &self.asynchronous {
             Asynchronous::Never => committer,
-            Asynchronous::Auto(_) => committer.with_modes(Modes::by_interval(self.interval())),
+            Asynchronous::Auto(_) => {
+                let control = frontier.control.as_deref().cloned();
+                let control = control.unwrap_or_else(ControlState::start);
+                let length = self.interval();
+                let mut committer = committer.with_modes(Modes::by_interval(length));
+                for (interval, mode) in control.modes() {
+                    committer.learn_mode(interval, mode);
+                }
+                for (interval, leaders) in control.leaders() {
+                    committer.learn_leaders(*interval, length, *leaders);
+                }
+                committer
+            }
             Asynchronous::Always(_) => committer.with_modes(Modes::all(Mode::A)),
         }
     }

@@ -49,11 +49,13 @@ impl Engine {
         if !pending {
             return Readiness::Idle;
         }
-        if self.lag() > LAG_PACING {
+        let lagging = self.lag() > LAG_PACING;
+        if lagging && self.coins.is_none() {
             return Readiness::Ready;
         }
         let below = round.minus(1);
-        match self.committer.mode(below.max(Round(1))) {
+        let mode = self.committer.mode(below.max(Round(1)));
+        match mode.filter(|_| !lagging) {
             Some(Mode::S) if self.leaders_are_in(round) => Readiness::Ready,
             Some(Mode::S) => Readiness::Waiting,
             Some(Mode::A) | None if self.all_are_in(below) => Readiness::Ready,

@@ -405,8 +405,8 @@ impl Replica {
     pub(crate) fn on_stable(&mut self) {
         if let Some(oldest) = self.checkpoints.oldest() {
             let depth = 2 * self.engine.parameters().delivery_depth;
-            let settled = oldest.frontier.settled;
-            self.engine.prune(settled.minus(depth));
+            let read_above = oldest.frontier.read_above();
+            self.engine.prune(read_above.minus(depth));
             self.engine.drop_payloads(&oldest.frontier);
         }
         self.image_wanted = self.logged_bytes >= self.image_bytes();

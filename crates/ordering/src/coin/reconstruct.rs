@@ -23,6 +23,8 @@ pub(crate) struct Coins {
     ask_at: Option<Time>,
     /// Questions in a row without an answer that helped.
     asked: u32,
+    /// How many were combined: what the coin costs.
+    combined: u64,
 }
 
 impl Coins {
@@ -36,6 +38,7 @@ impl Coins {
             lacking: BTreeSet::new(),
             ask_at: None,
             asked: 0,
+            combined: 0,
         }
     }
 
@@ -68,6 +71,7 @@ impl Coins {
             self.shares.remove(&round);
             self.lacking.remove(&round);
             self.asked = 0;
+            self.combined += 1;
         }
         (found.value, found.culprits)
     }
@@ -104,6 +108,11 @@ impl Coins {
     /// Whether shares of a round are lacking.
     pub(crate) fn is_lacking(&self, round: Round) -> bool {
         self.lacking.contains(&round)
+    }
+
+    /// How many coins were combined.
+    pub(crate) const fn combined(&self) -> u64 {
+        self.combined
     }
 
     /// Forgets the rounds below `floor`.

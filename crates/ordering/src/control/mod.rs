@@ -52,6 +52,7 @@
 mod chain;
 mod score;
 mod snapshot;
+mod turn;
 mod within;
 
 use std::collections::BTreeMap;

@@ -39,6 +39,11 @@ impl ControlState {
         }
     }
 
+    /// The interval whose anchor comes next. Its own mode is known.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// The mode of an interval, if it is known and still of use.
     pub fn mode(&self, interval: u64) -> Option<Mode> {
         self.modes.get(&interval).copied()

@@ -57,7 +57,13 @@ pub(super) struct Net {
     pub(super) outputs: Vec<Vec<Output>>,
     pub(super) cut: Vec<SiteId>,
     queue: VecDeque<(SiteId, SiteId, Message)>,
+    /// A scheduler: which messages do not arrive yet.
+    pub(super) hold: Option<Hold>,
+    held: VecDeque<(SiteId, SiteId, Message)>,
 }
+
+/// Says of the sites, a receiver and a message that it does not arrive yet.
+pub(super) type Hold = Box<dyn Fn(&[Engine], SiteId, &Message) -> bool>;
 
 impl Net {
     pub(super) fn new(n: usize) -> Self {
@@ -72,6 +78,8 @@ impl Net {
             outputs: (0..n).map(|_| Vec::new()).collect(),
             cut: Vec::new(),
             queue: VecDeque::new(),
+            hold: None,
+            held: VecDeque::new(),
         }
     }
 
@@ -123,7 +131,12 @@ impl Net {
     /// Delivers everything, then fires the earliest deadline; `steps` times.
     pub(super) fn run(&mut self, steps: usize) {
         for _ in 0..steps {
+            self.release();
             while let Some((from, to, message)) = self.queue.pop_front() {
+                if self.is_held(to, &message) {
+                    self.held.push_back((from, to, message));
+                    continue;
+                }
                 if self.cut.contains(&from) || self.cut.contains(&to) {
                     continue;
                 }
@@ -131,6 +144,9 @@ impl Net {
                 let engine = &mut self.engines[to.index()];
                 let step = engine.handle(now, Event::Message { from, message });
                 self.perform(to.index(), step);
+                if self.queue.is_empty() {
+                    self.release();
+                }
             }
             let due = (0..self.engines.len())
                 .filter(|i| !self.cut.contains(&site(*i as u8)))
@@ -140,6 +156,22 @@ impl Net {
             self.now = self.now.max(at);
             let step = self.engines[i].handle(self.now, Event::Timeout);
             self.perform(i, step);
+        }
+    }
+
+    fn is_held(&self, to: SiteId, message: &Message) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold(&self.engines, to, message))
+    }
+
+    /// What the scheduler lets go.
+    fn release(&mut self) {
+        for (from, to, message) in std::mem::take(&mut self.held) {
+            if self.is_held(to, &message) {
+                self.held.push_back((from, to, message));
+            } else {
+                self.queue.push_back((from, to, message));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
     reason = "test groups have a handful of sites"
 )]
 
+mod asynchrony;
 mod blocks;
 mod coin;
 mod corrections;
