@@ -9,6 +9,7 @@
     reason = "test code counts small things"
 )]
 
+mod adaptive_tests;
 mod coin_tests;
 mod committer_tests;
 mod control_tests;
