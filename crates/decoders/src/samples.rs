@@ -10,6 +10,8 @@ use maftia_crypto::{Domain, Envelope, SigningKey};
 use maftia_membership::accusations::{Accusations, Session};
 use maftia_membership::detector::Reason;
 use maftia_membership::evidence::{Admission, Exhibit, Export, Report, Store};
+use maftia_ordering::coin::CoinShare;
+use maftia_ordering::control::ControlState;
 use maftia_ordering::{
     Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
     RecoveryStatement, payload_digest,
@@ -88,7 +90,7 @@ pub(crate) fn records() -> Vec<Bytes> {
 }
 
 pub(crate) fn frontiers() -> Vec<Bytes> {
-    vec![frontier()]
+    vec![frontier(), controlled_frontier()]
 }
 
 pub(crate) fn equivocations() -> Vec<Bytes> {
@@ -345,7 +347,20 @@ fn ordering_values() -> Vec<Message> {
         }),
         Message::RecoveryQuery { nonce: 5 },
         Message::RecoveryAnswer(envelope()),
+        Message::CoinQuery {
+            rounds: vec![Round(3), Round(4)],
+        },
+        Message::CoinShares {
+            shares: vec![coin_share(4), coin_share(3)],
+        },
     ]
+}
+
+fn coin_share(round: u64) -> CoinShare {
+    CoinShare {
+        round: Round(round),
+        share: [7; 48],
+    }
 }
 
 fn item_values() -> Vec<Item> {
@@ -401,6 +416,13 @@ fn frontier() -> Bytes {
     let bytes = writer.finish();
     debug_assert!(Frontier::from_bytes(bytes.clone()).is_ok());
     bytes
+}
+
+/// The same in a group with a control chain.
+fn controlled_frontier() -> Bytes {
+    let mut frontier = Frontier::from_bytes(frontier()).expect("it decodes");
+    frontier.control = Some(Box::new(ControlState::start()));
+    frontier.to_bytes()
 }
 
 fn exhibit() -> Exhibit {
@@ -461,7 +483,7 @@ fn header(round: u64, salt: u8) -> Header {
         parents: (0..3).map(parent).collect(),
         payload_digest: payload_digest(&payload),
         payload_len: u32::try_from(payload.len()).expect("samples are short"),
-        coin_shares: Vec::new(),
+        coin_shares: (4..round).rev().take(2).map(coin_share).collect(),
         commit_vote: (salt > 0).then(|| vote(1)),
         checkpoint_vote: (salt > 1).then(|| vote(2)),
         time_ms: 1_700_000_000_000,

@@ -97,6 +97,12 @@ fn storm(case: Case, seeds: Range<u64>) {
     if case.fast_path {
         rare.push(("a fast commit", sometimes.fast_commits));
     }
+    if case.asynchrony != Asynchrony::Never {
+        rare.push(("a commit of the coin's leader", sometimes.coin_commits));
+    }
+    if case.asynchrony == Asynchrony::Auto {
+        rare.push(("a commit of a known leader", sometimes.known_commits));
+    }
     match corrupted {
         0 => rare.extend([
             ("a wiped disk", counters.wipes),

@@ -300,3 +300,37 @@ impl ControlState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(failovers: u32, run_of_a: u64) -> ControlState {
+        let mode = if run_of_a == 0 { Mode::S } else { Mode::A };
+        let mut state = ControlState::start();
+        state.next = 9;
+        state.modes.insert(8, mode);
+        (state.failovers, state.run_of_a) = (failovers, run_of_a);
+        state
+    }
+
+    #[test]
+    fn correction_4_known_leaders_stay_while_there_is_progress() {
+        assert_eq!(after(0, 0).judge(true, false), Mode::S);
+        let mut state = after(3, 0);
+        assert_eq!(state.judge(false, true), Mode::A);
+        assert_eq!((state.failovers, state.run_of_a), (4, 1));
+    }
+
+    #[test]
+    fn correction_4_they_return_after_as_many_intervals_as_two_to_the_failovers() {
+        for (failovers, wait) in [(1, 2), (2, 4), (4, 16), (5, 16), (70, 16)] {
+            assert_eq!(after(failovers, wait - 1).judge(true, true), Mode::A);
+            let mut state = after(failovers, wait);
+            assert_eq!(state.judge(true, true), Mode::S);
+            assert_eq!((state.failovers, state.run_of_a), (failovers, 0));
+            assert_eq!(after(failovers, wait).judge(true, false), Mode::A);
+            assert_eq!(after(failovers, wait).judge(false, true), Mode::A);
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod asynchrony;
 mod blocks;
 mod coin;
+mod coin_rule;
 mod corrections;
 mod epochs;
 mod fast_path;
