@@ -10,11 +10,8 @@ use maftia_crypto::{Domain, Envelope, SigningKey};
 use maftia_membership::accusations::{Accusations, Session};
 use maftia_membership::detector::Reason;
 use maftia_membership::evidence::{Admission, Exhibit, Export, Report, Store};
-use maftia_ordering::coin::CoinShare;
-use maftia_ordering::control::ControlState;
 use maftia_ordering::{
-    Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
-    RecoveryStatement, payload_digest,
+    Block, BlockRef, Equivocation, Header, IndexedDigest, Record, RecoveryStatement, payload_digest,
 };
 use maftia_replica::{
     BatchId, Bodies, ClientMessage, Fate, Item, Reply, SiteMessage, Span, Transfer,
@@ -24,6 +21,10 @@ use maftia_types::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+mod ordering;
+
+use ordering::{coin_share, controlled_frontier, frontier, ordering_values};
 
 use crate::members::certificate;
 use crate::{join, services};
@@ -320,49 +321,6 @@ pub(crate) fn chunks() -> Vec<Bytes> {
     vec![join(store_chunks())]
 }
 
-fn ordering_values() -> Vec<Message> {
-    let reference = block(9, 3).reference();
-    vec![
-        Message::Block {
-            block: block(1, 0),
-            payload: None,
-        },
-        Message::Block {
-            block: block(9, 3),
-            payload: Some(payload()),
-        },
-        Message::Payload {
-            block: reference,
-            payload: payload(),
-        },
-        Message::Fetch {
-            blocks: vec![reference],
-            payloads: vec![reference, reference],
-        },
-        Message::Knowledge(Knowledge {
-            tips: vec![Round(1); 4],
-            base: Round(1),
-            settled: Round(2),
-            ask: true,
-        }),
-        Message::RecoveryQuery { nonce: 5 },
-        Message::RecoveryAnswer(envelope()),
-        Message::CoinQuery {
-            rounds: vec![Round(3), Round(4)],
-        },
-        Message::CoinShares {
-            shares: vec![coin_share(4), coin_share(3)],
-        },
-    ]
-}
-
-fn coin_share(round: u64) -> CoinShare {
-    CoinShare {
-        round: Round(round),
-        share: [7; 48],
-    }
-}
-
 fn item_values() -> Vec<Item> {
     let id = BatchId {
         client: ClientId { key: 1, session: 2 },
@@ -400,29 +358,6 @@ fn store_chunks() -> Vec<Bytes> {
     (0..snapshot.manifest().len())
         .filter_map(|index| snapshot.chunk(index))
         .collect()
-}
-
-/// A frontier after a commit; its fields are its own, so it is written out.
-fn frontier() -> Bytes {
-    let mut writer = Writer::new();
-    writer.u64(4);
-    writer.digest(&digest(4));
-    writer.u64(1_700_000_000_000);
-    writer.round(Round(3));
-    writer.round(Round(4));
-    writer.u64(1_700_000_000_000);
-    writer.u64(512);
-    writer.list(&[block(1, 0).reference(), block(9, 3).reference()]);
-    let bytes = writer.finish();
-    debug_assert!(Frontier::from_bytes(bytes.clone()).is_ok());
-    bytes
-}
-
-/// The same in a group with a control chain.
-fn controlled_frontier() -> Bytes {
-    let mut frontier = Frontier::from_bytes(frontier()).expect("it decodes");
-    frontier.control = Some(Box::new(ControlState::start()));
-    frontier.to_bytes()
 }
 
 fn exhibit() -> Exhibit {

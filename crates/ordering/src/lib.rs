@@ -88,7 +88,8 @@
 //! - Headers are pushed to a peer only when its own blocks trail by three rounds (cordial): before,
 //!   its blocks usually show that it has them.
 //! - Leaders absent for 16 rounds are not waited for; a site more than D_ref/2 behind skips to the
-//!   tip; a round without legal parents is passed over (rule 8). Safety reads none of this.
+//!   tip; a round without legal parents is passed over (rule 8). Safety reads none of this. With the
+//!   coin too: each round still has q authors, so that a constant part of all coins names a block.
 //! - V4 allows a block without own parent (`docs/adr/0002-reentry-without-self-parent.md`).
 //! - A transfer has no attested base: the horizon is 2·D_gc below the checkpoint and the checkpoint
 //!   holds the delivered set, so no block at or below the horizon is ever read again.

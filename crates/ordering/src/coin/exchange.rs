@@ -10,8 +10,10 @@ use crate::fault::Misbehaviour;
 use crate::message::Message;
 use crate::rule::Mode;
 
-/// What making one share for a peer costs, in bytes sent: about as long as sending 32 KiB takes.
-const SHARE_COST_BYTES: usize = 32 * 1024;
+/// Shares made for one question. Each costs half a millisecond: who asks for more asks again.
+const ANSWERED_SHARES_MAX: usize = 8;
+/// What one is counted as, in bytes sent: with an answer a peer's share of the period is used up.
+const SHARE_COST_BYTES: usize = 512 * 1024;
 
 /// Rounds from a slot to the blocks that reveal its coin.
 pub(crate) const REVEAL: u64 = Mode::A.wave() - 1;
@@ -110,7 +112,8 @@ impl Engine {
             return;
         };
         let is_released = |round: &Round| *round > Round(0) && round.plus(REVEAL) <= self.last_own;
-        let shares = coins.own(rounds.iter().copied().filter(is_released));
+        let released = rounds.iter().copied().filter(is_released);
+        let shares = coins.own(released.take(ANSWERED_SHARES_MAX));
         let cost = SHARE_COST_BYTES * shares.len().max(1);
         self.sync.has_answered(from, cost);
         if !shares.is_empty() {

@@ -316,6 +316,48 @@ fn correction_3_nothing_is_pruned_that_the_control_chain_may_read() {
 }
 
 #[test]
+fn t12_modes_and_leaders_begin_anew_with_the_epoch() {
+    let mut net = net(When::Auto, 4);
+    net.hold = Some(aim_at_leaders());
+    run_to(&mut net, 120);
+    assert_eq!(net.engines[0].mode(Round(120)), Some(Mode::A));
+    net.hold = None;
+    let last = net.commits.iter().map(Vec::len).min().unwrap();
+    let keys: Vec<_> = (0..4).map(|of| key(of).public()).collect();
+    for (at, engine) in net.engines.iter_mut().enumerate() {
+        let commit = &net.commits[at][last - 1];
+        let frontier = Frontier {
+            index: commit.index,
+            digest: commit.digest,
+            time_ms: commit.time_ms,
+            ..Frontier::start()
+        };
+        net.commits[at].truncate(last);
+        let parameters = Parameters {
+            config: Digest([10; 32]),
+            epoch: maftia_types::Epoch(1),
+            ..with(When::Auto, 4, at)
+        };
+        let boot = Boot {
+            frontier,
+            ..fresh_boot()
+        };
+        let seat = (site(at as u8), keys.clone());
+        let (step, _) = engine.turn(parameters, seat, boot, bytes::Bytes::clone, net.now);
+        assert!(step.is_empty());
+        assert_eq!(engine.mode(Round(1)), Some(Mode::S));
+        assert_eq!(engine.frontier().control, None);
+    }
+    // What was under way is of the former epoch, for whose blocks senders would be blamed: the
+    // replica keeps them apart.
+    net.lose();
+    run_to(&mut net, 100);
+    assert_eq!(net.engines[0].mode(Round(100)), Some(Mode::S));
+    agree(&net);
+    assert!(net.commits[0].len() > last + 80);
+}
+
+#[test]
 fn t05_a_site_cut_off_for_long_catches_up_with_the_modes() {
     let mut net = net(When::Auto, 4);
     run_to(&mut net, 40);

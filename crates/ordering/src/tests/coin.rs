@@ -22,10 +22,15 @@ fn simulated(n: usize, me: usize) -> SimulatedCoin {
 }
 
 fn always(n: usize, me: usize) -> Parameters {
-    Parameters {
-        asynchronous: Asynchronous::Always(Coin::new(simulated(n, me))),
-        ..parameters(n)
-    }
+    with(n, simulated(n, me))
+}
+
+fn with(n: usize, coin: SimulatedCoin) -> Parameters {
+    let mut parameters = parameters(n);
+    // Without it the first of equally early sites would be served for ever.
+    parameters.pacing.block_interval_min = maftia_types::Duration::from_millis(1);
+    parameters.asynchronous = Asynchronous::Always(Coin::new(coin));
+    parameters
 }
 
 fn engine(me: usize) -> Engine {
@@ -91,6 +96,41 @@ fn b05_a_silent_site_does_not_stop_coin_leaders() {
     let delivered = net.payloads(0);
     assert_eq!(delivered.len(), 30);
     assert!(agree(&net) > 5);
+}
+
+/// Replaces a site's share of the coin's key.
+fn with_coin(net: &mut Net, at: usize, coin: SimulatedCoin) {
+    let parameters = with(4, coin);
+    net.engines[at] = Engine::boot(parameters, identity(4, at), fresh_boot(), Time::ZERO).0;
+}
+
+#[test]
+fn t11_a_site_whose_shares_are_all_bad_stops_nobody_and_is_blamed() {
+    let mut net = net(4);
+    net.intruded = Some(site(2));
+    with_coin(&mut net, 2, SimulatedCoin::new(SEED + 1, 3, SiteId::new(2)));
+    work(&mut net, 40);
+    net.run(400);
+    let expected = net.payloads(0);
+    assert!(expected.len() >= 30);
+    for at in [1, 3] {
+        assert_eq!(net.payloads(at), expected);
+    }
+    assert!(net.blamed.len() > 10);
+    let is_share = |blamed: &Misbehaviour| *blamed == Misbehaviour::BadCoinShare;
+    assert!(net.blamed.iter().all(is_share));
+}
+
+#[test]
+fn b06_a_site_that_withholds_its_share_each_time_stops_nobody() {
+    let mut net = net(4);
+    with_coin(&mut net, 3, SimulatedCoin::new(SEED, 3, None));
+    work(&mut net, 40);
+    net.run(400);
+    assert_eq!(net.payloads(0).len(), 40);
+    assert!(agree(&net) > 5);
+    let lag = net.engines[0].dag().tip().0 - net.engines[0].frontier().settled.0;
+    assert!(lag <= 8, "the frontier trails by {lag}");
 }
 
 #[test]
@@ -253,7 +293,7 @@ fn bad_shares_over_the_link_blame_the_peer_without_evidence() {
 }
 
 #[test]
-fn a04_a_site_answers_for_rounds_it_has_revealed_and_for_no_other() {
+fn a_question_for_shares_is_answered_with_eight_at_a_time() {
     let mut net = net(4);
     work(&mut net, 10);
     let engine = &mut net.engines[0];
@@ -272,8 +312,33 @@ fn a04_a_site_answers_for_rounds_it_has_revealed_and_for_no_other() {
         Message::CoinShares { shares } => Some(shares.iter().map(|s| s.round)),
         _ => None,
     });
-    let expected: Vec<Round> = (1..=newest.0 - 4).map(Round).collect();
+    // The oldest eight of those that blocks have revealed.
+    let expected: Vec<Round> = (1..=8).map(Round).collect();
     assert_eq!(answered.unwrap().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a04_no_share_is_told_before_the_own_block_that_reveals_it() {
+    let mut net = net(4);
+    work(&mut net, 10);
+    let engine = &mut net.engines[0];
+    let newest = engine.dag().newest(site(0)).unwrap().block.round();
+    let rounds = vec![newest.minus(4), newest.minus(3), newest, Round(u64::MAX)];
+    let now = Time::ZERO + maftia_types::Duration::from_secs(100);
+    let message = Message::CoinQuery { rounds };
+    let step = engine.handle(
+        now,
+        Event::Message {
+            from: site(1),
+            message,
+        },
+    );
+    let answered = step.messages.iter().find_map(|out| match &out.message {
+        Message::CoinShares { shares } => Some(shares.iter().map(|s| s.round)),
+        _ => None,
+    });
+    let answered = answered.unwrap();
+    assert_eq!(answered.collect::<Vec<_>>(), [newest.minus(4)]);
 }
 
 #[test]

@@ -60,6 +60,9 @@ pub(super) struct Net {
     /// A scheduler: which messages do not arrive yet.
     pub(super) hold: Option<Hold>,
     held: VecDeque<(SiteId, SiteId, Message)>,
+    /// Who is faulty: others may blame it, and whom it blames is its own business.
+    pub(super) intruded: Option<SiteId>,
+    pub(super) blamed: Vec<Misbehaviour>,
 }
 
 /// Says of the sites, a receiver and a message that it does not arrive yet.
@@ -80,6 +83,8 @@ impl Net {
             queue: VecDeque::new(),
             hold: None,
             held: VecDeque::new(),
+            intruded: None,
+            blamed: Vec::new(),
         }
     }
 
@@ -107,7 +112,13 @@ impl Net {
     pub(super) fn perform(&mut self, at: usize, step: Step<Engine>) {
         let n = self.engines.len();
         self.records[at].extend(step.records);
-        assert!(step.faults.is_empty(), "{:?}", step.faults);
+        if self.intruded != Some(site(at as u8)) {
+            let mut faults = step.faults.iter();
+            let is_sound = faults.all(|fault| Some(fault.culprit) == self.intruded);
+            assert!(is_sound, "{:?}", step.faults);
+            self.blamed
+                .extend(step.faults.iter().map(|fault| fault.misbehaviour));
+        }
         for out in step.messages {
             let to: Vec<SiteId> = match out.target {
                 Target::All => SiteId::all(n).collect(),
@@ -157,6 +168,12 @@ impl Net {
             let step = self.engines[i].handle(self.now, Event::Timeout);
             self.perform(i, step);
         }
+    }
+
+    /// Loses what is under way.
+    pub(super) fn lose(&mut self) {
+        self.queue.clear();
+        self.held.clear();
     }
 
     fn is_held(&self, to: SiteId, message: &Message) -> bool {
