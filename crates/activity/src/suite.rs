@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maftia_codec::Wire as _;
+use maftia_codec::{DecodeError, Wire as _};
 use maftia_crypto::Domain;
 use maftia_types::{Digest, Power};
 
@@ -68,6 +68,41 @@ fn is_keys(bytes: &Bytes) -> bool {
     bytes.first() == Some(&KEYS)
 }
 
+/// Whether a chunk of a snapshot is one of the keyed services, and not of the store.
+#[must_use]
+pub fn is_keys_chunk(chunk: &Bytes) -> bool {
+    is_keys(chunk)
+}
+
+/// The digest that a chunk has in the manifest of any snapshot; `None` if it is no chunk.
+#[must_use]
+pub fn chunk_digest(chunk: &Bytes) -> Option<Digest> {
+    if !is_keys(chunk) {
+        return kv::chunk_digest(chunk);
+    }
+    (chunk.len() <= CHUNK_BYTES + 1).then(|| CHUNK.digest(chunk))
+}
+
+/// The last chunks of a snapshot: those of the keyed services.
+#[must_use]
+pub fn keys_chunks(keys: &keys::Ordered) -> Vec<Bytes> {
+    let state = keys.to_bytes();
+    state.chunks(CHUNK_BYTES).map(tagged).collect()
+}
+
+/// The ordered half of the keyed services, from [`keys_chunks`].
+///
+/// # Errors
+/// If that is not what they are.
+pub fn keys_of_chunks(chunks: &[Bytes]) -> Result<keys::Ordered, DecodeError> {
+    let mut state = Vec::new();
+    for chunk in chunks {
+        // What is not of the keyed services does not decode.
+        state.extend_from_slice(chunk.get(1..).unwrap_or_default());
+    }
+    keys::Ordered::from_bytes(state.into())
+}
+
 impl StateMachine for Suite {
     fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
         if is_keys(operation) {
@@ -81,8 +116,7 @@ impl StateMachine for Suite {
     }
 
     fn snapshot(&mut self) -> Arc<dyn Snapshot> {
-        let state = self.keys.to_bytes();
-        let keys: Vec<Bytes> = state.chunks(CHUNK_BYTES).map(tagged).collect();
+        let keys = keys_chunks(&self.keys);
         let store = self.store.snapshot();
         let own = keys.iter().map(|chunk| CHUNK.digest(chunk));
         let manifest = store.manifest().iter().copied().chain(own).collect();
@@ -96,26 +130,18 @@ impl StateMachine for Suite {
     fn restore(&mut self, chunks: &[Bytes]) -> Result<(), RestoreError> {
         let of_store = chunks.iter().take_while(|chunk| !is_keys(chunk)).count();
         let (store, own) = chunks.split_at(of_store);
-        let mut state = Vec::new();
-        for chunk in own {
-            // What is of the store after that does not decode.
-            state.extend_from_slice(chunk.get(1..).unwrap_or_default());
-        }
         let malformed = |_| RestoreError::Malformed {
             chunk: of_store,
             reason: "it is not the state of the keyed services",
         };
-        let keys = keys::Ordered::from_bytes(state.into()).map_err(malformed)?;
+        let keys = keys_of_chunks(own).map_err(malformed)?;
         self.store.restore(store)?;
         self.keys = keys;
         Ok(())
     }
 
     fn chunk_digest(&self, chunk: &Bytes) -> Option<Digest> {
-        if !is_keys(chunk) {
-            return self.store.chunk_digest(chunk);
-        }
-        (chunk.len() <= CHUNK_BYTES + 1).then(|| CHUNK.digest(chunk))
+        chunk_digest(chunk)
     }
 
     fn contribute(&mut self, context: &SiteContext, contribution: &Bytes) {

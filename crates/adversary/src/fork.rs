@@ -205,6 +205,7 @@ fn forged(rng: &mut ChaCha8Rng, payload: &Bytes) -> Bytes {
         let named = match &item {
             Item::Requests { id, .. } | Item::Vouch { id, .. } => Some(*id),
             Item::Evidence(_)
+            | Item::Certified
             | Item::Contribution(_)
             | Item::Word(_)
             | Item::Accuse { .. }

@@ -28,7 +28,7 @@
 //! let key = SigningKey::from_seed([1; 32]);
 //! let resilience = Resilience::largest(FaultModel::Arbitrary, 4)?;
 //! let me = SiteId::new(0).ok_or("no site")?;
-//! let scene = Scene { me, resilience: &resilience, key: &key };
+//! let scene = Scene { me, resilience: &resilience, audience: 4, key: &key };
 //! let mut traitor = Attack::parse("silence").ok_or("no such attack")?.strategy(7);
 //! assert!(traitor.tamper(&scene, Step::none()).messages.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,6 +59,8 @@ pub struct Scene<'a> {
     pub me: SiteId,
     /// n, f and the thresholds.
     pub resilience: &'a Resilience,
+    /// How many sites hear what is for all: the members, then who is joining.
+    pub audience: usize,
     /// The site's signing key.
     pub key: &'a SigningKey,
 }
@@ -95,7 +97,7 @@ impl Scene<'_> {
     /// The other sites that a message is for.
     pub(crate) fn recipients(&self, target: Target) -> impl Iterator<Item = SiteId> + use<> {
         let me = self.me;
-        SiteId::all(self.resilience.sites()).filter(move |site| {
+        SiteId::all(self.audience).filter(move |site| {
             *site != me
                 && match target {
                     Target::All | Target::Others => true,

@@ -181,7 +181,7 @@ impl Strategy for Rude {
         if self.rng.random_range(0..1000) < self.manners.unasked
             && let Some(old) = self.old()
         {
-            let to = self.rng.random_range(0..scene.resilience.sites());
+            let to = self.rng.random_range(0..scene.audience.max(1));
             let to = scene.recipients(maftia_protocol::Target::Others).nth(to);
             if let Some(to) = to {
                 self.say(scene, to, old, &mut sent);

@@ -63,6 +63,16 @@ impl ApiError {
         )
     }
 
+    /// To what only reads: an unknown outcome is none.
+    pub(crate) fn no_answer() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no-answer",
+            "too few sites answered in time; nothing happened",
+            "see `GET /v1/status`, then send it again",
+        )
+    }
+
     pub(crate) fn forgotten() -> Self {
         Self::new(
             StatusCode::GONE,

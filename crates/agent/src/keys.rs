@@ -2,21 +2,20 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maftia_activity::keys::sealing::{CIPHERTEXT_BYTES_MAX, Recipient};
 use maftia_activity::keys::sessions::{Answer as Used, Request};
-use maftia_activity::keys::signing::{MESSAGE_BYTES_MAX, Slot};
 use maftia_activity::keys::{KeySummary, Operation, Reply, State as Life};
 use maftia_client::RequestId;
 use maftia_codec::Wire;
-use maftia_threshold::export::is_sshsig;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::ApiError;
-use crate::encoding::{Base64, hexadecimal, parameters};
+use crate::encoding::Base64;
 use crate::error::name as mark;
 use crate::kv::{read, unfit};
 use crate::serve::Shared;
@@ -26,11 +25,13 @@ mod audit;
 mod manage;
 mod refusal;
 mod show;
+mod sign;
 
 pub(crate) use ask::Ask;
 pub(crate) use audit::audit;
 pub(crate) use manage::{approve, create, permit, proposals, refresh, retire, rotate};
 pub(crate) use refusal::use_refused;
+pub(crate) use sign::{certificate, sign};
 
 /// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
 const DECRYPT_JSON_BYTES_MAX: usize = CIPHERTEXT_BYTES_MAX / 3 * 4 + 4 * 1024;
@@ -83,36 +84,19 @@ pub(crate) async fn ceremonies(
     Ok(Json(json!({ "ceremonies": all.collect::<Vec<_>>() })))
 }
 
-/// `POST /v1/keys/{name}/sign`.
-pub(crate) async fn sign(
+/// `GET /v1/keys/{name}/transcript`: what the group has signed of the latest ceremony of that key.
+pub(crate) async fn transcript(
     State(shared): State<Shared>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
 ) -> Result<Response, ApiError> {
     let ask = Ask::new(&shared, &headers)?;
-    let message = read(body, &headers, MESSAGE_BYTES_MAX).await?;
-    let slot = purpose(&query.unwrap_or_default(), &message)?;
-    let key = ask.usable(&name).await?;
-    let request = Request::Sign {
-        key: key.id,
-        message,
-        slot,
+    let key = ask.named(&name).await?;
+    let Reply::Transcript(transcript) = ask.look(&Operation::Transcript(key.id)).await? else {
+        return Err(unfit(None));
     };
-    let used = shared.keys.session_of(&request, ask.id(), ask.patience());
-    let (id, used) = ask.settle(used.await?)?;
-    match used {
-        Used::Signature(signature) => Ok(done(
-            id,
-            json!({
-                "signature": hexadecimal(&signature),
-                "scheme": show::scheme(key.scheme),
-                "public_key": key.public_key.as_deref().map(hexadecimal),
-            }),
-        )),
-        used => Err(unused(&shared, id, used)),
-    }
+    let kind = HeaderValue::from_static("application/octet-stream");
+    Ok(([(header::CONTENT_TYPE, kind)], transcript.to_file()).into_response())
 }
 
 /// `POST /v1/keys/{name}/decrypt`.
@@ -122,10 +106,9 @@ pub(crate) async fn decrypt(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let body = read(body, &headers, DECRYPT_JSON_BYTES_MAX).await?;
     let next = "send `{\"ciphertext\":...,\"to\":...}`, both in base64";
-    let asked: Decrypt = from_json(&body, next)?;
+    let (ask, asked) =
+        with_json::<Decrypt>(&shared, (&headers, body), (DECRYPT_JSON_BYTES_MAX, next)).await?;
     let to = <&[u8; 32]>::try_from(&asked.to.0[..]).ok();
     let to = to.and_then(|to| Recipient::from_bytes(to).ok());
     let to = to.ok_or_else(|| ApiError::malformed("`to` is no public key", next))?;
@@ -166,49 +149,6 @@ pub(crate) async fn slots(
     }
 }
 
-/// What a query says of a signature: for which slot it is.
-///
-/// A client that knows what it signs says so: nobody gets an SSH signature by sending a file.
-fn purpose(query: &str, message: &[u8]) -> Result<Option<Slot>, ApiError> {
-    let next = "use `?format=raw` or `?format=sshsig`, and `&register=...&slot=...` for a slot";
-    let unknown = || ApiError::malformed("an unknown parameter or format", next);
-    let (mut as_ssh, mut register, mut number) = (false, None, None);
-    let pairs = parameters(query);
-    for (name, value) in pairs.ok_or_else(|| ApiError::malformed("not a query", next))? {
-        match (&name[..], &value[..]) {
-            (b"format", b"raw") => as_ssh = false,
-            (b"format", b"sshsig") => as_ssh = true,
-            (b"register", _) => register = Some(value),
-            (b"slot", text) => {
-                let text = std::str::from_utf8(text).ok();
-                number = Some(text.and_then(|it| it.parse().ok()).ok_or_else(unknown)?);
-            }
-            _ => return Err(unknown()),
-        }
-    }
-    let slot = match (register, number) {
-        (Some(register), Some(number)) => Some(Slot { register, number }),
-        (None, None) => None,
-        _ => {
-            return Err(ApiError::malformed(
-                "a slot is a register and a number",
-                next,
-            ));
-        }
-    };
-    match (as_ssh, is_sshsig(message)) {
-        (true, false) => Err(ApiError::malformed(
-            "the message is not that of an SSH signature",
-            "send what `PROTOCOL.sshsig` has signed, or use `?format=raw`",
-        )),
-        (false, true) => Err(ApiError::malformed(
-            "a plain signature of these bytes would be an SSH signature as well",
-            "use `?format=sshsig` if one is wanted",
-        )),
-        _ => Ok(slot),
-    }
-}
-
 /// What a session gave that is not what was asked for.
 fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
     let error = match used {
@@ -222,14 +162,25 @@ fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
     error.of_request(id)
 }
 
-fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8], next: &'static str) -> Result<T, ApiError> {
+/// A caller's request, and the JSON object that is its body: of at most so many bytes, and what to
+/// send instead of what is none.
+async fn with_json<'a, T: DeserializeOwned>(
+    shared: &'a Shared,
+    (headers, body): (&HeaderMap, Body),
+    (bytes_max, next): (usize, &'static str),
+) -> Result<(Ask<'a>, T), ApiError> {
+    let ask = Ask::new(shared, headers)?;
+    let body = read(body, headers, bytes_max).await?;
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(ApiError::malformed("the body is no JSON object", next));
     }
-    serde_json::from_slice(body).map_err(|error| ApiError::malformed(error.to_string(), next))
+    let asked = serde_json::from_slice(&body);
+    let asked = asked.map_err(|error| ApiError::malformed(error.to_string(), next))?;
+    Ok((ask, asked))
 }
 
-fn done(id: Option<RequestId>, body: Value) -> Response {
+/// The answer to what was done, with the request's name.
+pub(crate) fn done(id: Option<RequestId>, body: Value) -> Response {
     let mut response = Json(body).into_response();
     mark(&mut response, id);
     response

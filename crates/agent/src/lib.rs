@@ -14,9 +14,18 @@
 //! | `POST /v1/keys`, `{"name","scheme","users"}` | the key, once it can be used |
 //! | `GET /v1/keys/{name}` | the key |
 //! | `POST /v1/keys/{name}/sign?format=`, the message as body | `{"signature","scheme","public_key"}` |
+//! | `POST /v1/keys/{name}/certificate` | `{"certificate","public_key"}`: X.509, PEM, signed by the key itself |
 //! | `POST /v1/keys/{name}/decrypt`, `{"ciphertext","to"}` | `{"handed"}`: shares, sealed to the reader |
 //! | `POST /v1/keys/{name}/refresh` | the key, once it has other shares |
 //! | `POST /v1/keys/{name}/retire` | `{"retired"}` |
+//! | `POST /v1/keys/{name}/rotate` | the key that takes its place, once it can be used |
+//! | `POST /v1/keys/{name}/permit`, `{"users","uses_per_minute"}` | `{"permitted"}` |
+//! | `GET /v1/keys/{name}/slots` | `{"slots"}`: the highest number used in each register |
+//! | `GET /v1/proposals` | `{"proposals"}`: changes of the keys that wait for approvals |
+//! | `POST /v1/proposals/{number}/approve`, `{"digest"}` | what came of it |
+//! | `GET /v1/audit` | `{"entries",...}`: what was done with the keys, and by whom |
+//! | `GET /v1/evidence`, `/v1/evidence/{id}` | proofs against sites |
+//! | `GET /v1/keys/{name}/transcript` | the signed transcript of the ceremony that made the key's latest sharing, in bytes |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
 //! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |
@@ -26,6 +35,8 @@
 //! | `POST /v1/group/proposals`, `{"edits","f"}` | `{"proposal","standing","missing"}` |
 //! | `POST /v1/group/proposals/{number}/approve` | `{"proposal","standing","missing"}` |
 //! | `DELETE /v1/group/proposals/{number}` | `{"withdrawn"}` |
+//! | `GET /v1/backup?after=` | the beginning of a backup: a `maftia_backup::Preamble`, `Maftia-Position` |
+//! | `GET /v1/backup/{commit}/{chunk}?digest=` | a chunk of that state |
 //! | `GET /v1/status` | the group, see [`status`] |
 //! | `GET /livez`, `/readyz`, `/healthz?verbose` | health of the agent and its links |
 //! | `GET /metrics` | Prometheus text |
@@ -35,8 +46,8 @@
 //! values are base64.
 //!
 //! Public keys, signatures and digests are hexadecimal in JSON; ciphertexts and shares are base64. A
-//! message that is an SSH signature's is signed with `?format=sshsig` and not otherwise
-//! ([`is_sshsig`](maftia_threshold::export::is_sshsig)). What takes a ceremony or a session waits for
+//! message that is an SSH or a CMS signature's is signed with `?format=sshsig` or `cms` and not
+//! otherwise ([`Form`](maftia_threshold::export::Form)). What takes a ceremony or a session waits for
 //! it: 504 `pending` says that it goes on, and the same request under the same id waits on. `?key=`
 //! names another beacon than `beacon`.
 //!
@@ -52,7 +63,7 @@
 //! | 403 | the `Host` header is not this agent's; or this client may not do it: use that key, change members, withdraw another's proposal |
 //! | 404 | no such key, round, proposal, or site |
 //! | 409 | a comparison failed; the other branch was executed, its outcomes are in the body; or the state does not allow it: of a key, its scheme, the sites, or a change of them that is under way |
-//! | 410 | a request of this id was executed; its answer is no longer kept |
+//! | 410 | a request of this id was executed; its answer is no longer kept; no site has that state any more |
 //! | 413 | a key, value, transaction or answer is too large |
 //! | 429 | over a quota: of waiting requests, of the agent, or of the store |
 //! | 503 | rejected: nothing happened and never will |
@@ -72,6 +83,7 @@
 //! - Connections, heads, bodies, waiting requests and their times are bounded: who sends slowly, or
 //!   nothing, keeps nobody out ([`ConnectionLimits`]).
 
+mod backup;
 mod beacon;
 mod config;
 mod connections;

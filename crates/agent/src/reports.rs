@@ -5,6 +5,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Report {
     pub(crate) state: String,
+    /// How many changes of the sites it has come to.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     pub(crate) position: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
     #[serde(default)]

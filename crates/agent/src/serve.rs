@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
 use crate::{
-    AgentConfig, ApiError, ConnectionLimits, beacon, connections, evidence, group, health, keys,
-    kv, status,
+    AgentConfig, ApiError, ConnectionLimits, backup, beacon, connections, evidence, group, health,
+    keys, kv, status,
 };
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
@@ -122,12 +122,14 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{name}", get(keys::show))
         .route("/v1/keys/{name}/sign", post(keys::sign))
+        .route("/v1/keys/{name}/certificate", post(keys::certificate))
         .route("/v1/keys/{name}/decrypt", post(keys::decrypt))
         .route("/v1/keys/{name}/permit", post(keys::permit))
         .route("/v1/keys/{name}/refresh", post(keys::refresh))
         .route("/v1/keys/{name}/retire", post(keys::retire))
         .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/keys/{name}/slots", get(keys::slots))
+        .route("/v1/keys/{name}/transcript", get(keys::transcript))
         .route("/v1/audit", get(keys::audit))
         .route("/v1/ceremonies", get(keys::ceremonies))
         .route("/v1/proposals", get(keys::proposals))
@@ -142,6 +144,8 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/group/proposals", post(group::propose))
         .route("/v1/group/proposals/{number}", delete(group::withdraw))
         .route("/v1/group/proposals/{number}/approve", post(group::approve))
+        .route("/v1/backup", get(backup::begin))
+        .route("/v1/backup/{commit}/{chunk}", get(backup::chunk))
         .route("/v1/status", get(status::status))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

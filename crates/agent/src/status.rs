@@ -16,6 +16,7 @@
 //! `beyond_tolerance` says that there are more of them than f.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -23,6 +24,7 @@ use maftia_client::Client;
 use maftia_config::{GroupFile, Kind};
 use maftia_types::SiteId;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::reports::Report;
 pub use crate::reports::{Checkpoint, KeyReport};
@@ -86,6 +88,9 @@ pub struct SiteStatus {
     pub pid: Option<u32>,
 }
 
+/// How long a status waits for the client to come to the view that sites speak of: as long as for
+/// the sites' own answers.
+const FOLLOW_WAIT: Duration = Duration::from_secs(1);
 const SERVING: &str = "serving";
 const NO_ANSWER: &str = "no answer";
 /// Keys that are looked at in a site's word: more than a group has, retired ones included.
@@ -100,14 +105,34 @@ pub(crate) async fn status(State(shared): State<Shared>) -> Json<GroupStatus> {
     Json(status)
 }
 
-/// Asks all sites.
+/// Asks all sites. If the group is further than the client, as f+1 sites say, the client follows
+/// first: a status of sites that are not the group's any more would deceive.
 pub async fn of(client: &Client) -> GroupStatus {
-    let answers = client.status().await;
-    let reports = answers
-        .into_iter()
-        .filter_map(|(site, json)| Some((site, serde_json::from_slice(&json?).ok()?)))
-        .collect();
+    let mut known = client.known();
+    known.mark_unchanged();
+    let mut reports = reports(client).await;
+    if is_ahead_of(&client.group(), &reports) {
+        client.follow().await;
+        if let Ok(Ok(())) = timeout(FOLLOW_WAIT, known.changed()).await {
+            reports = self::reports(client).await;
+        }
+    }
     merge(&client.group(), &reports)
+}
+
+async fn reports(client: &Client) -> BTreeMap<SiteId, Report> {
+    let answers = client.status().await.into_iter();
+    let reports = answers.filter_map(|(site, json)| {
+        let report = serde_json::from_slice(&json?).ok()?;
+        Some((site, report))
+    });
+    reports.collect()
+}
+
+/// Whether f+1 sites say that the sites have changed since.
+pub(crate) fn is_ahead_of(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> bool {
+    let later = reports.values().filter(|own| own.epoch > group.epoch().0);
+    later.count() >= group.resilience().one_correct()
 }
 
 pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> GroupStatus {

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::json;
 
 use crate::reports::Report;
-use crate::status::{GroupStatus, merge};
+use crate::status::{GroupStatus, is_ahead_of, merge};
 
 fn group(kind: Kind) -> GroupFile {
     let plan = Plan {
@@ -19,6 +19,7 @@ fn group(kind: Kind) -> GroupFile {
         http: Vec::new(),
         clients: Vec::new(),
         fast_path: None,
+        member_approvals: std::num::NonZeroU8::MIN,
     };
     generate(plan, &mut ChaCha20Rng::seed_from_u64(1))
         .unwrap()
@@ -215,4 +216,18 @@ fn a_key_is_shown_once_f_plus_1_sites_show_the_same() {
         .map(|key| key.public_key.as_deref())
         .collect();
     assert_eq!(shown, [Some("bb")]);
+}
+
+#[test]
+fn the_group_is_ahead_when_one_more_site_says_so_than_may_lie() {
+    let ahead = |count: usize, epoch: u64| {
+        let mut words = words();
+        for word in words.iter_mut().flatten().take(count) {
+            word["epoch"] = json!(epoch);
+        }
+        is_ahead_of(&group(Kind::Dev), &reports(words))
+    };
+    assert!(!ahead(1, 1));
+    assert!(ahead(2, 1));
+    assert!(!ahead(4, 0));
 }

@@ -1,6 +1,7 @@
 //! What was typed, validated and nothing more.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     },
     /// Make a site of a running `demo` or `dev` misbehave, or end it
     Attack(crate::attack::Attack),
+    /// Copy a group's whole state to a file, check such a file, and make a new group of it
+    Backup(crate::backup::args::Backup),
     /// Read and check public randomness that nobody can choose or foresee
     Beacon(crate::beacon::Beacon),
     /// Measure throughput and latency of a group on a real disk
@@ -83,6 +86,9 @@ pub(crate) struct Init {
     /// Final after two message delays where almost all sites agree: on or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
+    /// How many clients must approve a change of the sites, the one that proposes it among them
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) member_approvals: NonZeroU8,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate, save_key};
@@ -21,6 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) clients: Vec<String>,
     pub(crate) fast_path: Option<bool>,
+    pub(crate) member_approvals: NonZeroU8,
 }
 
 impl GroupDir {
@@ -35,11 +37,7 @@ impl GroupDir {
 
     /// Makes keys, configuration and the sites' empty logs.
     pub(crate) fn create(&self, wanted: Wanted) -> Result<GroupFile, Failure> {
-        let mut entries = fs::read_dir(&self.0).into_iter().flatten();
-        if entries.next().is_some() {
-            let text = format!("{} is not empty", self.0.display());
-            return Err(Failure::failed(text).next("name a new folder with --dir"));
-        }
+        self.must_be_empty()?;
         let http = wanted.http.clone();
         let plan = Plan {
             name: wanted.name,
@@ -48,14 +46,34 @@ impl GroupDir {
             http: wanted.http,
             clients: wanted.clients,
             fast_path: wanted.fast_path,
+            member_approvals: wanted.member_approvals,
         };
         let made =
             generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;
-        self.write(&made, &http)?;
+        self.write(&made, &http, |data| {
+            maftia_site::create(data)
+                .map_err(|error| Failure::chain(crate::failure::Exit::Failed, &error))
+        })?;
         Ok(made.group)
     }
 
-    fn write(&self, made: &Generated, http: &[SocketAddr]) -> Result<(), Failure> {
+    /// Whether a group can be written here.
+    pub(crate) fn must_be_empty(&self) -> Result<(), Failure> {
+        let mut entries = fs::read_dir(&self.0).into_iter().flatten();
+        if entries.next().is_some() {
+            let text = format!("{} is not empty", self.0.display());
+            return Err(Failure::failed(text).next("name a new folder with --dir"));
+        }
+        Ok(())
+    }
+
+    /// Writes configuration and keys, and has the data of each site made, in the folder that is given.
+    pub(crate) fn write(
+        &self,
+        made: &Generated,
+        http: &[SocketAddr],
+        mut make_data: impl FnMut(&Path) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let sites = made.group.sites().zip(&made.sites).enumerate();
         for (index, ((_, entry), named)) in sites {
             let dir = self.site_dir(&entry.name);
@@ -71,8 +89,7 @@ impl GroupDir {
                 token: None,
             };
             file.save(&dir.join("site.toml"))?;
-            maftia_site::create(&dir.join("data"))
-                .map_err(|error| Failure::chain(crate::failure::Exit::Failed, &error))?;
+            make_data(&dir.join("data"))?;
         }
         make_dir(&self.0.join("clients"))?;
         for client in &made.clients {

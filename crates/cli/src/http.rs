@@ -20,9 +20,9 @@ pub(crate) use problem::Problem;
 /// Idle connections kept: as many as an import or export uses at once.
 pub(crate) const CONNECTIONS_MAX: usize = 16;
 
-/// The largest answer read: a page of the store (1.5 MiB) as base64 in JSON, and as much again for
-/// what surrounds it.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The largest answer read: the beginning of a backup. A page of the store as base64 in JSON is far
+/// shorter.
+const ANSWER_BYTES_MAX: u64 = maftia_backup::PREAMBLE_BYTES_MAX as u64;
 
 /// How much longer than the time left we wait for an answer: an agent that gives up at the same
 /// moment still gets its answer, and the id it carries, through.

@@ -34,6 +34,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
         http: Vec::new(),
         clients: typed.clients.clone(),
         fast_path: typed.fast_path,
+        member_approvals: typed.member_approvals,
     })?;
     if typed.json {
         return output::json(&json!({
@@ -42,6 +43,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
             "tolerance": group.resilience().intruded_max(),
             "fast_path": group.group().fast_path,
+            "member_approvals": group.group().members.approvals,
         }));
     }
     let f = group.resilience().intruded_max();

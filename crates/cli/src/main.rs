@@ -3,6 +3,7 @@
 mod agent;
 mod args;
 mod attack;
+mod backup;
 mod beacon;
 mod bench;
 mod ceremony;
@@ -46,6 +47,7 @@ fn run(typed: Typed) -> Result<(), Failure> {
             command: agent::AgentCommand::Run(run),
         } => agent::run(run),
         Command::Attack(typed) => attack::run(&typed),
+        Command::Backup(typed) => backup::run(&typed),
         Command::Beacon(typed) => beacon::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
         Command::Ceremony(typed) => ceremony::run(&typed),

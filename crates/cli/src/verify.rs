@@ -1,11 +1,14 @@
-//! `maftia verify`: what a proof proves, decided here and without any group.
+//! `maftia verify`: what a proof proves, or a transcript says, decided here and without any group.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use maftia_verify::{GroupKey, PROOF_BYTES_MAX, Proven, Utc, entry};
+use maftia_verify::{
+    GroupKey, PROOF_BYTES_MAX, ProofError, Proven, Utc, entry, transcript as read_transcript,
+};
 use serde_json::{Map, json};
 
+use crate::ceremony::transcript;
 use crate::failure::Failure;
 use crate::files::{at, input, print, save};
 use crate::http::Problem;
@@ -24,10 +27,11 @@ const KEY_FILE_BYTES_MAX: usize = 4096;
                   recent enough is for you to say. `maftia-verify` does the same in a program of \
                   its own.\n\nExample:\n  maftia key export group --format raw -o group.key\n  \
                   maftia kv get greeting --proof greeting.proof\n  maftia verify greeting.proof \
-                  --group-key group.key"
+                  --group-key group.key\n  maftia ceremony transcript signing -o signing.transcript\n  \
+                  maftia verify signing.transcript --group-key group.key"
 )]
 pub(crate) struct Verify {
-    /// The proof; `-` reads standard input
+    /// The proof, or the transcript of a ceremony; `-` reads standard input
     file: PathBuf,
     /// The group's public key: 192 hexadecimal digits, or a file of these or of the 96 bytes
     #[arg(long, value_name = "HEX|FILE")]
@@ -47,10 +51,14 @@ pub(crate) fn run(typed: &Verify) -> Result<(), Failure> {
 fn verify(typed: &Verify) -> Result<(), Problem> {
     let key = read_key(&typed.group_key)?;
     let proof = input(&typed.file, PROOF_BYTES_MAX, "give a proof")?;
-    let proven = entry(&proof, &key).map_err(|error| {
+    let wrong = |error: ProofError| {
         let what = format!("nothing is proven: {error}");
         Problem::failed("bad-proof", what).next("compare the key with `maftia key show group`")
-    })?;
+    };
+    let proven = match entry(&proof, &key) {
+        Err(ProofError::UnknownKind) => return verify_transcript(typed, &proof, &key, wrong),
+        proven => proven.map_err(wrong)?,
+    };
     if let (Some(path), Some(found)) = (&typed.output, &proven.entry) {
         save(path, found.value).map_err(|error| at(path, &error))?;
     }
@@ -58,6 +66,24 @@ fn verify(typed: &Verify) -> Result<(), Problem> {
         return print(&object(&proven).into());
     }
     tell(&proven);
+    Ok(())
+}
+
+/// What is no proof of an entry may be a transcript.
+fn verify_transcript(
+    typed: &Verify,
+    file: &[u8],
+    key: &GroupKey,
+    wrong: impl Fn(ProofError) -> Problem,
+) -> Result<(), Problem> {
+    let said = read_transcript(file, key).map_err(wrong)?;
+    if typed.output.is_some() {
+        return Err(Problem::usage("a transcript proves no value to write"));
+    }
+    if typed.json {
+        return print(&transcript::object(&said));
+    }
+    transcript::tell(&said);
     Ok(())
 }
 
@@ -111,7 +137,7 @@ fn object(proven: &Proven<'_>) -> Map<String, serde_json::Value> {
 }
 
 /// A key in hexadecimal, or in a file.
-fn read_key(typed: &str) -> Result<GroupKey, Problem> {
+pub(crate) fn read_key(typed: &str) -> Result<GroupKey, Problem> {
     if let Ok(key) = GroupKey::from_hex(typed) {
         return Ok(key);
     }

@@ -6,7 +6,7 @@ use maftia_config::GroupFile;
 use maftia_crypto::SigningKey;
 use maftia_membership::Certificate;
 use maftia_multipoint::{Config, Limits, Listen, Network, Peer, StartError};
-use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX};
+use maftia_replica::{QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX, Wanted};
 use maftia_types::{SiteId, SiteSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -85,6 +85,7 @@ struct Handle {
     cost_min: usize,
     timing: Timing,
     shared: Arc<Shared>,
+    number: u32,
 }
 
 impl ClientConfig {
@@ -142,6 +143,7 @@ impl Client {
             cost_min: OUTSTANDING_BYTES_MAX / (WINDOW * config.sessions),
             timing: config.timing,
             shared,
+            number: key,
         })))
     }
 
@@ -242,6 +244,14 @@ impl Client {
         (!said.is_empty()).then_some(said)
     }
 
+    /// A piece of a signed state that one site has, as it says itself: to be checked.
+    pub(crate) async fn piece_of(&self, site: SiteId, wanted: Wanted) -> Option<Bytes> {
+        let answers = self.inquire(Inquiry::Lend(site, wanted)).await;
+        let said = answers.into_iter().nth(site.index())??;
+        // No piece is empty.
+        (!said.is_empty()).then_some(said)
+    }
+
     /// How long a request waits for its outcome.
     pub(crate) fn patience(&self, patience: Patience) -> Duration {
         let usual = self.0.timing.deadline.into();
@@ -253,9 +263,21 @@ impl Client {
         self.0.shared.known().group.clone()
     }
 
+    /// Its place among the group's clients.
+    pub fn number(&self) -> u32 {
+        self.0.number
+    }
+
     /// What it knows of the group's sites; notified when it has come to a later view.
     pub fn known(&self) -> watch::Receiver<Arc<Known>> {
         self.0.shared.watch()
+    }
+
+    /// Asks the sites at once for views after the one that the client goes by, instead of in a few
+    /// seconds: for who has heard that there is one. [`Client::known`] tells when it has come.
+    pub async fn follow(&self) {
+        // An error means that it has stopped.
+        let _ = self.0.commands.send(Command::Follow).await;
     }
 
     /// The sites that a link stands to.

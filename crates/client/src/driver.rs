@@ -45,6 +45,8 @@ pub(crate) enum Command {
         what: Inquiry,
         reply: oneshot::Sender<Vec<Option<Bytes>>>,
     },
+    /// Asks for later views now.
+    Follow,
     Stop {
         done: oneshot::Sender<()>,
     },
@@ -227,6 +229,10 @@ impl Driver {
             Ok(SiteMessage::Proof { nonce, proof }) => {
                 self.on_answer(site, nonce, proof.unwrap_or_default());
             }
+            // Nor any piece of a state.
+            Ok(SiteMessage::Piece { nonce, piece }) => {
+                self.on_answer(site, nonce, piece.unwrap_or_default());
+            }
             Ok(SiteMessage::Views(chain)) => self.on_views(now, site, chain),
             Err(error) => debug!(%site, %error, "malformed message"),
         }
@@ -251,6 +257,7 @@ impl Driver {
                 reply,
             } => self.again(now, &id, body, permit, reply),
             Command::Ask { what, reply } => self.ask(now, what, reply),
+            Command::Follow => self.ask_views_soon(now),
             Command::Stop { done } => self.stopped = Some(done),
         }
     }
@@ -384,6 +391,7 @@ impl Driver {
                 ClientMessage::Submit { .. } => Class::Payload,
                 ClientMessage::Vouch { .. }
                 | ClientMessage::Evidence { .. }
+                | ClientMessage::Lend { .. }
                 | ClientMessage::Prove { .. }
                 | ClientMessage::Status { .. }
                 | ClientMessage::Views { .. } => Class::Control,

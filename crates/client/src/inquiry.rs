@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use maftia_codec::Wire as _;
 use maftia_multipoint::Class;
-use maftia_replica::ClientMessage;
+use maftia_replica::{ClientMessage, Wanted};
 use maftia_types::{Digest, Duration, SiteId, SiteSet, Time};
 use tokio::sync::oneshot;
 
@@ -17,6 +17,8 @@ const STATUS_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum Inquiry {
     /// For a proof in the ordered state.
     Evidence(Digest),
+    /// One site, for a piece of a signed state.
+    Lend(SiteId, Wanted),
     /// One site, for a proof of what the state says about a question.
     Prove(SiteId, Bytes),
     /// How it sees the group.
@@ -27,6 +29,7 @@ impl Inquiry {
     pub(crate) fn numbered(self, nonce: u64) -> ClientMessage {
         match self {
             Self::Evidence(id) => ClientMessage::Evidence { nonce, id },
+            Self::Lend(_, wanted) => ClientMessage::Lend { nonce, wanted },
             Self::Prove(_, question) => ClientMessage::Prove { nonce, question },
             Self::Status => ClientMessage::Status { nonce },
         }
@@ -36,7 +39,7 @@ impl Inquiry {
     fn is_for(&self, site: SiteId) -> bool {
         match self {
             Self::Evidence(_) | Self::Status => true,
-            Self::Prove(asked, _) => *asked == site,
+            Self::Lend(asked, _) | Self::Prove(asked, _) => *asked == site,
         }
     }
 }

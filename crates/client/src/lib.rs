@@ -33,6 +33,7 @@
 //! [`session::Session`] decides what is sent as a pure state machine; [`Client`] drives several of
 //! them, and the links, in one task.
 
+pub mod backup;
 mod client;
 mod driver;
 pub mod evidence;

@@ -22,7 +22,9 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// What a client knows of the group's sites.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// The group's file, with the sites of the newest view that this client has come to.
+    /// The group's file as the client was given it.
+    pub given: Arc<GroupFile>,
+    /// The same, with the sites of the newest view that this client has come to.
     pub group: Arc<GroupFile>,
     /// The certificates that led there from the file that the client was given. Who starts from
     /// them again, later, goes on from here.
@@ -42,8 +44,10 @@ pub(crate) struct Views {
 impl Known {
     /// From the group's file, and what an earlier run of this client has kept.
     pub(crate) fn begin(group: GroupFile, kept: Vec<Certificate>) -> Self {
+        let given = Arc::new(group);
         let begun = Self {
-            group: Arc::new(group),
+            group: given.clone(),
+            given,
             chain: Vec::new(),
         };
         begun.learn(kept).unwrap_or(begun)
@@ -69,6 +73,7 @@ impl Known {
         }
         match self.group.with_view(&view, &[]) {
             Ok(group) => Some(Self {
+                given: self.given.clone(),
                 group: Arc::new(group),
                 chain,
             }),

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 
 use maftia_crypto::SigningKey;
 use maftia_types::{FaultModel, Powers, Resilience, SiteId};
 use rand::CryptoRng;
 
-use crate::group::{ClientEntry, Group, GroupError, GroupFile, KeysEntry, Kind, SiteEntry};
+use crate::group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 
 /// Whether a new group that carries it gets the fast path, if nobody says otherwise.
 /// `docs/adr/0010-fast-path.md` says why.
@@ -25,6 +26,8 @@ pub struct Plan {
     pub clients: Vec<String>,
     /// Whether it has the fast path; none for [`FAST_PATH_DEFAULT`] where its size carries one.
     pub fast_path: Option<bool>,
+    /// How many clients must approve a change of its sites.
+    pub member_approvals: NonZeroU8,
 }
 
 /// A new group and its keys.
@@ -75,7 +78,11 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         f: resilience.intruded_max(),
         epoch: 0,
         id: None,
-        keys: KeysEntry::default(),
+        keys: ApprovalsEntry::default(),
+        members: ApprovalsEntry {
+            approvals: plan.member_approvals,
+        },
+        restored: None,
         fast_path: plan
             .fast_path
             .unwrap_or(FAST_PATH_DEFAULT && resilience.fast_path().is_ok()),

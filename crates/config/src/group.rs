@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::Path;
 
 use maftia_crypto::{Domain, Hasher, PublicKey};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ConfigError;
 use crate::epoch::{self, is_founding};
 use crate::file::{parse, read, save_toml, text};
+use crate::restored::RestoredEntry;
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -49,9 +51,17 @@ pub struct Group {
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Digest>,
-    /// How its shared keys are managed.
+    /// How many clients must approve a change of its shared keys: to create or retire one, or to
+    /// change who may use it. They need the power to approve keys.
     #[serde(default)]
-    pub keys: KeysEntry,
+    pub keys: ApprovalsEntry,
+    /// How many clients must approve a change of its sites. They need the power to approve members;
+    /// the one that proposes is one of them.
+    #[serde(default)]
+    pub members: ApprovalsEntry,
+    /// From what it was restored, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<RestoredEntry>,
     /// Whether a leader that almost all sites vote for is final at once, two message delays after it
     /// was sent. Needs f ≥ 1.
     #[serde(default)]
@@ -99,14 +109,13 @@ pub struct SiteEntry {
     pub joined: bool,
 }
 
-/// How a group's shared keys are managed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// Who must agree to a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct KeysEntry {
-    /// How many clients with the power to approve keys it takes to create or retire one, or to
-    /// change who may use it. 1 in files that do not say.
+pub struct ApprovalsEntry {
+    /// How many different clients. 1 in files that do not say.
     #[serde(default = "one")]
-    pub approvals: u8,
+    pub approvals: NonZeroU8,
 }
 
 /// A client.
@@ -124,15 +133,15 @@ pub struct ClientEntry {
     pub powers: Powers,
 }
 
-const fn one() -> u8 {
-    1
+const fn one() -> NonZeroU8 {
+    NonZeroU8::MIN
 }
 
 const fn all_powers() -> Powers {
     Powers::ALL
 }
 
-impl Default for KeysEntry {
+impl Default for ApprovalsEntry {
     fn default() -> Self {
         Self { approvals: one() }
     }
@@ -178,11 +187,15 @@ pub enum GroupError {
     /// The sites are no view.
     #[error(transparent)]
     View(#[from] ViewError),
-    /// No change of the keys could ever be approved.
-    #[error("[keys] approvals = {wanted}, but {able} clients have the power \"approve-keys\"")]
+    /// No change could ever be approved.
+    #[error("[{table}] approvals = {wanted}, but {able} clients have the power \"{power}\"")]
     Approvals {
+        /// Where the file says so.
+        table: &'static str,
+        /// What it takes to approve.
+        power: Power,
         /// How many clients must approve.
-        wanted: u8,
+        wanted: NonZeroU8,
         /// How many can.
         able: usize,
     },
@@ -211,7 +224,8 @@ impl GroupFile {
         }
         check_names(&group)?;
         check_addresses(&group)?;
-        check_approvals(&group)?;
+        check_approvals(&group, "keys", (group.keys, Power::ApproveKeys))?;
+        check_approvals(&group, "members", (group.members, Power::ApproveMembers))?;
         let id = epoch::id(&group)?;
         let directory = directory(&group, id)?;
         Ok(Self {
@@ -231,6 +245,15 @@ impl GroupFile {
             let next = "correct it at every site and client alike, and try again";
             ConfigError::new(path, error.to_string(), next)
         })
+    }
+
+    /// The group of a file's text.
+    ///
+    /// # Errors
+    /// If it describes no valid group; what is wrong.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        let group = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        Self::new(group).map_err(|error| error.to_string())
     }
 
     /// Writes the group's file.
@@ -312,7 +335,7 @@ impl Group {
     /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
     /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
     /// covered where a file says other than what holds for one that does not speak of them, which
-    /// keeps its digest; and so is the fast path where it is on: sites that decide by different
+    /// keeps its digest; and so are that the group was restored, and the fast path where it is on: sites that decide by different
     /// rules must not take one another for the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
@@ -338,16 +361,24 @@ impl Group {
             hasher.update(client.key.as_bytes());
         }
         let restricted = self.clients.iter().any(|own| own.powers != all_powers());
-        if restricted || self.keys != KeysEntry::default() {
+        if restricted || self.keys != ApprovalsEntry::default() {
             text(&mut hasher, "powers");
-            hasher.number(self.keys.approvals.into());
+            hasher.number(self.keys.approvals.get().into());
             for client in &self.clients {
                 hasher.number(client.powers.bits().into());
             }
         }
+        if self.members != ApprovalsEntry::default() {
+            text(&mut hasher, "members");
+            hasher.number(self.members.approvals.get().into());
+        }
         // Where it is off nothing is added: such groups are as old as the format.
         if self.fast_path {
             text(&mut hasher, "fast path");
+        }
+        if let Some(restored) = &self.restored {
+            text(&mut hasher, "restored");
+            restored.hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -408,14 +439,23 @@ fn check_distinct(sites: &[SiteEntry]) -> Result<(), GroupError> {
     Ok(())
 }
 
-/// A group without clients, or one in which nobody may approve, never changes its keys: that is a
-/// choice. More approvals than approvers is a mistake.
-fn check_approvals(group: &Group) -> Result<(), GroupError> {
-    let wanted = group.keys.approvals;
-    let approves = |client: &&ClientEntry| client.powers.contains(Power::ApproveKeys);
+/// A group without clients, or one in which nobody may approve, never changes its keys or its sites:
+/// that is a choice. More approvals than approvers is a mistake.
+fn check_approvals(
+    group: &Group,
+    table: &'static str,
+    (entry, power): (ApprovalsEntry, Power),
+) -> Result<(), GroupError> {
+    let wanted = entry.approvals;
+    let approves = |client: &&ClientEntry| client.powers.contains(power);
     let able = group.clients.iter().filter(approves).count();
-    if wanted == 0 || (wanted > 1 && usize::from(wanted) > able) {
-        return Err(GroupError::Approvals { wanted, able });
+    if wanted > one() && usize::from(wanted.get()) > able {
+        return Err(GroupError::Approvals {
+            table,
+            power,
+            wanted,
+            able,
+        });
     }
     Ok(())
 }

@@ -61,6 +61,21 @@ pub(crate) mod digest {
     }
 }
 
+pub(crate) mod whole_digest {
+    use maftia_types::Digest;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(digest: &Digest, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(digest)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(from)?;
+        Digest::from_hex(&text).ok_or_else(|| D::Error::custom("a digest is 64 hexadecimal digits"))
+    }
+}
+
 pub(crate) mod powers {
     use maftia_types::{Power, Powers};
     use serde::de::{Deserialize, Deserializer, Error};

@@ -1,3 +1,4 @@
+use std::num::NonZeroU8;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -15,6 +16,7 @@ fn plan(n: usize) -> Plan {
         http: consecutive("127.0.0.1:8000".parse().unwrap(), n).unwrap(),
         clients: vec!["app".to_owned(), "operator".to_owned()],
         fast_path: None,
+        member_approvals: NonZeroU8::MIN,
     }
 }
 
@@ -128,12 +130,12 @@ fn a_file_that_does_not_speak_of_powers_keeps_its_digest_and_gives_all() {
     let silent: Vec<&str> = text
         .lines()
         .filter(|line| {
-            !["powers", "[keys]", "approvals"]
+            !["powers", "[keys]", "[members]", "approvals"]
                 .iter()
                 .any(|it| line.starts_with(it))
         })
         .collect();
-    assert_eq!(silent.len() + 4, text.lines().count(), "{text}");
+    assert_eq!(silent.len() + 6, text.lines().count(), "{text}");
     let path = folder.path().join("old.toml");
     std::fs::write(&path, silent.join("\n")).unwrap();
     let old = GroupFile::load(&path).unwrap();
@@ -145,7 +147,7 @@ fn a_file_that_does_not_speak_of_powers_keeps_its_digest_and_gives_all() {
 }
 
 #[test]
-fn powers_read_back_are_digested_and_must_let_enough_approve() {
+fn powers_read_back_and_are_digested() {
     let few = |group: &mut Group| {
         group.clients[0].powers = [Power::UseKeys, Power::Audit].into_iter().collect();
     };
@@ -159,31 +161,72 @@ fn powers_read_back_are_digested_and_must_let_enough_approve() {
     assert_ne!(base.digest(), made(4).group.digest());
     let none = changed(|group| group.clients[0].powers = Powers::NONE).unwrap();
     assert_ne!(none.digest(), base.digest());
-    let two = changed(|group| group.keys.approvals = 2).unwrap();
-    assert_ne!(two.digest(), made(4).group.digest());
-
-    let refused = |wanted, change: &dyn Fn(&mut Group)| {
-        changed(|group| {
-            change(group);
-            group.keys.approvals = wanted;
-        })
-        .unwrap_err()
-    };
-    assert_eq!(
-        refused(2, &few),
-        GroupError::Approvals { wanted: 2, able: 1 }
-    );
-    assert_eq!(
-        refused(3, &|_| ()),
-        GroupError::Approvals { wanted: 3, able: 2 }
-    );
-    assert_eq!(
-        refused(0, &|_| ()),
-        GroupError::Approvals { wanted: 0, able: 2 }
-    );
     let error = loads(&text.replace("\"audit\"", "\"admin\""));
     assert!(error.what().contains("approve-members"), "{error}");
     assert!(error.line().is_some(), "{error}");
+}
+
+/// The two kinds of changes that take approvals, each with the power that it needs.
+const APPROVED: [(&str, Power, fn(&mut Group) -> &mut ApprovalsEntry); 2] = [
+    ("keys", Power::ApproveKeys, |group| &mut group.keys),
+    ("members", Power::ApproveMembers, |group| &mut group.members),
+];
+
+#[test]
+fn approvals_are_digested_and_at_most_as_many_as_clients_with_the_power() {
+    let base = *made(4).group.digest();
+    let two = NonZeroU8::new(2).unwrap();
+    let mut seen = vec![base];
+    for (table, power, entry) in APPROVED {
+        // The last client has not this power.
+        let with = |able: usize, wanted| {
+            changed(|group| {
+                if able == 1 {
+                    let others = Power::ALL.into_iter().filter(|own| *own != power);
+                    group.clients[1].powers = others.collect();
+                }
+                entry(group).approvals = wanted;
+            })
+        };
+        seen.push(*with(2, two).unwrap().digest());
+        assert!(with(1, NonZeroU8::MIN).is_ok());
+        for (able, wanted) in [(1, two), (2, NonZeroU8::new(3).unwrap())] {
+            let refused = GroupError::Approvals {
+                table,
+                power,
+                wanted,
+                able,
+            };
+            assert_eq!(with(able, wanted).unwrap_err(), refused);
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 3);
+}
+
+#[test]
+fn a_change_takes_at_least_one_approval() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = saved(folder.path());
+    let none = text.replace("[members]\napprovals = 1", "[members]\napprovals = 0");
+    assert_ne!(none, text);
+    let error = loads(&none);
+    assert!(error.line().is_some(), "{error}");
+    assert!(error.what().contains("nonzero"), "{error}");
+}
+
+#[test]
+fn a_later_epoch_s_file_keeps_the_approvals_of_the_group() {
+    let two = NonZeroU8::new(2).unwrap();
+    let plan = Plan {
+        member_approvals: two,
+        ..plan(4)
+    };
+    let group = generate(plan, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let group = group.group;
+    let later = group.with_view(group.view(), &[]).unwrap();
+    assert_eq!(later.group().members.approvals, two);
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(crate) fn group_seeds() -> Vec<Bytes> {
         http: consecutive(http),
         clients: vec!["agent".to_owned(), "bench".to_owned()],
         fast_path: None,
+        member_approvals: std::num::NonZeroU8::MIN,
     };
     let generated = generate(plan, &mut crate::samples::rng()).expect("the plan is sound");
     let text = toml::to_string(generated.group.group()).expect("a group has a TOML form");

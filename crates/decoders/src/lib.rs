@@ -17,6 +17,8 @@
 use bytes::Bytes;
 use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 
+mod backups;
+mod client_link;
 mod files;
 mod keys;
 mod members;
@@ -112,14 +114,15 @@ pub const TARGETS: &[Target] = &[
     target(
         "client_message",
         wire::canonical::<maftia_replica::ClientMessage>,
-        samples::client_messages,
+        client_link::client_messages,
     ),
     target(
         "site_message",
         wire::canonical::<maftia_replica::SiteMessage>,
-        samples::site_messages,
+        client_link::site_messages,
     ),
     target("proof", proofs::entry, proofs::seeds),
+    target("transcript", proofs::transcript, proofs::transcript_seeds),
     target(
         "item",
         wire::canonical::<maftia_replica::Item>,
@@ -171,6 +174,12 @@ pub const TARGETS: &[Target] = &[
         wire::canonical::<maftia_membership::Certificate>,
         members::certificate_seeds,
     ),
+    target(
+        "backup_preamble",
+        wire::canonical::<maftia_backup::Preamble>,
+        backups::preamble_seeds,
+    ),
+    slow_target("backup", backups::backup, backups::backup_seeds),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),
     target(

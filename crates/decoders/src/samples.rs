@@ -13,9 +13,7 @@ use maftia_membership::evidence::{Admission, Exhibit, Export, Report, Store};
 use maftia_ordering::{
     Block, BlockRef, Equivocation, Header, IndexedDigest, Record, RecoveryStatement, payload_digest,
 };
-use maftia_replica::{
-    BatchId, Bodies, ClientMessage, Fate, Item, Reply, SiteMessage, Span, Transfer,
-};
+use maftia_replica::{BatchId, Bodies, Item, Span, Transfer};
 use maftia_types::{
     ClientId, Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence, SiteId, SiteSet,
 };
@@ -26,7 +24,6 @@ mod ordering;
 
 use ordering::{coin_share, controlled_frontier, frontier, ordering_values};
 
-use crate::members::certificate;
 use crate::{join, services};
 
 pub(crate) fn rng() -> ChaCha20Rng {
@@ -151,85 +148,6 @@ pub(crate) fn envelopes() -> Vec<Bytes> {
     vec![envelope().to_bytes(), statement().seal(&key()).to_bytes()]
 }
 
-pub(crate) fn client_messages() -> Vec<Bytes> {
-    let (session, incarnation) = (1, Incarnation(2));
-    let two = Bodies::new([&Bytes::from_static(b"body"), &Bytes::new()]);
-    let span = Span::new(Sequence(1), 2).expect("two numbers");
-    let batches = vec![(span, two)];
-    let digests = vec![(span, digest(1)), (Span::one(Sequence(3)), digest(2))];
-    let messages = [
-        ClientMessage::Submit {
-            session,
-            incarnation,
-            batches,
-        },
-        ClientMessage::Vouch {
-            session,
-            incarnation,
-            digests,
-        },
-        ClientMessage::Status { nonce: 5 },
-        ClientMessage::Evidence {
-            nonce: 6,
-            id: digest(2),
-        },
-        ClientMessage::Views { epoch: Epoch(7) },
-        ClientMessage::Prove {
-            nonce: 6,
-            question: Bytes::from_static(b"key"),
-        },
-    ];
-    messages.iter().map(Wire::to_bytes).collect()
-}
-
-pub(crate) fn site_messages() -> Vec<Bytes> {
-    let fates = [
-        Fate::Executed {
-            position: 1,
-            result: Bytes::from_static(b"result"),
-        },
-        Fate::ExecutedDigest {
-            position: 2,
-            digest: digest(2),
-        },
-        Fate::Forgotten,
-        Fate::Closed,
-        Fate::Other,
-    ];
-    let replies = (1..)
-        .zip(fates)
-        .map(|(n, fate)| Reply {
-            sequence: Sequence(n),
-            fate,
-        })
-        .collect();
-    let messages = [
-        SiteMessage::Replies {
-            session: 1,
-            incarnation: Incarnation(2),
-            replies,
-        },
-        SiteMessage::Evidence {
-            nonce: 6,
-            exhibit: Some(exhibit().to_bytes()),
-        },
-        SiteMessage::Status {
-            nonce: 5,
-            json: Bytes::from_static(b"{}"),
-        },
-        SiteMessage::Views(vec![certificate(), certificate()]),
-        SiteMessage::Proof {
-            nonce: 6,
-            proof: Some(Bytes::from_static(b"proof")),
-        },
-        SiteMessage::Proof {
-            nonce: 7,
-            proof: None,
-        },
-    ];
-    messages.iter().map(Wire::to_bytes).collect()
-}
-
 pub(crate) fn items() -> Vec<Bytes> {
     item_values().iter().map(Wire::to_bytes).collect()
 }
@@ -342,6 +260,7 @@ fn item_values() -> Vec<Item> {
             reason: Reason::Mute,
         },
         Item::Retract { site: site(2) },
+        Item::Certified,
     ]
 }
 
@@ -360,7 +279,7 @@ fn store_chunks() -> Vec<Bytes> {
         .collect()
 }
 
-fn exhibit() -> Exhibit {
+pub(crate) fn exhibit() -> Exhibit {
     Exhibit {
         proof: equivocation().into(),
         key: *key().public().as_bytes(),
@@ -429,7 +348,7 @@ fn payload_of(salt: u8) -> Vec<u8> {
     vec![salt; usize::from(salt)]
 }
 
-fn digest(byte: u8) -> Digest {
+pub(crate) fn digest(byte: u8) -> Digest {
     Digest([byte; 32])
 }
 

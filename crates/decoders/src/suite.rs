@@ -69,6 +69,7 @@ pub(crate) fn operation_seeds() -> Vec<Bytes> {
         Operation::List,
         Operation::Ceremonies,
         Operation::Show(key),
+        Operation::Transcript(key),
         Operation::Refresh(key),
         Operation::Proposals,
         Operation::Approve {

@@ -36,6 +36,7 @@ mod frame;
 mod hello;
 mod link;
 mod network;
+mod probe;
 mod queue;
 mod registry;
 mod socket;
@@ -52,6 +53,7 @@ pub use frame::{FRAME_BYTES_MAX, FrameError};
 pub use hello::{LINK_VERSION, Refusal};
 pub use link::{DownReason, LinkId, Message, NetworkEvent, Session};
 pub use network::{Network, SendError, StartError, To};
+pub use probe::is_there;
 pub use stats::{PeerStats, Stats};
 
 #[cfg(test)]

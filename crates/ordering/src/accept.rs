@@ -9,6 +9,7 @@ use maftia_types::{SiteId, Time};
 use crate::block::{Block, BlockRef, payload_digest};
 use crate::engine::{Engine, Output};
 use crate::fault::{Equivocation, Misbehaviour};
+use crate::heads::TWINS_MAX;
 use crate::record::Record;
 use crate::recovery::Standing;
 use crate::suspended::Waiting;
@@ -47,7 +48,7 @@ impl Engine {
                 .dag
                 .tip()
                 .plus(ROUNDS_AHEAD * self.parameters.delivery_depth);
-            if reference.round > ahead || !self.has_room_for(&verified.0) {
+            if reference.round > ahead || !self.has_room_for(from, &verified.0) {
                 return;
             }
             self.suspended.insert(Waiting {
@@ -113,11 +114,11 @@ impl Engine {
         }
     }
 
-    /// Bounds what an author can make us hold: two twins per slot unless causally required, and no
-    /// more waiting blocks than the novelty budget; a block whose parents are all here always has
-    /// room. A correct author loses nothing: the range synchroniser brings its blocks again,
+    /// Bounds what an author can make us hold: two twins per slot unless causally required or passed
+    /// on by others, and no more waiting blocks than the novelty budget; a block whose parents are
+    /// all here always has room. A correct author loses nothing: the range synchroniser brings its blocks again,
     /// oldest first.
-    fn has_room_for(&self, block: &Block) -> bool {
+    fn has_room_for(&mut self, from: SiteId, block: &Block) -> bool {
         let reference = block.reference();
         let twins = self.dag.slot(reference.author, reference.round).len()
             + self.suspended.twins(&reference).count();
@@ -128,7 +129,8 @@ impl Engine {
         let next = parents
             .iter()
             .all(|p| self.is_exempt(p) || self.dag.contains(p));
-        (twins < 2 || required) && (held < budget || next || (required && held < 2 * budget))
+        (held < budget || next || (required && held < 2 * budget))
+            && (twins < TWINS_MAX || required || self.relayed.admit(from, &reference))
     }
 
     /// A payload came in.

@@ -185,6 +185,12 @@ impl Block {
             .filter(|parent| parent.is_strong_for(self.header.round))
     }
 
+    /// The author's own block that this one continues; none in a re-entry.
+    pub fn self_parent(&self) -> Option<BlockRef> {
+        let first = self.header.parents.first().copied();
+        first.filter(|parent| parent.author == self.header.author)
+    }
+
     /// Whether `candidate` is among the parents.
     pub fn has_parent(&self, candidate: &BlockRef) -> bool {
         self.header.parents.contains(candidate)

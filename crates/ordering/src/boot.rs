@@ -102,6 +102,7 @@ impl Engine {
             standing: initial(me, sites),
             amnesia: None,
             equivocators: SiteSet::EMPTY,
+            relayed: crate::heads::Relayed::default(),
             checkpoint_vote: None,
             last_own: Round(0),
             unsettled_payloads: 0,

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::dag::Dag;
 use crate::draft::{Draft, DraftFull};
 use crate::fault::{Equivocation, Misbehaviour};
+use crate::heads::Relayed;
 use crate::linearizer::{Commit, Frontier, Linearizer};
 use crate::message::Message;
 use crate::pacemaker::Pacemaker;
@@ -45,6 +46,7 @@ pub struct Engine {
     /// the recovery's floor: see [`Engine::is_amnesic`].
     pub(crate) amnesia: Option<Round>,
     pub(crate) equivocators: SiteSet,
+    pub(crate) relayed: Relayed,
     pub(crate) checkpoint_vote: Option<IndexedDigest>,
     /// Delivered before the frontier this engine started from; their payloads are not needed.
     pub(crate) delivered_before: BTreeSet<BlockRef>,
@@ -249,6 +251,7 @@ impl Engine {
         self.pacemaker.settled(settled);
         self.forget_intervals(settled);
         if let Some(horizon) = self.parameters.acceptance_horizon(self.read_above()) {
+            self.relayed.prune(horizon);
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
             }

@@ -155,6 +155,7 @@ mod dag;
 mod draft;
 mod engine;
 mod fault;
+mod heads;
 mod history;
 mod linearizer;
 mod message;

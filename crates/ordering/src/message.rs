@@ -67,7 +67,8 @@ pub struct Knowledge {
     pub tips: Vec<Round>,
     /// A site that has delivered up to this leader's round is served all that it lacks.
     pub base: Round,
-    /// The last settled slot.
+    /// The last settled slot, or where the control chain's prefix ends if that is lower: what the
+    /// acceptance horizon is measured from.
     pub settled: Round,
     /// Whether the sender wants the blocks it lacks.
     pub ask: bool,

@@ -20,6 +20,8 @@ struct Peer {
     claimed: Round,
     /// The leader's round up to which a site must have delivered to be served, by its own word.
     base: Round,
+    /// Up to which round it was sent heads, if the rest is still to come.
+    heads: Round,
 }
 
 impl Peers {
@@ -28,6 +30,7 @@ impl Peers {
             known: vec![Round(0); sites],
             claimed: Round(0),
             base: Round(0),
+            heads: Round(0),
         };
         Self {
             peers: vec![peer; sites],
@@ -42,6 +45,7 @@ impl Peers {
             known: vec![Round(0); self.members],
             claimed: Round(0),
             base: Round(0),
+            heads: Round(0),
         };
         self.peers.resize(self.members + learners, blank);
     }
@@ -101,6 +105,21 @@ impl Peers {
             .and_then(|p| p.known.get(author.index()))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Up to which round the peer was sent heads in a series of answers that is not complete; 0
+    /// before and after one.
+    pub(crate) fn heads_sent(&self, peer: SiteId) -> Round {
+        self.peers
+            .get(peer.index())
+            .map(|peer| peer.heads)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn set_heads_sent(&mut self, peer: SiteId, round: Round) {
+        if let Some(peer) = self.peers.get_mut(peer.index()) {
+            peer.heads = round;
+        }
     }
 
     /// How many peers have shown or claimed a round above `round`.

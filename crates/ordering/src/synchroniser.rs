@@ -14,7 +14,9 @@ use crate::engine::{Engine, Output};
 use crate::message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
 
 /// Most bytes of blocks sent in answer to one question.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// What a header counts for in an answer.
+pub(crate) const HEADER_BYTES: usize = 512;
 /// Most headers pushed to one peer with one own block.
 const PUSH_MAX: usize = 64;
 /// Rounds a peer's own blocks may lag behind before headers are pushed to it: in the common case
@@ -118,7 +120,7 @@ impl Engine {
                     .map_or(floor, |e| e.block.round().max(floor))
             })
             .collect();
-        let settled = self.committer.settled();
+        let settled = self.read_above();
         Message::Knowledge(Knowledge {
             tips,
             base: self.served_from,
@@ -146,6 +148,8 @@ impl Engine {
             // Whatever is found: all that is here is looked through for it.
             self.sync.has_answered(from, ANSWER_BYTES_MAX);
             self.push(from, Round(u64::MAX), usize::MAX, step);
+            let bytes = self.push_heads(from, knowledge.settled, step);
+            self.sync.has_answered(from, bytes);
             step.send(Target::One(from), self.knowledge(false));
         } else if self.dag.tip() > self.sync.asked_at_tip && self.is_behind() {
             self.ask_range(now, from, step);
@@ -178,7 +182,7 @@ impl Engine {
                 continue;
             }
             let message = block_message(entry, if with_payload { usize::MAX } else { 0 });
-            bytes += 512
+            bytes += HEADER_BYTES
                 + if with_payload {
                     entry.payload.as_ref().map_or(0, Bytes::len)
                 } else {
@@ -228,7 +232,11 @@ impl Engine {
         };
         for entry in blocks.iter().filter_map(|r| self.dag.get(r)) {
             let inline = block_message(entry, INLINE_PAYLOAD_BYTES_MAX);
-            reply(entry.block.author(), inline, 512 + INLINE_PAYLOAD_BYTES_MAX);
+            reply(
+                entry.block.author(),
+                inline,
+                HEADER_BYTES + INLINE_PAYLOAD_BYTES_MAX,
+            );
         }
         for block in payloads {
             if let Some(payload) = self.dag.get(block).and_then(|entry| entry.payload.clone()) {
@@ -337,7 +345,7 @@ impl Engine {
 }
 
 /// A block as it is sent, with its payload if that is at most `inline_max` long.
-fn block_message(entry: &Entry, inline_max: usize) -> Message {
+pub(crate) fn block_message(entry: &Entry, inline_max: usize) -> Message {
     let payload = entry
         .payload
         .clone()

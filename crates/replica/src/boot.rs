@@ -16,7 +16,9 @@ use crate::head::Realm;
 use crate::image::Restored;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
-use crate::replica::{Replica, Settings};
+use crate::lending::Lending;
+use crate::repeats::Repeats;
+use crate::replica::{Output, Replica, Settings};
 
 /// What the disk held when the site started.
 #[derive(Debug, Default)]
@@ -59,7 +61,7 @@ impl Replica {
     ) -> Result<(Self, Step<Self>), BootError> {
         let needed = parameters.resilience.one_correct();
         let mut checkpoints = Checkpoints::default();
-        let beginning = boot.beginning;
+        let (beginning, has_image) = (boot.beginning, boot.image.is_some());
         let (frontier, mut ledger, window) = match boot.image {
             None => {
                 let state = beginning.as_ref();
@@ -82,8 +84,13 @@ impl Replica {
         }
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let mut replay = by_epoch(boot.records, parameters.epoch);
+        let epochs = beginning.map(|own| Epochs::new(own, &ledger, has_image));
         let mut records = window;
         records.extend(replay.remove(&parameters.epoch).unwrap_or_default());
+        if !records.is_empty() && epochs.as_ref().is_some_and(|own| own.hollow) {
+            // Read once more with the state that is fetched: they say what this site has signed.
+            replay.insert(parameters.epoch, records.clone());
+        }
         let keys = identity.keys.clone();
         let below = EngineBoot {
             frontier,
@@ -95,10 +102,12 @@ impl Replica {
         let mut replica = Self {
             engine,
             machine,
-            epochs: beginning.map(|own| Epochs::new(own, &ledger)),
+            epochs,
             ledger,
             intake: Intake::default(),
+            repeats: Repeats::default(),
             checkpoints,
+            lending: Lending::default(),
             fetch: None,
             settings,
             keys,
@@ -129,7 +138,16 @@ impl Replica {
             self.tell_sites(step);
             self.lift(now, below, step);
         }
-        self.replay.clear();
+        if !self.is_hollow() {
+            self.replay.clear();
+        }
+        if self
+            .epochs
+            .as_ref()
+            .is_some_and(|own| !own.leavers.is_empty())
+        {
+            step.outputs.push(Output::Sites);
+        }
         self.follow_kept(now, step);
         self.leave_again(now);
         self.watch_anew(now);

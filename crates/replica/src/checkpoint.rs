@@ -93,8 +93,9 @@ impl fmt::Debug for Checkpoint {
     }
 }
 
-/// The digest of one of the checkpoint's own parts.
-pub(crate) fn part_digest(part: &[u8]) -> Digest {
+/// The digest of one of the checkpoint's own parts: those before the application's chunks.
+#[must_use]
+pub fn part_digest(part: &[u8]) -> Digest {
     PART.digest(part)
 }
 
@@ -254,8 +255,16 @@ impl Checkpoints {
 
     /// The newest checkpoint that is here with the group's signature.
     pub(crate) fn certified(&self) -> Option<(&Checkpoint, &Certificate)> {
-        let (checkpoint, certificate) = self.certified.as_ref()?;
+        let (checkpoint, certificate) = self.certified_shared()?;
         Some((checkpoint, certificate))
+    }
+
+    /// The same, to be kept.
+    pub(crate) const fn certified_shared(&self) -> Option<(&Arc<Checkpoint>, &Certificate)> {
+        match &self.certified {
+            Some((checkpoint, certificate)) => Some((checkpoint, certificate)),
+            None => None,
+        }
     }
 
     /// The latest checkpoint of this site that is still whole.

@@ -9,6 +9,7 @@ use maftia_types::{Digest, Epoch, Incarnation, Sequence};
 
 use crate::batch::{Bodies, Span};
 use crate::epochs::passage::CERTIFICATES_MAX;
+use crate::lending::{PIECE_BYTES_MAX, Wanted};
 use crate::limits::RESULT_BYTES_MAX;
 use crate::proof::PROOF_BYTES_MAX;
 
@@ -53,6 +54,14 @@ pub enum ClientMessage {
         /// For the key-value store, a key.
         question: Bytes,
     },
+    /// Asks for a piece of a whole state that the group has signed. The number comes back with the
+    /// answer.
+    Lend {
+        /// Chosen by the client.
+        nonce: u64,
+        /// Which piece.
+        wanted: Wanted,
+    },
     /// Asks the site how it sees the group. The number comes back with the answer.
     Status {
         /// Chosen by the client.
@@ -90,6 +99,14 @@ pub enum SiteMessage {
         nonce: u64,
         /// At most [`PROOF_BYTES_MAX`] bytes.
         proof: Option<Bytes>,
+    },
+    /// A piece of a signed state; none if the site does not have it, or the client may not read it
+    /// all. It is checked by whoever asked.
+    Piece {
+        /// The question's number.
+        nonce: u64,
+        /// At most [`PIECE_BYTES_MAX`] bytes.
+        piece: Option<Bytes>,
     },
     /// How the site sees the group, as JSON text; one site's word.
     Status {
@@ -140,12 +157,12 @@ pub enum Fate {
     Other,
 }
 
-impl Reply {
+impl Fate {
     /// Length of the result that it carries in full.
     pub(crate) const fn result_bytes(&self) -> usize {
-        match &self.fate {
-            Fate::Executed { result, .. } => result.len(),
-            Fate::ExecutedDigest { .. } | Fate::Forgotten | Fate::Closed | Fate::Other => 0,
+        match self {
+            Self::Executed { result, .. } => result.len(),
+            Self::ExecutedDigest { .. } | Self::Forgotten | Self::Closed | Self::Other => 0,
         }
     }
 }
@@ -158,7 +175,7 @@ const BATCH_RESULT_BYTES: usize = 1024 * 1024;
 pub fn batches(replies: Vec<Reply>) -> Vec<Vec<Reply>> {
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
     for reply in replies {
-        let length = reply.result_bytes();
+        let length = reply.fate.result_bytes();
         let full = batch.len() >= BATCH_MAX || bytes + length > BATCH_RESULT_BYTES;
         if full && !batch.is_empty() {
             batches.push(std::mem::take(&mut batch));
@@ -237,6 +254,11 @@ impl Wire for ClientMessage {
                 writer.u64(*nonce);
                 writer.bytes(question);
             }
+            Self::Lend { nonce, wanted } => {
+                writer.u8(6);
+                writer.u64(*nonce);
+                wanted.encode(writer);
+            }
         }
     }
 
@@ -265,6 +287,10 @@ impl Wire for ClientMessage {
             5 => Self::Prove {
                 nonce: reader.u64()?,
                 question: reader.bytes("question", QUESTION_BYTES_MAX)?,
+            },
+            6 => Self::Lend {
+                nonce: reader.u64()?,
+                wanted: Wanted::decode(reader)?,
             },
             _ => {
                 return Err(DecodeError::Invalid {
@@ -317,6 +343,14 @@ impl Wire for SiteMessage {
                     writer.bytes(proof);
                 }
             }
+            Self::Piece { nonce, piece } => {
+                writer.u8(5);
+                writer.u64(*nonce);
+                writer.bool(piece.is_some());
+                if let Some(piece) = piece {
+                    writer.bytes(piece);
+                }
+            }
         }
     }
 
@@ -343,6 +377,13 @@ impl Wire for SiteMessage {
                 nonce: reader.u64()?,
                 proof: match reader.bool()? {
                     true => Some(reader.bytes("proof", PROOF_BYTES_MAX)?),
+                    false => None,
+                },
+            },
+            5 => Self::Piece {
+                nonce: reader.u64()?,
+                piece: match reader.bool()? {
+                    true => Some(reader.bytes("piece", PIECE_BYTES_MAX)?),
                     false => None,
                 },
             },

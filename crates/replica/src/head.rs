@@ -1,6 +1,6 @@
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher, PublicKey};
-use maftia_membership::Membership;
+use maftia_membership::{Membership, View};
 use maftia_ordering::{Frontier, Parameters};
 use maftia_types::{Digest, Epoch, FaultModel, Resilience};
 
@@ -54,11 +54,17 @@ impl Realm {
                 epoch: parameters.epoch,
                 members: members(&parameters.resilience, keys),
             },
-            Some(view) => Self {
-                group: *view.group(),
-                epoch: view.epoch(),
-                members: members(&view.resilience(), &view.keys()),
-            },
+            Some(view) => Self::of(view),
+        }
+    }
+
+    /// Of a group with that view.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        Self {
+            group: *view.group(),
+            epoch: view.epoch(),
+            members: members(&view.resilience(), &view.keys()),
         }
     }
 }
@@ -101,6 +107,15 @@ impl Head {
             .update(&self.to_bytes())
             .update(tree.top().as_bytes());
         hasher.finish()
+    }
+
+    /// The digest of the checkpoint that has this head and chunks with these digests; `None` if there
+    /// are not as many as the head says, or too few to be a checkpoint.
+    #[must_use]
+    pub fn over(&self, digests: Vec<Digest>) -> Option<Digest> {
+        let count = usize::try_from(self.chunks) == Ok(digests.len());
+        let fits = count && (1..self.chunks).contains(&self.parts);
+        fits.then(|| self.digest(&Tree::new(digests, None)))
     }
 
     /// The tree over a manifest, if both are those of the checkpoint with this digest.

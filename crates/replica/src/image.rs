@@ -45,20 +45,31 @@ impl Image {
             ..
         } = self.checkpoint.as_ref();
         let count = app.manifest().len();
-        let mut counts = Writer::new();
-        let pieces = ledger.len().div_ceil(PIECE_BYTES);
-        counts.u64(pieces as u64);
-        counts.u64(count as u64);
-        counts.u64(self.window.len() as u64);
-        let piece = |index: usize| {
-            ledger.slice(index * PIECE_BYTES..ledger.len().min((index + 1) * PIECE_BYTES))
-        };
-        [counts.finish(), frontier.to_bytes()]
-            .into_iter()
-            .chain((0..pieces).map(piece))
+        own_chunks(frontier, ledger, (count, self.window.len()))
             .chain((0..count).filter_map(|index| app.chunk(index)))
             .chain(self.window.iter().map(Wire::to_bytes))
     }
+}
+
+/// The first chunks of an image: counts, of the application's chunks and of the blocks too, then
+/// frontier and ledger.
+pub(crate) fn own_chunks(
+    frontier: &Frontier,
+    ledger: &Bytes,
+    (app, window): (usize, usize),
+) -> impl Iterator<Item = Bytes> + use<> {
+    let ledger = ledger.clone();
+    let pieces = ledger.len().div_ceil(PIECE_BYTES);
+    let mut counts = Writer::new();
+    counts.u64(pieces as u64);
+    counts.u64(app as u64);
+    counts.u64(window as u64);
+    let piece = move |index: usize| {
+        ledger.slice(index * PIECE_BYTES..ledger.len().min((index + 1) * PIECE_BYTES))
+    };
+    [counts.finish(), frontier.to_bytes()]
+        .into_iter()
+        .chain((0..pieces).map(piece))
 }
 
 impl Restored {

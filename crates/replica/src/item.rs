@@ -30,6 +30,8 @@ pub enum Item {
     Evidence(Proof),
     /// The author's own word to the keyed services.
     Contribution(Bytes),
+    /// The author can prove to others that the present view is the group's.
+    Certified,
     /// A joiner's word, passed on.
     Word(Box<Word>),
     /// The author suspects a site.
@@ -79,6 +81,7 @@ impl Wire for Item {
                 writer.u8(3);
                 writer.bytes(bytes);
             }
+            Self::Certified => writer.u8(7),
             Self::Word(word) => {
                 writer.u8(6);
                 word.encode(writer);
@@ -114,6 +117,7 @@ impl Wire for Item {
             5 => Self::Retract {
                 site: reader.site()?,
             },
+            7 => Self::Certified,
             6 => Self::Word(Box::new(Word::decode(reader)?)),
             _ => return Err(DecodeError::Invalid { field: "item" }),
         })

@@ -7,7 +7,7 @@ use maftia_membership::membership::Asked;
 use maftia_membership::{MEMBERSHIP, Member, Membership};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, Power, Powers, SiteId};
+use maftia_types::{Digest, Power, Powers, SITES_MAX, SiteId, SiteSet};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
@@ -37,6 +37,8 @@ pub(crate) struct Ledger {
     pub(crate) membership: Option<Membership>,
     /// Whether the state machine makes ready for the next committee.
     pub(crate) preparing: bool,
+    /// Who has said that it holds the certificate of the present view. See `is_certified`.
+    pub(crate) certified: SiteSet,
     /// The clients' keys, which no site may have, and what each may do. Of the group's file, whose
     /// digest covers them, and not of the state.
     pub(crate) clients: Vec<(PublicKey, Powers)>,
@@ -66,6 +68,7 @@ impl Ledger {
         Self {
             membership,
             preparing: false,
+            certified: SiteSet::EMPTY,
             clients: Vec::new(),
             limits,
             needed,
@@ -132,6 +135,9 @@ impl Ledger {
                         self.conduct.accuse(commit.index, author, site, reason);
                     }
                     Item::Retract { site } => self.conduct.retract(author, site),
+                    Item::Certified => {
+                        self.certified.insert(author);
+                    }
                     Item::Contribution(bytes) => machine.contribute(&context, &bytes),
                     Item::Word(word) if words < WORDS_PER_BLOCK_MAX => {
                         words += 1;
@@ -260,6 +266,21 @@ impl Ledger {
         self.position
     }
 
+    /// How many sessions of clients are known.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Becomes the state of another group, which goes on with what was executed in this one.
+    pub(crate) fn succeed(&mut self, membership: Membership) {
+        self.needed = membership.view().resilience().one_correct();
+        self.membership = Some(membership);
+        self.preparing = false;
+        self.vouches = Vouches::default();
+        self.conduct = Conduct::default();
+        self.sessions.forget_held();
+    }
+
     /// How many batches wait for vouches.
     pub(crate) fn open_vouches(&self) -> usize {
         self.vouches.len()
@@ -283,6 +304,9 @@ impl Ledger {
             ledger.membership = Some(state);
         }
         ledger.preparing = reader.bool()?;
+        for _ in 0..reader.length("certified", SITES_MAX)? {
+            ledger.certified.insert(reader.site()?);
+        }
         reader.end()?;
         Ok(ledger)
     }
@@ -299,6 +323,8 @@ impl Ledger {
             .iter()
             .for_each(|state| state.encode(&mut writer));
         writer.bool(self.preparing);
+        writer.length(self.certified.len());
+        self.certified.iter().for_each(|site| writer.site(site));
         writer.finish()
     }
 }

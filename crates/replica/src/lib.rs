@@ -30,6 +30,7 @@
 //! | [`Item::Requests`], [`Item::Vouch`] | "my client sent these": believed of f+1 |
 //! | [`Item::Evidence`] | nothing: verified by everybody |
 //! | [`Item::Accuse`], [`Item::Retract`] | "I suspect this site", "no more": believed of f+1 |
+//! | [`Item::Certified`] | "I can prove the present view": believed of f+1 |
 //! | [`Item::Contribution`], [`Message::Pair`] | what the keyed services say: see `maftia_activity::keys` |
 //! | [`SiteMessage::Proof`] | nothing: whoever asked checks it |
 //! | [`SiteMessage::Replies`] | "executed there, with this result": believed of f+1 |
@@ -137,9 +138,12 @@ mod image;
 mod intake;
 mod item;
 mod ledger;
+mod legacy;
+mod lending;
 mod limits;
 mod message;
 mod proof;
+mod repeats;
 mod replica;
 mod serve;
 mod session;
@@ -154,6 +158,7 @@ pub use batch::{
     BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, BatchId, Bodies, RequestId, Span, request_digest,
 };
 pub use boot::{Boot, BootError};
+pub use checkpoint::part_digest;
 pub use client_link::{
     BATCH_MAX, ClientMessage, Fate, QUESTION_BYTES_MAX, Reply, STATUS_BYTES_MAX, SiteMessage,
     batches, result_digest,
@@ -167,6 +172,8 @@ pub use head::{Head, Realm};
 pub use image::{Image, Restored};
 pub use item::{Item, items};
 pub use ledger::Executed;
+pub use legacy::{Inheritance, Legacy};
+pub use lending::{Copied, PIECE_BYTES_MAX, Wanted};
 pub use limits::{
     CONTRIBUTION_BYTES_MAX, Limits, PAIR_BYTES_MAX, QUEUED_BYTES_PER_KEY, REQUEST_BYTES_MAX,
     RESULT_BYTES_MAX, RESULT_INLINE_BYTES_MAX,

@@ -23,8 +23,10 @@ use crate::head::Realm;
 use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
+use crate::lending::Lending;
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::repeats::Repeats;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -34,7 +36,9 @@ pub struct Replica {
     pub(crate) machine: Box<dyn StateMachine>,
     pub(crate) ledger: Ledger,
     pub(crate) intake: Intake,
+    pub(crate) repeats: Repeats,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) lending: Lending,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) settings: Settings,
     pub(crate) keys: Vec<PublicKey>,
@@ -169,7 +173,7 @@ impl Protocol for Replica {
         match command {
             Command::Client { .. } if !self.is_seated() => {}
             Command::Client { key, message } => {
-                self.on_client(key, message, &mut step);
+                self.on_client(now, (key, message), &mut step);
                 self.engine.wake(now);
             }
             Command::PeerUp(peer) => {
@@ -314,6 +318,7 @@ impl Replica {
             return true;
         }
         self.tell_sites(step);
+        self.say_certified(commit.index);
         if let Some(frontier) = &commit.checkpoint {
             self.take_checkpoint(now, frontier.as_ref().clone());
         }
@@ -379,6 +384,7 @@ impl Replica {
             Tally::Nothing => {}
             Tally::Stable(index) => {
                 self.on_stable();
+                self.lending.age();
                 self.forget_former();
                 self.vote(now);
                 step.outputs.push(Output::Stable { index });

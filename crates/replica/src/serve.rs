@@ -3,7 +3,7 @@
 use maftia_codec::{Wire, Writer};
 use maftia_ordering::DraftFull;
 use maftia_protocol::Step;
-use maftia_types::{ClientId, Digest, Incarnation, Sequence};
+use maftia_types::{ClientId, Digest, Incarnation, Sequence, Time};
 
 use crate::batch::{BatchId, Span};
 use crate::client_link::{BATCH_MAX, ClientMessage, Fate, Reply, result_digest};
@@ -12,17 +12,6 @@ use crate::ledger::Executed;
 use crate::limits::RESULT_INLINE_BYTES_MAX;
 use crate::replica::{Output, Replica};
 use crate::sessions::Expected;
-
-/// Results given in full to one message of a client that asks again; the rest as digests.
-const ASKED_AGAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// What one message of a client is answered with.
-#[derive(Default)]
-struct Answers {
-    replies: Vec<Reply>,
-    /// Of results given in full.
-    bytes: usize,
-}
 
 /// What a message says of each batch, by name. One that does not lie beyond those before it is
 /// passed over: each number is answered once for a message, however often it is in it.
@@ -48,8 +37,13 @@ fn named<T>(
 
 impl Replica {
     /// A client's requests or vouches.
-    pub(crate) fn on_client(&mut self, key: u32, message: ClientMessage, step: &mut Step<Self>) {
-        let mut answers = Answers::default();
+    pub(crate) fn on_client(
+        &mut self,
+        now: Time,
+        (key, message): (u32, ClientMessage),
+        step: &mut Step<Self>,
+    ) {
+        let mut replies = Vec::new();
         let (session, incarnation) = match message {
             ClientMessage::Submit {
                 session,
@@ -58,7 +52,7 @@ impl Replica {
             } => {
                 for (id, bodies) in named((key, session, incarnation), batches) {
                     if bodies.are(id.span.count()) {
-                        self.take_in(Item::Requests { id, bodies }, &id, &mut answers);
+                        self.take_in(now, Item::Requests { id, bodies }, &id, &mut replies);
                     }
                 }
                 (session, incarnation)
@@ -69,26 +63,22 @@ impl Replica {
                 digests,
             } => {
                 for (id, digest) in named((key, session, incarnation), digests) {
-                    self.take_in(Item::Vouch { id, digest }, &id, &mut answers);
+                    self.take_in(now, Item::Vouch { id, digest }, &id, &mut replies);
                 }
                 (session, incarnation)
             }
             // Answered by whoever has the link: with what it knows, and Replica::views_after.
             ClientMessage::Evidence { .. }
+            | ClientMessage::Lend { .. }
             | ClientMessage::Prove { .. }
             | ClientMessage::Status { .. }
             | ClientMessage::Views { .. } => return,
         };
-        push_replies(
-            ClientId { key, session },
-            incarnation,
-            answers.replies,
-            step,
-        );
+        push_replies(ClientId { key, session }, incarnation, replies, step);
     }
 
     /// Answers the requests of a batch that are settled, and queues the batch if some are not.
-    fn take_in(&mut self, item: Item, id: &BatchId, answers: &mut Answers) {
+    fn take_in(&mut self, now: Time, item: Item, id: &BatchId, replies: &mut Vec<Reply>) {
         if self.diverged {
             return;
         }
@@ -99,15 +89,14 @@ impl Replica {
             let expected = self.ledger.expected(&id.request(sequence), digest.as_ref());
             match expected {
                 // Enough for one message, however many it asks for.
-                Expected::Settled(_) if answers.replies.len() >= BATCH_MAX => return,
+                Expected::Settled(_) if replies.len() >= BATCH_MAX => return,
                 Expected::Settled(fate) => {
                     // A vouch for what is executed long since is a client asking again; one with
                     // the body wants the result itself.
-                    let full = has_body && answers.bytes < ASKED_AGAIN_BYTES_MAX;
+                    let key = id.client.key;
+                    let full = has_body && self.repeats.take(now, key, fate.result_bytes());
                     let fate = shorten(fate, full);
-                    let reply = Reply { sequence, fate };
-                    answers.bytes += reply.result_bytes();
-                    answers.replies.push(reply);
+                    replies.push(Reply { sequence, fate });
                 }
                 Expected::TooFar => break,
                 Expected::Yes => {
@@ -194,6 +183,7 @@ fn lone_digest(item: &Item, id: &BatchId) -> Option<Digest> {
         | Item::Contribution(_)
         | Item::Word(_)
         | Item::Accuse { .. }
+        | Item::Certified
         | Item::Retract { .. } => None,
     }
 }

@@ -212,6 +212,17 @@ impl Sessions {
         expired.into_iter().for_each(|client| self.close(client));
     }
 
+    /// Forgets the requests that wait for a gap to close.
+    pub(crate) fn forget_held(&mut self) {
+        self.sessions.values_mut().for_each(|own| own.held.clear());
+        self.accounts.values_mut().for_each(|own| own.held = 0);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
     fn make_room(&mut self, limits: &Limits, key: u32) {
         let mut of_key: Vec<(u64, ClientId)> = self
             .sessions

@@ -8,6 +8,7 @@ use maftia_types::{Resilience, SiteId};
 pub(crate) struct Intruder {
     me: SiteId,
     resilience: Resilience,
+    audience: usize,
     key: SigningKey,
     seed: u64,
     strategies: Vec<Box<dyn Strategy>>,
@@ -19,15 +20,16 @@ impl Intruder {
         Self {
             me,
             resilience,
+            audience: resilience.sites(),
             key,
             seed,
             strategies: Vec::new(),
         }
     }
 
-    /// The site has another id, in another view.
-    pub(crate) const fn renumber(&mut self, me: SiteId, resilience: Resilience) {
-        (self.me, self.resilience) = (me, resilience);
+    /// The site has another id, in another view, or others hear it.
+    pub(crate) const fn renumber(&mut self, me: SiteId, resilience: Resilience, audience: usize) {
+        (self.me, self.resilience, self.audience) = (me, resilience, audience);
     }
 
     /// What to do from now on, one on top of the other.
@@ -46,6 +48,7 @@ impl Intruder {
         let scene = Scene {
             me: self.me,
             resilience: &self.resilience,
+            audience: self.audience,
             key: &self.key,
         };
         for strategy in &mut self.strategies {
@@ -71,6 +74,7 @@ impl Intruder {
         let scene = Scene {
             me: self.me,
             resilience: &self.resilience,
+            audience: self.audience,
             key: &self.key,
         };
         let mut step = Step::none();

@@ -12,6 +12,7 @@ mod performer;
 mod run;
 mod sites;
 mod status;
+mod stopped;
 mod store;
 mod vault;
 
@@ -20,4 +21,5 @@ pub use error::SiteError;
 pub use harness::{Harness, NoHarness};
 pub use run::{Site, run};
 pub use status::{CheckpointStatus, EvidenceStatus, PeerStatus, SiteStatus};
-pub use store::{StoreError, create};
+pub use stopped::{Stopped, StoppedError, stopped};
+pub use store::{StoreError, create, create_with};

@@ -92,7 +92,7 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
         sites: Sites::of(&site.group),
         beginning: beginning(&site.group),
         powers: site.group.powers(),
-        approvals: site.group.group().keys.approvals,
+        approvals: site.group.group().keys.approvals.get(),
         data_dir: site.file.data,
         network,
         intruder,
@@ -109,11 +109,13 @@ pub async fn run(site: Site, stop: impl Future<Output = ()>) -> Result<(), SiteE
 }
 
 /// Who the sites are by the group's file.
-fn beginning(group: &GroupFile) -> Beginning {
+pub(crate) fn beginning(group: &GroupFile) -> Beginning {
     Beginning {
         view: group.view().clone(),
         joiners: group.joiners(),
-        policy: Policy::default(),
+        policy: Policy {
+            approvals: group.group().members.approvals,
+        },
         clients: group
             .group()
             .clients
@@ -121,11 +123,12 @@ fn beginning(group: &GroupFile) -> Beginning {
             .map(|own| (own.key, own.powers))
             .collect(),
         chain: Vec::new(),
+        restored: group.group().restored.is_some(),
     }
 }
 
 /// Bounds of the ordered state: all sites of a group have the same.
-fn settings(group: &GroupFile) -> Settings {
+pub(crate) fn settings(group: &GroupFile) -> Settings {
     let client_keys = u32::try_from(group.group().clients.len()).unwrap_or(u32::MAX);
     let limits = maftia_replica::Limits {
         client_keys,
@@ -138,7 +141,7 @@ fn settings(group: &GroupFile) -> Settings {
 }
 
 /// The constants of every epoch, with what the group's file says of its own.
-fn parameters(group: &GroupFile) -> Parameters {
+pub(crate) fn parameters(group: &GroupFile) -> Parameters {
     Parameters {
         config: *group.digest(),
         epoch: group.view().epoch(),

@@ -64,6 +64,69 @@ pub fn create(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// As [`create`], with the state after a commit, with which the site begins.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with(
+    dir: &Path,
+    commit: u64,
+    chunks: impl Iterator<Item = Bytes>,
+) -> Result<(), StoreError> {
+    Log::create(&log_dir(dir), options(Arc::new(|_| {})))?.close()?;
+    Snapshots::open(&snapshot_dir(dir))?.save(Position(0), commit, chunks)?;
+    Ok(())
+}
+
+/// Whether a site has ever kept anything there.
+pub(crate) fn exists(dir: &Path) -> bool {
+    log_dir(dir).is_dir() || snapshot_dir(dir).is_dir()
+}
+
+/// What the disk of a site holds that was stopped and is not to start again. Unlike a start, this sets
+/// nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It cuts a torn
+/// tail, as every opening does.
+pub(crate) fn peek(dir: &Path) -> Result<Boot, StoreError> {
+    let loaded = match Snapshots::open(&snapshot_dir(dir))?.latest() {
+        Ok(loaded) => loaded,
+        Err(SnapshotError::AllDamaged { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let covered = loaded
+        .as_ref()
+        .map_or(Position(0), |loaded| loaded.position);
+    let mut records = Vec::new();
+    match Log::open(&log_dir(dir), options(Arc::new(|_| {}))) {
+        Err(OpenError::Missing { .. }) => {}
+        Err(error) => return Err(error.into()),
+        // What was cut off before the image is covered by it; without one, nothing can follow.
+        Ok((_, recovered)) if covered < recovered.start => {}
+        Ok((_log, recovered)) => {
+            let found = Found {
+                start: recovered.start,
+                end: recovered.end,
+                lost_now: false,
+                recovered: Some(recovered),
+            };
+            (records, _) = found.read(covered.min(found.end))?;
+        }
+    }
+    let image = match loaded {
+        None => None,
+        Some(loaded) => {
+            let foreign = StoreError::Foreign {
+                at: loaded.position,
+            };
+            Some(Restored::from_chunks(loaded.chunks).map_err(|_| foreign)?)
+        }
+    };
+    Ok(Boot {
+        image,
+        records,
+        ..Boot::default()
+    })
+}
+
 fn options(on_durable: OnDurable) -> Options {
     Options {
         segment_bytes: SEGMENT_BYTES,

@@ -1,20 +1,32 @@
 //! Keys and signatures in the forms that ordinary Ed25519 verifiers read.
 //!
 //! Nothing here is secret: a group's public key, and signatures that FROST made with shares of it.
-//! OpenSSL reads [`pem`] and the 64 raw bytes; OpenSSH reads [`openssh`] and [`sshsig`], which is a
-//! signature over [`sshsig_message`] instead of the message itself.
+//! OpenSSL reads [`pem`] and the 64 raw bytes, and what reads CMS reads [`cms`] beside the key's
+//! [`certificate`]; OpenSSH reads [`openssh`] and [`sshsig`]. All but the raw bytes are signatures
+//! over other bytes than the message: [`cms_message`], [`certificate_message`], [`sshsig_message`].
 //!
-//! Sources: RFC 8410 (PEM), RFC 8709 and RFC 4253 §6.6 (OpenSSH), OpenSSH's `PROTOCOL.sshsig`.
+//! Everything is written anew from what it speaks of, and has one form: whoever checks a signature
+//! writes the form around it again and compares, and nothing is parsed.
+//!
+//! Sources: RFC 8410 (PEM), RFC 8709 and RFC 4253 §6.6 (OpenSSH), OpenSSH's `PROTOCOL.sshsig`,
+//! RFC 5652 and RFC 8419 (CMS), RFC 5280 (certificates).
 //!
 //! **Duty of the caller.** A plain Ed25519 signature says nothing about its purpose. Whoever lets a
 //! client choose the signed bytes lets it choose the purpose too: bytes that begin with `SSHSIG`
 //! are an SSH signature in any namespace, and a key that logs into machines must sign nothing
-//! else ([`is_sshsig`]).
+//! else. [`Form::of`] says what bytes would be signed as.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha512};
 use thiserror::Error;
+
+mod cms;
+mod der;
+mod x509;
+
+pub use cms::{cms, cms_message};
+pub use x509::{certificate, certificate_message};
 
 /// The longest namespace or comment: both are short names, and each stands in one line.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -41,6 +53,9 @@ pub enum ExportError {
     /// A control character: it could begin another line, and with it another key.
     #[error("a control character in a text that stands in one line")]
     Control,
+    /// A certificate's name has 1 to 64 characters.
+    #[error("a certificate's name has 1 to 64 characters, not {0}")]
+    Name(usize),
     /// `ssh-keygen` refuses an empty namespace.
     #[error("an SSH signature needs a namespace")]
     NoNamespace,
@@ -105,10 +120,34 @@ pub fn sshsig(
     Ok(armor("SSH SIGNATURE", &blob, 70))
 }
 
-/// Whether a plain signature of these bytes would be an SSH signature as well.
-#[must_use]
-pub fn is_sshsig(message: &[u8]) -> bool {
-    message.starts_with(MAGIC)
+/// What a signature of some bytes is, by the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Of a certificate, or of another of X.509's structures that name the signature's algorithm.
+    Certificate,
+    /// Of a CMS signature's attributes.
+    Cms,
+    /// Of these bytes and nothing else.
+    Plain,
+    /// An SSH signature in some namespace.
+    Sshsig,
+}
+
+impl Form {
+    /// What a plain signature of these bytes would be as well. Nothing that a verifier takes for a
+    /// form is called plain; some bytes that it would not take are called a form.
+    #[must_use]
+    pub fn of(message: &[u8]) -> Self {
+        if message.starts_with(MAGIC) {
+            Self::Sshsig
+        } else if der::is_set_with(message, cms::MESSAGE_DIGEST) {
+            Self::Cms
+        } else if der::is_sequence_with(message, der::ED25519) {
+            Self::Certificate
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 fn ssh_key(public: &[u8; 32]) -> Vec<u8> {

@@ -14,6 +14,7 @@ mod dealing;
 pub(crate) mod dealt;
 mod group;
 mod resharing;
+mod timing;
 
 /// Runs generic checks for each group, each as a test with its own name.
 macro_rules! for_each_group {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{FastPath, SITES_MAX};
+use crate::{FastPath, OptimisticBroadcast, SITES_MAX};
 
 /// What a group assumes of its sites: the composite failure model of the blueprint (§2), as data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +70,20 @@ pub enum ResilienceError {
     /// Only the arbitrary row has a fast path.
     #[error("the `{model}` model has no fast path: leave `fast_path` off")]
     NoFastPathInModel {
+        /// The model asked for.
+        model: FaultModel,
+    },
+    /// Quorums of quorums need not have a member in common.
+    #[error("no validated agreement among {n} sites of which {stopped} may stop: too many")]
+    NoCandidates {
+        /// The sites.
+        n: usize,
+        /// c.
+        stopped: usize,
+    },
+    /// Only the arbitrary row with f ≥ 1 has a broadcast in two steps.
+    #[error("no broadcast in two steps in the `{model}` model, or for f=0")]
+    NoOptimisticBroadcast {
         /// The model asked for.
         model: FaultModel,
     },
@@ -187,6 +201,36 @@ impl Resilience {
         FastPath::of(*self)
     }
 
+    /// The thresholds of reliable broadcast in two steps.
+    ///
+    /// # Errors
+    /// If the model is another than `arbitrary`, or no intruded site is to be tolerated.
+    pub const fn optimistic_broadcast(&self) -> Result<OptimisticBroadcast, ResilienceError> {
+        OptimisticBroadcast::of(*self)
+    }
+
+    /// That among any q sets of q sites some site is in n − q + 1, and so in one of any other q of
+    /// the sets: q² > n(f + c). True for c = 0.
+    ///
+    /// # Errors
+    /// If there are too many that may stop.
+    pub const fn has_candidates(&self) -> Result<(), ResilienceError> {
+        let quorum = self.quorum();
+        if quorum * quorum > self.n * (self.n - quorum) {
+            return Ok(());
+        }
+        Err(ResilienceError::NoCandidates {
+            n: self.n,
+            stopped: self.c,
+        })
+    }
+
+    /// 2f + c + 1: of so many that have said something to all, f + 1 are correct and never stop, so
+    /// that everybody hears it from at least f + 1.
+    pub const fn delivery_quorum(&self) -> usize {
+        2 * self.f + self.c + 1
+    }
+
     /// f + 1: at least one of them is correct.
     pub const fn one_correct(&self) -> usize {
         self.f + 1
@@ -264,12 +308,16 @@ mod tests {
     }
 
     #[test]
-    fn slow_path_quorums_intersect_in_a_correct_site_and_are_reachable() {
-        for n in 1..=31 {
-            let resilience = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
-            let q_sp = resilience.slow_path_quorum();
-            assert!(2 * q_sp > n + resilience.intruded_max(), "n={n}");
-            assert!(q_sp <= resilience.quorum(), "n={n}");
+    fn c22_any_two_quorums_meet_in_a_correct_site_at_every_size() {
+        // Every size that a group may have, and every f that it carries, none included.
+        for n in 1..=crate::SITES_MAX {
+            for f in 0..=(n - 1) / 3 {
+                let resilience = arbitrary(n, f, 0);
+                let (q, q_sp) = (resilience.quorum(), resilience.slow_path_quorum());
+                // The least that two sets of so many have in common, and how many of n answer.
+                assert!(2 * q_sp - n > f && 2 * q - n > f, "n={n} f={f}");
+                assert!(q_sp <= q && q <= n - f, "n={n} f={f}");
+            }
         }
     }
 
@@ -288,6 +336,16 @@ mod tests {
         }
         assert_eq!(arbitrary(6, 1, 1).dealt_points_known_max(), 3);
         assert_eq!(arbitrary(6, 1, 1).quorum(), 4);
+    }
+
+    #[test]
+    fn quorums_of_quorums_overlap_where_few_stop() {
+        for n in 1..=64 {
+            let largest = Resilience::largest(FaultModel::Arbitrary, n).unwrap();
+            assert_eq!(largest.has_candidates(), Ok(()), "n={n}");
+        }
+        assert_eq!(arbitrary(6, 1, 1).has_candidates(), Ok(()));
+        assert!(arbitrary(13, 2, 3).has_candidates().is_err());
     }
 
     #[test]

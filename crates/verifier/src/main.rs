@@ -8,12 +8,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use maftia_verify::{GroupKey, PROOF_BYTES_MAX, Utc, entry};
+use maftia_verify::{
+    GroupKey, Outcome, PROOF_BYTES_MAX, TRANSCRIPT_BYTES_MAX, Utc, entry, transcript,
+};
 
 const USAGE: &str = "\
 Checks offline what a group has signed, under its public key.
 
   maftia-verify proof FILE KEY                  an entry of the store, or that there was none
+  maftia-verify transcript FILE KEY             what became of a ceremony of the group's keys
   maftia-verify beacon ROUND SIGNATURE KEY      a round of the beacon
   maftia-verify signature FILE SIGNATURE GROUP KEY
                                                 a BLS signature of a file, made for a client
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let checked = match words.as_slice() {
         ["proof", file, key] => proof(file, key),
+        ["transcript", file, key] => ceremony(file, key),
         ["beacon", round, signature, key] => beacon(round, signature, key),
         ["signature", file, signed, group, key] => signature(file, signed, group, key),
         _ => {
@@ -77,6 +81,37 @@ fn proof(file: &str, key: &str) -> Checked {
         hex(&head.group),
         head.epoch,
     ))
+}
+
+fn ceremony(file: &str, key: &str) -> Checked {
+    let key = GroupKey::from_hex(key)?;
+    let bytes = read(file, TRANSCRIPT_BYTES_MAX)?;
+    let said = transcript(&bytes, &key)?;
+    let mut text = format!(
+        "valid: ceremony {} made version {} of key {}\n  public key {}\n  group      {}\n  \
+         epoch      {}\n  threshold  {} of {}\n",
+        said.ceremony,
+        said.version,
+        shown(said.name.as_bytes()),
+        hex(said.public_key()),
+        hex(&said.group),
+        said.epoch,
+        said.threshold,
+        said.members().count(),
+    );
+    for dealer in said.dealers() {
+        let what = match dealer.outcome {
+            Outcome::Convicted(why) => format!("dealt wrongly: {why}"),
+            Outcome::NotNeeded => "not needed".to_owned(),
+            Outcome::Qualified(dealing) => format!("qualified with dealing {}", hex(dealing)),
+        };
+        text += &format!("  dealer     {} {what}\n", hex(dealer.site));
+    }
+    for member in said.members() {
+        let mark = if member.exposed { " exposed" } else { "" };
+        text += &format!("  member     {}{mark}\n", hex(member.site));
+    }
+    Ok(text)
 }
 
 fn beacon(round: &str, signature: &str, key: &str) -> Checked {

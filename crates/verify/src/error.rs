@@ -20,6 +20,8 @@ pub enum ProofError {
     Path,
     /// It ends too early.
     Short,
+    /// What it says is of no ceremony.
+    Statement,
     /// Bytes follow it.
     Trailing,
     /// A proof, but of a kind that this version does not know.
@@ -40,6 +42,7 @@ impl fmt::Display for ProofError {
             Self::NotAProof => "it does not begin as a proof does",
             Self::Path => "a path does not lead to the top of the tree",
             Self::Short => "it ends too early",
+            Self::Statement => "what it says is of no ceremony",
             Self::Trailing => "bytes follow it",
             Self::UnknownKind => "it is of a kind that this version does not know",
         })

@@ -73,14 +73,28 @@ impl GroupKey {
         self.for_purpose(group, "client", message, signature)
     }
 
-    /// Checks the certificate of a checkpoint.
-    pub(crate) fn certificate(
+    /// Checks the certificate of a checkpoint: the group's signature under the digest of a whole
+    /// state.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn certificate(
         &self,
         group: &[u8; 32],
         digest: &[u8; 32],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
         self.for_purpose(group, "ckpt", digest, signature)
+    }
+
+    /// Checks the signature under a transcript.
+    pub(crate) fn transcript(
+        &self,
+        group: &[u8; 32],
+        digest: &[u8; 32],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        self.for_purpose(group, "transcript", digest, signature)
     }
 
     fn for_purpose(

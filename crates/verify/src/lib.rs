@@ -1,5 +1,6 @@
 //! Checks offline what a group has signed, with its public key and nothing else: that a key of its
-//! store had a value, or none; rounds of its beacon; signatures it made for its clients.
+//! store had a value, or none; what became of a ceremony of its keys; rounds of its beacon; signatures
+//! it made for its clients.
 //!
 //! # Guarantees
 //! - **Sound**: what [`entry`] returns was the state of the group after that commit, while at most
@@ -36,9 +37,20 @@
 //! neighbours have the parent `H("checkpoint node", ..)`, level by level up to one top; the
 //! checkpoint's digest is `H("checkpoint", head top)`.
 //!
+//! A transcript ([`transcript()`]) is of kind 2: the magic, a statement, and 48 bytes of signature of
+//! `H("transcript statement", statement)`, in the domain `group | transcript`.
+//!
+//! | field of a statement | length | |
+//! |---|---|---|
+//! | group, epoch, ceremony, run | 32, 8, 8, 32 | |
+//! | key | 4, bytes, 1 | number, name, scheme: 1 Ed25519, 2 BLS, 3 sealing, 4 beacon |
+//! | version, dealings | 4, 32 | the digest of the qualified dealings |
+//! | dealers | 4, ... | how many; of each its key, 32, and 0, or 1 and the digest of its dealing, 32, or 64 and what it is convicted of |
+//! | members | 4, ... | how many; of each its key, 32, and whether its share is as good as public, 1 |
+//! | sharing | bytes | threshold, 1, members, 1, and as many elements as the threshold: the public polynomial |
+//!
 //! # Other kinds
-//! The kind in the magic leaves room for evidence against a site and for entries of other services;
-//! today [`entry`] knows one.
+//! The kind in the magic leaves room for evidence against a site and for entries of other services.
 //!
 //! ```
 //! use maftia_verify::{GroupKey, ProofError, entry};
@@ -58,6 +70,7 @@ mod page;
 mod proof;
 mod reader;
 mod time;
+mod transcript;
 mod tree;
 
 pub use error::ProofError;
@@ -65,6 +78,7 @@ pub use key::{BadSignature, GroupKey, KeyError};
 pub use page::Entry;
 pub use proof::{Head, PROOF_BYTES_MAX, Proven, entry};
 pub use time::Utc;
+pub use transcript::{Dealer, Member, Outcome, TRANSCRIPT_BYTES_MAX, Transcript, transcript};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,10 @@ use std::vec;
 use maftia_pairing::{G1, G2, Scalar};
 
 use crate::hash::digest;
-use crate::{BadSignature, GroupKey, KeyError, PROOF_BYTES_MAX, ProofError, Proven, entry};
+use crate::{
+    BadSignature, GroupKey, KeyError, Outcome, PROOF_BYTES_MAX, ProofError, Proven, entry,
+    transcript,
+};
 
 const PRESENT: &[u8] = include_bytes!("../testdata/present.proof");
 const ABSENT: &[u8] = include_bytes!("../testdata/absent.proof");
@@ -27,6 +30,38 @@ fn proofs_of_sites_verify() {
     assert_eq!(proven.head.group, [1; 32]);
     let proven = entry(ABSENT, &vector_key()).unwrap();
     assert!(proven.key.ends_with(b"x") && proven.entry.is_none());
+}
+
+/// One that real sites have signed.
+#[test]
+fn a_transcript_of_sites_verifies_and_no_altered_one() {
+    const TRANSCRIPT: &[u8] = include_bytes!("../testdata/signing.transcript");
+    let key = GroupKey::from_hex(include_str!("../testdata/transcript.key")).unwrap();
+    let said = transcript(TRANSCRIPT, &key).unwrap();
+    assert_eq!(
+        (said.name, said.scheme, said.version),
+        ("signing", "ed25519", 0)
+    );
+    assert_eq!((said.threshold, said.members().count()), (3, 4));
+    assert_eq!(said.public_key()[..4], [0x7a, 0xec, 0xa1, 0x6f]);
+    let outcomes: Vec<_> = said.dealers().map(|own| own.outcome).collect();
+    let qualified = outcomes
+        .iter()
+        .filter(|own| matches!(own, Outcome::Qualified(_)));
+    assert_eq!((qualified.count(), outcomes.len()), (3, 4));
+    assert_eq!(outcomes[1], Outcome::NotNeeded);
+    for at in 0..TRANSCRIPT.len() {
+        let mut altered = TRANSCRIPT.to_vec();
+        altered[at] ^= 0x40;
+        assert!(transcript(&altered, &key).is_err(), "byte {at}");
+        assert!(transcript(&TRANSCRIPT[..at], &key).is_err(), "cut at {at}");
+    }
+    assert_eq!(entry(TRANSCRIPT, &key), Err(ProofError::UnknownKind));
+    assert_eq!(transcript(PRESENT, &key), Err(ProofError::UnknownKind));
+    assert_eq!(
+        transcript(TRANSCRIPT, &vector_key()),
+        Err(ProofError::Certificate)
+    );
 }
 
 #[test]

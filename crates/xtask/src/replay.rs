@@ -1,8 +1,10 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The test of the campaigns that runs one seed and tells its story.
+/// The tests of the campaigns that run one seed and tell its story: of groups whose sites stay, and
+/// of those whose sites change.
 const TEST: &str = "campaigns::replays_a_seed_that_is_asked_for";
+const TEST_OF_VIEWS: &str = "views::campaigns::replays_a_seed_that_is_asked_for";
 
 /// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`, and behind it `-fast` with
 /// the fast path, `-auto` or `-always` with the coin.
@@ -21,31 +23,40 @@ pub(crate) fn run(root: &Path, scenario: &str, seed: &str) -> bool {
         eprintln!("`{seed}` is not a seed: it is the number printed with the failure");
         return false;
     }
-    let Some(scenario) = parse(scenario) else {
+    let Some((test, mut variables)) = asked(scenario) else {
         eprintln!(
             "`{scenario}` is no campaign that can be replayed: those are named as \
-             replica-4-1-storm or replica-7-1-sleeper"
+             replica-4-1-storm, replica-7-1-sleeper, views-storm or views-keyed"
         );
         return false;
     };
+    variables.push(("MAFTIA_SEED", seed.to_owned()));
     let mut command = Command::new("cargo");
     command
         .args(["test", "--release", "--package", "maftia-adversary"])
-        .args(["--test", "it", "--", "--exact", "--nocapture", TEST]);
-    let variables = [
-        ("MAFTIA_SEED", seed.to_owned()),
-        ("MAFTIA_N", scenario.sites.to_string()),
-        ("MAFTIA_CORRUPTED", scenario.corrupted.to_string()),
-        ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
-        ("MAFTIA_FAST_PATH", u8::from(scenario.fast_path).to_string()),
-        ("MAFTIA_ASYNCHRONOUS", scenario.asynchronous.to_owned()),
-    ];
+        .args(["--test", "it", "--", "--exact", "--nocapture", test]);
     for (name, value) in &variables {
         print!("{name}={value} ");
     }
     println!("{}", crate::gate::spelled(&command));
     command.envs(variables).current_dir(root);
     command.status().is_ok_and(|status| status.success())
+}
+
+/// The test that replays a campaign, and what it is told.
+fn asked(name: &str) -> Option<(&'static str, Vec<(&'static str, String)>)> {
+    if let Some(kind @ ("storm" | "keyed")) = name.strip_prefix("views-") {
+        return Some((TEST_OF_VIEWS, vec![("MAFTIA_VIEWS", kind.to_owned())]));
+    }
+    let scenario = parse(name)?;
+    let variables = vec![
+        ("MAFTIA_N", scenario.sites.to_string()),
+        ("MAFTIA_CORRUPTED", scenario.corrupted.to_string()),
+        ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
+        ("MAFTIA_FAST_PATH", u8::from(scenario.fast_path).to_string()),
+        ("MAFTIA_ASYNCHRONOUS", scenario.asynchronous.to_owned()),
+    ];
+    Some((TEST, variables))
 }
 
 fn parse(name: &str) -> Option<Scenario> {
@@ -71,7 +82,7 @@ fn parse(name: &str) -> Option<Scenario> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scenario, parse};
+    use super::{Scenario, TEST_OF_VIEWS, asked, parse};
 
     #[test]
     fn a_campaigns_name_says_what_to_run() {
@@ -87,6 +98,16 @@ mod tests {
         assert!(parse("replica-4-1-storm-fast").is_some_and(|scenario| scenario.fast_path));
         let auto = parse("replica-4-1-storm-auto");
         assert!(auto.is_some_and(|scenario| scenario.asynchronous == "auto"));
+    }
+
+    #[test]
+    fn campaigns_of_changing_views_have_a_test_of_their_own() {
+        let storm = asked("views-storm").unwrap();
+        assert_eq!(
+            storm,
+            (TEST_OF_VIEWS, vec![("MAFTIA_VIEWS", "storm".to_owned())])
+        );
+        assert!(asked("views-keyed").is_some() && asked("views-4").is_none());
     }
 
     #[test]

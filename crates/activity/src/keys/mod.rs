@@ -11,6 +11,7 @@
 //! - [`management`]: who may have them made, refreshed and retired.
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
 //! - [`certificates`]: how the group signs its own checkpoints.
+//! - [`transcripts`]: how it signs what it says of its ceremonies.
 //!
 //! # Duties of the caller
 //! - Effects are performed in the order in which they were asked for: a vault is on the disk before
@@ -33,6 +34,7 @@ mod epoch;
 pub mod management;
 mod operation;
 mod ordered;
+mod reborn;
 mod record;
 pub mod sealing;
 mod seats;
@@ -40,6 +42,7 @@ pub mod sessions;
 mod setup;
 pub mod signing;
 mod site;
+pub mod transcripts;
 mod vault;
 
 pub use management::{Act, Proposal};

@@ -9,6 +9,7 @@ use super::ordered::KEYS_MAX;
 use super::record::wire;
 use super::sessions::Policy;
 use super::setup::{decode_power, encode_power};
+use super::transcripts::Transcript;
 use super::{KeyId, Scheme, State};
 
 /// The longest encoding of a public key: an element of G2.
@@ -37,6 +38,8 @@ pub enum Operation {
     Refresh(KeyId),
     /// One key.
     Show(KeyId),
+    /// What the group has signed of the ceremony that made the key's latest sharing.
+    Transcript(KeyId),
 }
 
 /// The answer to an [`Operation`].
@@ -65,6 +68,8 @@ pub enum Reply {
     Refused(Refusal),
     /// To [`Act::Retire`].
     Retired(KeyId),
+    /// To [`Operation::Transcript`].
+    Transcript(Transcript),
 }
 
 /// A key as shown to clients.
@@ -144,6 +149,9 @@ pub enum Refusal {
     /// Under the group's fault model, what dealers must publish would give the key away.
     #[error("the group's fault model carries no shared keys; they need n >= 3f+2c+1")]
     Unshareable,
+    /// The group has not signed the transcript yet, or has no key to do so.
+    #[error("the group has not signed the transcript yet")]
+    Unsigned,
 }
 
 impl Wire for Operation {
@@ -160,6 +168,7 @@ impl Wire for Operation {
             Self::Show(key) => tagged(w, 5, key),
             Self::Ceremonies => w.u8(6),
             Self::Proposals => w.u8(7),
+            Self::Transcript(key) => tagged(w, 8, key),
         }
     }
 
@@ -175,6 +184,7 @@ impl Wire for Operation {
             5 => KeyId::decode(r).map(Self::Show),
             6 => Ok(Self::Ceremonies),
             7 => Ok(Self::Proposals),
+            8 => KeyId::decode(r).map(Self::Transcript),
             _ => Err(DecodeError::Invalid { field: "operation" }),
         }
     }
@@ -204,6 +214,7 @@ impl Wire for Reply {
                 w.list(all);
             }
             Self::Proposed(proposal) => tagged(w, 9, proposal),
+            Self::Transcript(transcript) => tagged(w, 10, transcript),
         }
     }
 
@@ -221,6 +232,7 @@ impl Wire for Reply {
             7 => KeyId::decode(r).map(Self::Permitted),
             8 => r.list("proposals", PROPOSALS_MAX).map(Self::Proposals),
             9 => Proposal::decode(r).map(Self::Proposed),
+            10 => Transcript::decode(r).map(Self::Transcript),
             _ => Err(DecodeError::Invalid { field: "reply" }),
         }
     }
@@ -291,6 +303,7 @@ impl Wire for Refusal {
             Self::TooManyProposals => 14,
             Self::Changing => 15,
             Self::Unrotatable => 16,
+            Self::Unsigned => 17,
         });
         if let Self::NoPower(power) = self {
             encode_power(w, *power);
@@ -315,6 +328,7 @@ impl Wire for Refusal {
             14 => Self::TooManyProposals,
             15 => Self::Changing,
             16 => Self::Unrotatable,
+            17 => Self::Unsigned,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

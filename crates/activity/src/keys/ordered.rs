@@ -148,12 +148,24 @@ impl Ordered {
                 let record = self.key(key).ok_or(Refusal::NoSuchKey);
                 record.map(|record| Reply::Key(self.summary(record)))
             }
+            Operation::Transcript(key) => match self.key(key) {
+                Some(_) => self
+                    .transcript(key)
+                    .map(Reply::Transcript)
+                    .ok_or(Refusal::Unsigned),
+                None => Err(Refusal::NoSuchKey),
+            },
             Operation::Ceremonies => {
                 let all = self.ceremonies().map(|own| own.status());
                 Ok(Reply::Ceremonies(all.collect()))
             }
         };
         done.unwrap_or_else(Reply::Refused)
+    }
+
+    /// What there is to say of each key, in the order in which they were created.
+    pub fn summaries(&self) -> impl Iterator<Item = KeySummary> {
+        self.keys().map(|record| self.summary(record))
     }
 
     fn summary(&self, record: &KeyRecord) -> KeySummary {

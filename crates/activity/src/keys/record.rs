@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_threshold::{Bls12381G2, Ed25519, Group, Index, Ristretto255, Sharing, SharingError};
 use maftia_types::{Digest, SITES_MAX, SiteId, SiteSet};
 
 use super::ceremony::{DealRecord, Misdealing};
 use super::seats::Seats;
+use super::transcripts::STATEMENT_BYTES_MAX;
 
 /// The longest name of a key, in bytes: names are typed by people and shown in tables.
 pub const NAME_BYTES_MAX: usize = 64;
 
 /// The longest encoding of a sharing: the public polynomial of the largest group, in the group with
 /// the longest elements.
-const SHARING_BYTES_MAX: usize = 2 + SITES_MAX * 96;
+pub(super) const SHARING_BYTES_MAX: usize = 2 + SITES_MAX * 96;
 
 /// A key of the group. Never reused, not even when the key is retired.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -87,6 +89,9 @@ pub struct Version {
     pub sharing: PublicSharing,
     /// The digest of the qualified dealings.
     pub transcript: Digest,
+    /// What the group says of that ceremony to outsiders. Empty for a sharing that no ceremony on
+    /// the log made: of that it says nothing.
+    pub(crate) statement: Bytes,
     /// What is added to a share for each unit of its index: see `Qualified::slope`.
     pub(crate) slope: [u8; 32],
     /// Who has said that its share is on its disk.
@@ -205,7 +210,7 @@ impl PublicSharing {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Bls(sharing) => sharing.to_bytes(),
             Self::Ed25519(sharing) => sharing.to_bytes(),
@@ -315,6 +320,7 @@ impl Version {
         wire::sites(w, &self.members);
         w.bytes(&self.sharing.to_bytes());
         w.digest(&self.transcript);
+        w.bytes(&self.statement);
         w.raw(&self.slope);
         w.u64(self.holders.bits());
         w.u64(self.exposed.bits());
@@ -334,6 +340,7 @@ impl Version {
                 sharing.map_err(|_| DecodeError::Invalid { field: "sharing" })?
             },
             transcript: r.digest()?,
+            statement: r.bytes("statement", STATEMENT_BYTES_MAX)?,
             slope: r.array()?,
             holders: SiteSet::from_bits(r.u64()?),
             exposed: SiteSet::from_bits(r.u64()?),

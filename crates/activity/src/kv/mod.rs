@@ -58,10 +58,14 @@ mod response;
 mod rules;
 mod snapshot;
 mod store;
+mod survey;
 
 pub use operation::{Action, Compare, Interval, Operation, Range, Relation, Target, Txn};
 pub use response::{KeyValue, Outcome, Refusal, Response};
 pub use store::Store;
+pub use survey::{Summary, Survey};
+
+pub(crate) use snapshot::chunk_digest;
 
 /// The longest key; long enough for paths, short enough that a page of keys stays small.
 pub const KEY_BYTES_MAX: usize = 1024;

@@ -7,6 +7,7 @@ use maftia_types::Digest;
 
 use super::KeyValue;
 use super::entry::Entry;
+use crate::replication::RestoreError;
 
 /// More entries, and a page is split. Copying a page costs this many pointers, a snapshot one
 /// pointer and digest per page.
@@ -202,6 +203,16 @@ impl Page {
             bytes.extend_from_slice(entry.digested());
         }
         bytes
+    }
+
+    /// Whether all of it was written up to that revision.
+    pub(super) fn check_age(&self, revision: u64) -> Result<(), RestoreError> {
+        let of_the_past = |entry: &Entry| entry.as_entry().mod_revision <= revision;
+        if self.entries.iter().all(of_the_past) {
+            return Ok(());
+        }
+        let reason = "an entry is newer than the state";
+        Err(RestoreError::Inconsistent { reason })
     }
 
     /// The chunk of state transfer.

@@ -53,6 +53,22 @@ impl Wire for Meta {
     }
 }
 
+impl Meta {
+    /// Whether a store can be in such a state.
+    pub(super) const fn check(&self) -> Result<(), RestoreError> {
+        let possible = REVISION_OF_EMPTY <= self.revision && self.revision <= REVISION_MAX;
+        if !possible {
+            let reason = "the revision is out of range";
+            return Err(RestoreError::Malformed { chunk: 0, reason });
+        }
+        if self.bytes > self.bytes_max {
+            let reason = "the entries exceed the quota";
+            return Err(RestoreError::Inconsistent { reason });
+        }
+        Ok(())
+    }
+}
+
 /// A snapshot: chunk 0 is the [`Meta`], the others are the pages in key order.
 pub(super) struct Frozen {
     meta: Bytes,
@@ -121,7 +137,7 @@ impl Snapshot for Frozen {
 }
 
 /// The digest a chunk has in a manifest.
-pub(super) fn chunk_digest(chunk: &Bytes) -> Option<Digest> {
+pub(crate) fn chunk_digest(chunk: &Bytes) -> Option<Digest> {
     if chunk.first() == Some(&TAG_PAGE) {
         return Page::from_chunk(chunk).ok().map(|page| page.digest());
     }
@@ -137,23 +153,11 @@ pub(super) fn thaw(chunks: &[Bytes]) -> Result<(Meta, Pages), RestoreError> {
     };
     let malformed = |chunk, reason| RestoreError::Malformed { chunk, reason };
     let meta = Meta::from_bytes(first.clone()).map_err(|_| malformed(0, "it does not decode"))?;
-    if !(REVISION_OF_EMPTY..=REVISION_MAX).contains(&meta.revision) {
-        return Err(malformed(0, "the revision is out of range"));
-    }
-    if meta.bytes > meta.bytes_max {
-        return inconsistent("the entries exceed the quota");
-    }
+    meta.check()?;
     let mut pages = Pages::default();
     for (index, chunk) in rest.iter().enumerate() {
         let page = Page::from_chunk(chunk).map_err(|reason| malformed(index + 1, reason))?;
-        let of_the_past = |revision| revision <= meta.revision;
-        if !page
-            .entries()
-            .iter()
-            .all(|entry| of_the_past(entry.as_entry().mod_revision))
-        {
-            return inconsistent("an entry is newer than the state");
-        }
+        page.check_age(meta.revision)?;
         if !pages.append(page) {
             return inconsistent("the pages are not in key order");
         }

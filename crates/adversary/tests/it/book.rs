@@ -31,14 +31,15 @@ pub(crate) struct Asked {
 }
 
 macro_rules! sometimes {
-    ($($name:ident,)*) => {
+    ($all:ident: $($name:ident,)*) => {
         /// Rare things that a campaign must reach.
         #[derive(Clone, Copy, Debug, Default)]
-        pub(crate) struct Sometimes {
+        pub(crate) struct $all {
             $(pub(crate) $name: u64,)*
         }
 
-        impl Sometimes {
+        #[allow(dead_code, reason = "one campaign needs this of it, another that")]
+        impl $all {
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
             }
@@ -47,11 +48,19 @@ macro_rules! sometimes {
             pub(crate) fn least(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.min(other.$name),)* }
             }
+
+            /// Each by name.
+            pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
         }
     };
 }
 
+pub(crate) use sometimes;
+
 sometimes! {
+    Sometimes:
     requests,
     executed,
     hostile_executed,

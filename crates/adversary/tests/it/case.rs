@@ -12,7 +12,7 @@ use maftia_simulator::{
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
 use crate::book::{Shared, Sometimes};
-use crate::clients::{Clients, Load};
+use crate::clients::{Audience, Clients, Load};
 use crate::intruder::Intruder;
 use crate::properties::{Convergence, Durability, Sanity, Signed, TotalOrder};
 use crate::site::{Asynchrony, Blueprint, Keys, Site, correct};
@@ -99,7 +99,7 @@ impl Case {
             think: ms(dice.between(0, 300)),
             hostile: if dice.chance(300) { 10 } else { 0 },
         };
-        let clients = Clients::new(&book, self.n, f, load, &mut dice);
+        let clients = Clients::new(&book, Audience::of(self.n, f), load, &mut dice);
         let intruder = Intruder::new(corrupted, &blueprint, self.attack, &mut dice);
         let correct = correct(self.n, corrupted);
         let world = World::new(setup, Site(blueprint), clients, intruder)

@@ -6,21 +6,29 @@ use bytes::Bytes;
 use maftia_activity::kv::{Action, Interval, Operation, Range, Relation, Target, Txn};
 use maftia_codec::Wire;
 use maftia_replica::{BatchId, Bodies, Span, request_digest, result_digest};
-use maftia_replica::{ClientMessage, Command, Fate, Output, Replica, Reply, RequestId};
+use maftia_replica::{ClientMessage, Command, Fate, Reply, RequestId};
 use maftia_simulator::{Context, Dice, Environment};
 use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, Time};
 
 use crate::book::{Asked, Shared};
+use crate::speaks::Speaks;
 
 /// The key of the hostile client.
 pub(crate) const HOSTILE: u32 = 9;
 
 const TICK: Duration = Duration::from_millis(20);
 
+/// Whom clients ask, and how many of them may lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Audience {
+    /// In the order of seats.
+    pub(crate) sites: Vec<SiteId>,
+    pub(crate) f: usize,
+}
+
 pub(crate) struct Clients {
     book: Shared,
-    sites: usize,
-    f: usize,
+    audience: Audience,
     sessions: Vec<Session>,
     hostile: u32,
     /// Whether drivers tell their sites about links that come up; they need not.
@@ -64,8 +72,27 @@ pub(crate) struct Load {
     pub(crate) hostile: u32,
 }
 
+impl Audience {
+    /// All sites of a group whose sites do not change.
+    pub(crate) fn of(sites: usize, f: usize) -> Self {
+        let sites = SiteId::all(sites).collect();
+        Self { sites, f }
+    }
+
+    fn any(&self, dice: &mut Dice) -> SiteId {
+        self.sites[dice.below(self.sites.len())]
+    }
+
+    /// The sites from the one behind `site` on, again and again.
+    fn after(&self, site: SiteId) -> impl Iterator<Item = SiteId> + '_ {
+        let place = self.sites.iter().position(|own| *own == site);
+        let first = place.map_or(0, |place| place + 1);
+        self.sites.iter().copied().cycle().skip(first)
+    }
+}
+
 impl Clients {
-    pub(crate) fn new(book: &Shared, sites: usize, f: usize, load: Load, dice: &mut Dice) -> Self {
+    pub(crate) fn new(book: &Shared, audience: Audience, load: Load, dice: &mut Dice) -> Self {
         let sessions = (0..load.sessions)
             .map(|index| Session {
                 client: ClientId {
@@ -85,14 +112,29 @@ impl Clients {
             .collect();
         Self {
             book: book.clone(),
-            sites,
-            f,
+            audience,
             sessions,
             hostile: load.hostile,
             links_come_up: dice.chance(500),
             next: Time::ZERO,
             audited: false,
         }
+    }
+
+    /// The group's sites are others from now on: what was said under the former view is nothing.
+    pub(crate) fn enter(&mut self, audience: Audience) {
+        self.audience = audience;
+        for session in &mut self.sessions {
+            let waiting = session.outstanding.values_mut();
+            waiting.for_each(|waiting| waiting.votes.clear());
+        }
+    }
+
+    /// Each session asks that many times more.
+    pub(crate) fn ask_more(&mut self, times: u64) {
+        self.sessions
+            .iter_mut()
+            .for_each(|session| session.left += times);
     }
 
     fn on_replies(
@@ -103,7 +145,10 @@ impl Clients {
         incarnation: Incarnation,
         replies: &[Reply],
     ) {
-        let needed = self.f + 1;
+        let needed = self.audience.f + 1;
+        if !self.audience.sites.contains(&site) {
+            return;
+        }
         let mine = |s: &&mut Session| s.client == client && s.incarnation == incarnation;
         let Some(session) = self.sessions.iter_mut().find(mine) else {
             return;
@@ -158,20 +203,21 @@ impl Clients {
         }
     }
 
-    fn tick(&mut self, context: &mut Context<'_, Replica>) {
-        let (sites, f) = (self.sites, self.f);
+    fn tick<P: Speaks>(&mut self, context: &mut Context<'_, P>) {
+        let audience = &self.audience;
         for session in &mut self.sessions {
-            session.resend(context, sites, f, &self.book);
+            session.resend(context, audience, &self.book);
             session.maybe_die(context.dice, &self.book);
-            session.open(context, sites, f, &self.book);
+            session.open(context, audience, &self.book);
         }
         if self.hostile > 0 && context.dice.chance(300) {
             self.hostile -= 1;
             self.annoy(context);
         }
         if self.links_come_up && context.dice.chance(30) {
-            let (site, peer) = (context.dice.site(sites), context.dice.site(sites));
-            context.command(site, Command::PeerUp(peer));
+            let any = |dice: &mut Dice| self.audience.any(dice);
+            let (site, peer) = (any(context.dice), any(context.dice));
+            context.command(site, P::order(Command::PeerUp(peer)));
         }
     }
 
@@ -186,14 +232,15 @@ impl Clients {
         }
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether everything asked for was answered.
+    pub(crate) fn is_idle(&self) -> bool {
         self.sessions
             .iter()
             .all(|s| s.left == 0 && s.outstanding.is_empty())
     }
 
     /// The hostile client: any session, any number, two bodies under one name.
-    fn annoy(&mut self, context: &mut Context<'_, Replica>) {
+    fn annoy<P: Speaks>(&mut self, context: &mut Context<'_, P>) {
         let mut orders = Vec::new();
         let dice = &mut *context.dice;
         let id = hostile_name(dice);
@@ -222,7 +269,7 @@ impl Clients {
             .bodies
             .extend(bodies.iter().cloned());
         let session = id.client.session;
-        for site in SiteId::all(self.sites) {
+        for site in self.audience.sites.iter().copied() {
             let body = dice.pick(&bodies).expect("there is a body").clone();
             let message = match dice.below(4) {
                 0 => ClientMessage::Submit {
@@ -279,32 +326,37 @@ trait Orders {
     fn orders_of(&mut self, site: SiteId, key: u32, message: ClientMessage);
 }
 
-impl Orders for Context<'_, Replica> {
+impl<P: Speaks> Orders for Context<'_, P> {
     fn orders_of(&mut self, site: SiteId, key: u32, message: ClientMessage) {
-        self.command(site, Command::Client { key, message });
+        self.command(site, P::order(Command::Client { key, message }));
     }
 }
 
 impl Session {
-    fn open(&mut self, context: &mut Context<'_, Replica>, sites: usize, f: usize, book: &Shared) {
+    fn open<P: Speaks>(
+        &mut self,
+        context: &mut Context<'_, P>,
+        audience: &Audience,
+        book: &Shared,
+    ) {
         // Replies are kept for so many requests after one: the client's duty is to wait.
         while self.left > 0 && self.span() < self.window && self.next_at <= context.now {
-            let home = context.dice.site(sites);
+            let home = audience.any(context.dice);
             let mut batch = Vec::new();
             for _ in 0..context.dice.between(1, 3) {
                 if self.left > 0 && self.span() < self.window {
                     batch.push(self.ask(context, home, book));
                 }
             }
-            self.send(context, sites, f, home, &batch);
+            self.send(context, audience, home, &batch);
             self.next_at = context.now + context.dice.span(Duration::ZERO, self.think);
         }
     }
 
     /// Makes up a request.
-    fn ask(
+    fn ask<P: Speaks>(
         &mut self,
-        context: &mut Context<'_, Replica>,
+        context: &mut Context<'_, P>,
         home: SiteId,
         book: &Shared,
     ) -> (Sequence, Bytes) {
@@ -349,11 +401,10 @@ impl Session {
     }
 
     /// The bodies of consecutive requests to one site, the digest to 2f more.
-    fn send(
+    fn send<P: Speaks>(
         &self,
-        context: &mut Context<'_, Replica>,
-        sites: usize,
-        f: usize,
+        context: &mut Context<'_, P>,
+        audience: &Audience,
         home: SiteId,
         batch: &[(Sequence, Bytes)],
     ) {
@@ -376,8 +427,7 @@ impl Session {
             batches: vec![(span, bodies)],
         };
         context.orders_of(home, key, submit);
-        let ring = SiteId::all(sites).cycle().skip(home.index() + 1);
-        for site in ring.take(2 * f) {
+        for site in audience.after(home).take(2 * audience.f) {
             let vouch = ClientMessage::Vouch {
                 session,
                 incarnation,
@@ -388,11 +438,10 @@ impl Session {
     }
 
     /// What was not answered in time goes to the next site.
-    fn resend(
+    fn resend<P: Speaks>(
         &mut self,
-        context: &mut Context<'_, Replica>,
-        sites: usize,
-        f: usize,
+        context: &mut Context<'_, P>,
+        audience: &Audience,
         book: &Shared,
     ) {
         let mut outstanding = std::mem::take(&mut self.outstanding);
@@ -405,10 +454,8 @@ impl Session {
                 continue;
             }
             waiting.tries += 1;
-            waiting.home = SiteId::all(sites)
-                .cycle()
-                .nth(waiting.home.index() + 1)
-                .expect("a cycle never ends");
+            let mut ring = audience.after(waiting.home);
+            waiting.home = ring.next().expect("a cycle never ends");
             let patience = self.patience.times(1 << waiting.tries.min(4));
             waiting.deadline = context.now + patience.min(Duration::from_secs(2));
             book.borrow_mut().sometimes.resent += 1;
@@ -418,7 +465,7 @@ impl Session {
             let batch: Vec<(Sequence, Bytes)> = numbers
                 .map_while(|number| Some((number, bodies.get(&number)?.clone())))
                 .collect();
-            self.send(context, sites, f, waiting.home, &batch);
+            self.send(context, audience, waiting.home, &batch);
         }
         self.outstanding = outstanding;
     }
@@ -435,19 +482,14 @@ impl Session {
     }
 }
 
-impl Environment<Replica> for Clients {
-    fn on_output(&mut self, context: &mut Context<'_, Replica>, site: SiteId, output: Output) {
-        if let Output::Replies {
-            client,
-            incarnation,
-            replies,
-        } = output
-        {
-            self.on_replies(context.now, site, client, incarnation, &replies);
+impl<P: Speaks> Environment<P> for Clients {
+    fn on_output(&mut self, context: &mut Context<'_, P>, site: SiteId, output: P::Output) {
+        if let Some((client, incarnation, replies)) = P::replies(&output) {
+            self.on_replies(context.now, site, client, incarnation, replies);
         }
     }
 
-    fn on_timer(&mut self, context: &mut Context<'_, Replica>) {
+    fn on_timer(&mut self, context: &mut Context<'_, P>) {
         self.next = context.now + TICK;
         self.audit();
         self.tick(context);

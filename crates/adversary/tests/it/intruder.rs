@@ -70,6 +70,7 @@ impl Intruder {
         let scene = Scene {
             me: site,
             resilience,
+            audience: resilience.sites(),
             key: &key,
         };
         Some(call(self.strategies.get_mut(&site)?.as_mut(), &scene))

@@ -18,3 +18,5 @@ mod model;
 mod planted;
 mod properties;
 mod site;
+mod speaks;
+mod views;

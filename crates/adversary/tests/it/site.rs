@@ -162,7 +162,7 @@ impl Subject for Site {
     }
 }
 
-fn of_digest(digest: &Digest) -> u64 {
+pub(crate) fn of_digest(digest: &Digest) -> u64 {
     digest
         .as_bytes()
         .iter()
@@ -170,7 +170,7 @@ fn of_digest(digest: &Digest) -> u64 {
         .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
-fn of_message(message: &Message) -> u64 {
+pub(crate) fn of_message(message: &Message) -> u64 {
     match message {
         Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             of_digest(&block.digest()) ^ u64::from(payload.is_some())
@@ -179,7 +179,7 @@ fn of_message(message: &Message) -> u64 {
     }
 }
 
-fn describe_message(message: &Message) -> String {
+pub(crate) fn describe_message(message: &Message) -> String {
     match message {
         Message::Ordering(_, maftia_ordering::Message::Block { block, payload }) => {
             let (own, len) = (block.reference(), payload.as_ref().map(|p| p.len()));

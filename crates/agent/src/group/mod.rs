@@ -11,8 +11,7 @@ use maftia_membership::membership::{self, Refusal, Standing};
 use serde_json::{Value, json};
 
 use crate::ApiError;
-use crate::error::name;
-use crate::keys::Ask;
+use crate::keys::{Ask, done};
 use crate::kv::read;
 use crate::serve::Shared;
 
@@ -122,9 +121,7 @@ pub(crate) async fn withdraw(
     let told = shared.members.withdraw(number, ask.id(), ask.patience());
     let (id, result) = ask.settle(told.await?)?;
     result.map_err(|refusal| refusal::refused(refusal).of_request(id))?;
-    let mut response = Json(json!({ "withdrawn": number })).into_response();
-    name(&mut response, id);
-    Ok(response)
+    Ok(done(id, json!({ "withdrawn": number })))
 }
 
 async fn state(shared: &Shared, headers: &HeaderMap) -> Result<membership::State, ApiError> {
@@ -138,12 +135,7 @@ fn looked<R>(told: Told<R>) -> Result<R, ApiError> {
     match outcome {
         Outcome::Committed { result, .. } => result.map_err(refusal::refused),
         Outcome::Rejected(rejection) => Err(ApiError::rejected(rejection).of_request(id)),
-        Outcome::Forgotten | Outcome::Unknown => Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no-answer",
-            "too few sites answered in time; nothing happened",
-            "see `GET /v1/status`, then send it again",
-        )),
+        Outcome::Forgotten | Outcome::Unknown => Err(ApiError::no_answer()),
     }
 }
 
@@ -154,14 +146,14 @@ fn decided(ask: &Ask<'_>, told: Told<Decision>) -> Result<Response, ApiError> {
         Standing::Authorised => ("authorised", 0),
         Standing::Missing(missing) => ("waiting", missing),
     };
-    let body = json!({
-        "proposal": decision.proposal,
-        "standing": standing,
-        "missing": missing,
-    });
-    let mut response = Json(body).into_response();
-    name(&mut response, id);
-    Ok(response)
+    Ok(done(
+        id,
+        json!({
+            "proposal": decision.proposal,
+            "standing": standing,
+            "missing": missing,
+        }),
+    ))
 }
 
 impl From<NoViews> for ApiError {

@@ -33,6 +33,7 @@ fn replace() -> Change {
 fn file() -> maftia_config::GroupFile {
     let plan = maftia_config::Plan {
         fast_path: None,
+        member_approvals: std::num::NonZeroU8::MIN,
         name: "test".into(),
         kind: maftia_config::Kind::Dev,
         sites: maftia_config::consecutive(([127, 0, 0, 1], 7101).into(), 4).unwrap(),

@@ -1,4 +1,4 @@
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use maftia_activity::keys::{KeySummary, Operation, Reply, State};
 use maftia_client::{Answer, Outcome, Patience, RequestId};
 use tokio::time::Instant;
@@ -52,12 +52,7 @@ impl<'a> Ask<'a> {
             // A caller that repeats something does not know what has happened.
             _ if self.id.is_some() => Err(ApiError::unknown().of_request(self.id)),
             Outcome::Rejected(rejection) => Err(ApiError::rejected(rejection).of_request(id)),
-            Outcome::Forgotten | Outcome::Unknown => Err(ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "no-answer",
-                "too few sites answered in time; nothing happened",
-                "see `GET /v1/status`, then send it again",
-            )),
+            Outcome::Forgotten | Outcome::Unknown => Err(ApiError::no_answer()),
         }
     }
 

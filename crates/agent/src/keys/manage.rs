@@ -9,18 +9,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maftia_activity::keys::sessions::{Policy, USES_PER_MINUTE_CEILING, Users};
 use maftia_activity::keys::{
-    Act, NAME_BYTES_MAX, Operation, Refusal, Reply, Scheme, State as Life,
+    Act, KeyId, NAME_BYTES_MAX, Operation, Refusal, Reply, Scheme, State as Life,
 };
-use maftia_client::RequestId;
+use maftia_client::keys::Told;
 use maftia_config::GroupFile;
 use maftia_types::{Digest, Power};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Ask, done, from_json, refusal, show};
+use super::{Ask, done, refusal, show, with_json};
 use crate::ApiError;
 use crate::error::name as mark;
-use crate::kv::{read, unfit};
+use crate::kv::unfit;
 use crate::serve::Shared;
 
 /// The longest JSON of a change: a key's name and those of its users.
@@ -71,9 +71,9 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let body = read(body, &headers, CHANGE_JSON_BYTES_MAX).await?;
-    let asked: Create = from_json(&body, "send `{\"name\":...,\"scheme\":\"ed25519\"}`")?;
+    let next = "send `{\"name\":...,\"scheme\":\"ed25519\"}`";
+    let (ask, asked) =
+        with_json::<Create>(&shared, (&headers, body), (CHANGE_JSON_BYTES_MAX, next)).await?;
     if asked.name.is_empty() || asked.name.len() > NAME_BYTES_MAX {
         return Err(refusal::key_refused(Refusal::Name));
     }
@@ -99,9 +99,9 @@ pub(crate) async fn permit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let body = read(body, &headers, CHANGE_JSON_BYTES_MAX).await?;
-    let asked: Permit = from_json(&body, "send `{\"users\":[...]}`")?;
+    let next = "send `{\"users\":[...]}`";
+    let (ask, asked) =
+        with_json::<Permit>(&shared, (&headers, body), (CHANGE_JSON_BYTES_MAX, next)).await?;
     let most = USES_PER_MINUTE_CEILING;
     if asked.uses_per_minute.is_some_and(|uses| uses > most) {
         let what = format!("a key is used at most {most} times a minute");
@@ -131,9 +131,7 @@ pub(crate) async fn retire(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let key = ask.named(&name).await?;
-    change(&shared, &ask, Act::Retire(key.id)).await
+    change_named(&shared, (&headers, &name), Act::Retire).await
 }
 
 /// `POST /v1/keys/{name}/rotate`.
@@ -142,9 +140,7 @@ pub(crate) async fn rotate(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
-    let key = ask.named(&name).await?;
-    change(&shared, &ask, Act::Rotate(key.id)).await
+    change_named(&shared, (&headers, &name), Act::Rotate).await
 }
 
 /// `POST /v1/keys/{name}/refresh`.
@@ -156,8 +152,7 @@ pub(crate) async fn refresh(
     let ask = Ask::new(&shared, &headers)?;
     let key = ask.usable(&name).await?;
     let made = shared.keys.refresh(key.id, ask.id(), ask.patience());
-    let (id, reply) = ask.settle(made.await?)?;
-    made_or_not(&shared, id, reply)
+    made_or_not(&shared, &ask, made.await)
 }
 
 /// `GET /v1/proposals`.
@@ -182,10 +177,9 @@ pub(crate) async fn approve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let ask = Ask::new(&shared, &headers)?;
     let next = "send `{\"digest\":...}` as `GET /v1/proposals` has it";
-    let body = read(body, &headers, CHANGE_JSON_BYTES_MAX).await?;
-    let asked: Approve = from_json(&body, next)?;
+    let (ask, asked) =
+        with_json::<Approve>(&shared, (&headers, body), (CHANGE_JSON_BYTES_MAX, next)).await?;
     let digest = Digest::from_hex(&asked.digest);
     let digest = digest.ok_or_else(|| ApiError::malformed("`digest` is none", next))?;
     let number = number.parse();
@@ -193,17 +187,27 @@ pub(crate) async fn approve(
     let made = shared
         .keys
         .approve((number, digest), ask.id(), ask.patience());
-    let (id, reply) = ask.settle(made.await?)?;
-    made_or_not(&shared, id, reply)
+    made_or_not(&shared, &ask, made.await)
+}
+
+async fn change_named(
+    shared: &Shared,
+    (headers, name): (&HeaderMap, &str),
+    act: fn(KeyId) -> Act,
+) -> Result<Response, ApiError> {
+    let ask = Ask::new(shared, headers)?;
+    let key = ask.named(name).await?;
+    change(shared, &ask, act(key.id)).await
 }
 
 async fn change(shared: &Shared, ask: &Ask<'_>, act: Act) -> Result<Response, ApiError> {
     let made = shared.keys.change(act, ask.id(), ask.patience());
-    let (id, reply) = ask.settle(made.await?)?;
-    made_or_not(shared, id, reply)
+    made_or_not(shared, ask, made.await)
 }
 
-fn made_or_not(shared: &Shared, id: Option<RequestId>, reply: Reply) -> Result<Response, ApiError> {
+/// What came of a change: done, proposed only, or neither.
+fn made_or_not(shared: &Shared, ask: &Ask<'_>, told: Told) -> Result<Response, ApiError> {
+    let (id, reply) = ask.settle(told?)?;
     let group = shared.store.client().group();
     match reply {
         Reply::Key(key) if key.state == Life::Retired => {

@@ -58,6 +58,11 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
             "unrotatable",
             "create another key, and retire this one when nothing encrypted to it is left",
         ),
+        keys::Refusal::Unsigned => (
+            StatusCode::CONFLICT,
+            "unsigned",
+            "ask again in a moment: sites sign it once the ceremony is over; see `GET /v1/ceremonies`",
+        ),
         keys::Refusal::Unshareable => (
             StatusCode::CONFLICT,
             "unshareable",

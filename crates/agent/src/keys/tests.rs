@@ -1,9 +1,11 @@
 use axum::response::IntoResponse;
 use maftia_activity::keys::sessions::{Policy, Refusal as Use};
 use maftia_activity::keys::{KeyId, KeySummary, Refusal, Scheme, State};
+use maftia_threshold::export;
 use maftia_types::Power;
 
-use super::{of_name, purpose, refusal};
+use super::sign::purpose;
+use super::{of_name, refusal};
 
 fn key(id: u32, name: &str, state: State) -> KeySummary {
     KeySummary {
@@ -45,6 +47,7 @@ fn an_ssh_signature_is_made_only_of_its_message_and_only_when_asked_for() {
         assert!(purpose(plain, ssh).is_err());
     }
     assert!(purpose("format=sshsig", ssh).is_ok());
+    assert!(purpose("format=cms", ssh).is_err());
     for (query, message) in [
         ("format=sshsig", &b"a file"[..]),
         ("format=pgp", b"a file"),
@@ -55,6 +58,26 @@ fn an_ssh_signature_is_made_only_of_its_message_and_only_when_asked_for() {
         ("register=chain&slot=-7", b"a file"),
     ] {
         assert!(purpose(query, message).is_err(), "{query}");
+    }
+}
+
+#[test]
+fn a_cms_signature_is_made_only_of_its_attributes_and_a_certificate_of_nothing_sent() {
+    let attributes = export::cms_message(b"a file");
+    let certificate = export::certificate_message(&[7; 32], "signing").unwrap();
+    assert!(purpose("format=cms", &attributes).is_ok());
+    for format in ["", "format=raw", "format=sshsig"] {
+        assert!(purpose(format, &attributes).is_err(), "{format}");
+    }
+    assert!(purpose("format=cms", b"a file").is_err());
+    for format in [
+        "",
+        "format=raw",
+        "format=sshsig",
+        "format=cms",
+        "format=x509",
+    ] {
+        assert!(purpose(format, &certificate).is_err(), "{format}");
     }
 }
 

@@ -5,5 +5,6 @@ mod connections;
 #[path = "../../../client/tests/it/group.rs"]
 mod group;
 mod http;
+mod parity;
 mod protection;
 mod store;

@@ -3,22 +3,31 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::on_or_off;
+use crate::bench::work::Signatures;
+
+/// Requests of a client under way, unless it is told.
+const OUTSTANDING: usize = 512;
+/// Signatures of a client under way: four clients then have half as many sessions as one may.
+const SIGNATURES_OUTSTANDING: usize = 16;
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Closed loop: each of --clients keeps --outstanding requests under way.\n\
     Open loop: with --rate, requests start at their intended times and latency counts from them.\n\n\
     Examples:\n  maftia bench --for 10\n  maftia bench --clients 1 --outstanding 1\n  \
-    maftia bench --rate 20000 --size 1024 --json"
+    maftia bench --rate 20000 --size 1024 --json\n  maftia bench --keys ed25519 --clients 1 --outstanding 1"
 )]
 pub(crate) struct Bench {
     /// Clients, each with links of its own
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) clients: u32,
-    /// Requests that each client keeps under way
-    #[arg(long, default_value_t = 512)]
-    pub(crate) outstanding: usize,
-    /// Length of the values, in bytes
+    /// Requests that each client keeps under way; 512, or 16 signatures
+    #[arg(long)]
+    outstanding: Option<usize>,
+    /// Measure signatures by the sites together instead of puts, with a key of that scheme
+    #[arg(long, value_name = "SCHEME")]
+    pub(crate) keys: Option<Signatures>,
+    /// Length of the values, or of what is signed, in bytes
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) size: u32,
     /// Requests per second of all clients together; without it as fast as they are answered
@@ -51,4 +60,20 @@ pub(crate) struct Bench {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Bench {
+    /// Requests that each client keeps under way.
+    pub(crate) fn outstanding(&self) -> usize {
+        let usual = match self.keys {
+            Some(_) => SIGNATURES_OUTSTANDING,
+            None => OUTSTANDING,
+        };
+        self.outstanding.unwrap_or(usual)
+    }
+
+    /// What is counted.
+    pub(crate) fn unit(&self) -> &'static str {
+        self.keys.map_or("requests", Signatures::name)
+    }
 }

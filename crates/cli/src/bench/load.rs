@@ -2,20 +2,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use maftia_activity::kv::Operation;
 use maftia_client::{Client, Outcome};
 use maftia_codec::Wire;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::bench::work::Work;
 use crate::failure::{Exit, Failure};
 
 /// How the clients ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) outstanding: usize,
-    pub(crate) size: u32,
     pub(crate) rate: Option<f64>,
     pub(crate) lasting: Duration,
     pub(crate) warm_up: Duration,
@@ -56,7 +55,7 @@ pub(crate) async fn ready(client: &Client, patience: Duration) -> Result<(), Fai
 }
 
 impl Load {
-    pub(crate) fn start(clients: &[Client], shape: Shape) -> Self {
+    pub(crate) fn start(clients: &[Client], work: &Work, shape: Shape) -> Self {
         let measured_from = Instant::now() + shape.warm_up;
         let until = measured_from + shape.lasting;
         let numbers = Arc::new(AtomicU64::new(0));
@@ -66,7 +65,7 @@ impl Load {
             let worker = Worker {
                 client: client.clone(),
                 numbers: Arc::clone(&numbers),
-                value: Bytes::from(vec![b'x'; usize::try_from(shape.size).unwrap_or(0)]),
+                work: work.clone(),
                 measured_from,
                 until,
             };
@@ -114,7 +113,7 @@ struct Pace {
 struct Worker {
     client: Client,
     numbers: Arc<AtomicU64>,
-    value: Bytes,
+    work: Work,
     measured_from: Instant,
     until: Instant,
 }
@@ -134,17 +133,13 @@ impl Worker {
                 return seen;
             }
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            let key = format!("bench/{number:012}");
-            let put = Operation::put(key, self.value.clone()).to_bytes();
-            let outcome = self.client.execute(put).await.outcome;
+            let answered = self.work.once(&self.client, number).await;
             let now = Instant::now();
             if now >= self.measured_from && now < self.until {
                 let latency = u32::try_from((now - from).as_micros()).unwrap_or(u32::MAX);
-                match outcome {
-                    Outcome::Committed { .. } => seen.latencies_us.push(latency),
-                    Outcome::Forgotten | Outcome::Rejected(_) | Outcome::Unknown => {
-                        seen.errors += 1
-                    }
+                match answered {
+                    true => seen.latencies_us.push(latency),
+                    false => seen.errors += 1,
                 }
             }
             intended = intended.zip(pace).map(|(at, pace)| at + pace.every);

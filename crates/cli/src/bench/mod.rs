@@ -1,9 +1,10 @@
-//! `maftia bench`: puts of distinct keys by vouched clients.
+//! `maftia bench`: puts of distinct keys by vouched clients, or signatures by the group.
 
 pub(crate) mod args;
 mod load;
 mod measure;
 mod report;
+mod work;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) use crate::bench::load::ready;
 use crate::bench::load::{Load, Shape};
 use crate::bench::measure::Sites;
 use crate::bench::report::Report;
+use crate::bench::work::Work;
 use crate::failure::Failure;
 use crate::local::{self, LOAD, LocalGroup};
 use crate::output;
@@ -121,14 +123,18 @@ async fn measure(typed: &Bench, clients: &[Client]) -> Result<Report, Failure> {
         return Err(Failure::failed("no client"));
     };
     load::ready(first, READY_PATIENCE).await?;
+    let bytes = usize::try_from(typed.size).unwrap_or(0);
+    let work = match typed.keys {
+        Some(signatures) => Work::Sign(signatures.key(first).await?, bytes),
+        None => Work::Put(vec![b'x'; bytes].into()),
+    };
     let shape = Shape {
-        outstanding: typed.outstanding,
-        size: typed.size,
+        outstanding: typed.outstanding(),
         rate: typed.rate,
         lasting: Duration::from_secs_f64(typed.lasting),
         warm_up: Duration::from_secs_f64(typed.warm_up),
     };
-    let load = Load::start(clients, shape);
+    let load = Load::start(clients, &work, shape);
     load.warmed_up().await;
     let before = Sites::read(first).await;
     let seen = load.finish().await;

@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) clients: u32,
     pub(crate) outstanding: usize,
     pub(crate) size: u32,
+    /// What was counted.
+    pub(crate) unit: &'static str,
 }
 
 impl Report {
@@ -51,7 +53,8 @@ impl Report {
             rounds_per_second: two_digits(rounds as f64 / sites / elapsed),
             durability: "synced at every site before it counts; f+1 equal replies checked",
             clients: typed.clients,
-            outstanding: typed.outstanding,
+            outstanding: typed.outstanding(),
+            unit: typed.unit(),
             size: typed.size,
         }
     }
@@ -72,8 +75,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:.0} requests/s of {} B   p50 {} ms   p99 {} ms   p99.9 {} ms   {} errors",
-            self.ops_per_second, self.size, self.p50_ms, self.p99_ms, self.p999_ms, self.errors
+            "{:.0} {}/s of {} B   p50 {} ms   p99 {} ms   p99.9 {} ms   {} errors",
+            self.ops_per_second,
+            self.unit,
+            self.size,
+            self.p50_ms,
+            self.p99_ms,
+            self.p999_ms,
+            self.errors
         )?;
         writeln!(
             f,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::kv::args::{Common, Repeat};
+use crate::kv::args::{Common, Write};
 
 #[derive(Debug, Args)]
 #[command(
@@ -43,7 +43,10 @@ pub(crate) struct Plain {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  maftia group approve 3 --wait")]
+#[command(
+    after_help = "Nobody votes against: a proposal that too few approve lapses after three days, \
+                  and who made it may withdraw it.\n\nExample:\n  maftia group approve 3 --wait"
+)]
 pub(crate) struct Approve {
     /// The proposal's number, as `maftia group show` lists it
     pub(crate) proposal: u64,
@@ -51,9 +54,7 @@ pub(crate) struct Approve {
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -62,9 +63,7 @@ pub(crate) struct Withdraw {
     /// The proposal's number
     pub(crate) proposal: u64,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -181,7 +180,5 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) wait: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }

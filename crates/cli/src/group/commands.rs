@@ -54,14 +54,14 @@ pub(super) fn export(typed: &args::Export) -> Result<(), Problem> {
 }
 
 pub(super) fn withdraw(typed: &args::Withdraw) -> Result<(), Problem> {
-    let answer = typed.common.connection.client()?.send(&Request {
+    let answer = typed.write.common.connection.client()?.send(&Request {
         method: Method::DELETE,
         target: format!("/v1/group/proposals/{}", typed.proposal),
         body: None,
         effect: Effect::WritesOnce,
-        request_id: typed.repeat.request_id.clone(),
+        request_id: typed.write.request_id.clone(),
     })?;
-    if typed.common.json {
+    if typed.write.common.json {
         return print(&answer.json()?);
     }
     output::line(format!("withdrew proposal {}", typed.proposal));

@@ -12,15 +12,15 @@ use crate::failure::Failure;
 
 pub(crate) fn run(typed: &Group) -> Result<(), Failure> {
     let (json, result) = match &typed.command {
-        GroupCommand::Approve(it) => (it.common.json, propose::approve(it)),
+        GroupCommand::Approve(it) => (it.write.common.json, propose::approve(it)),
         GroupCommand::Export(it) => (it.common.json, commands::export(it)),
         GroupCommand::History(it) => (it.common.json, commands::history(it)),
         GroupCommand::Propose(it) => {
             let asked = propose::Asked::of(&it.command);
-            (asked.options.common.json, propose::propose(&asked))
+            (asked.options.write.common.json, propose::propose(&asked))
         }
         GroupCommand::Show(it) => (it.common.json, commands::show(it)),
-        GroupCommand::Withdraw(it) => (it.common.json, commands::withdraw(it)),
+        GroupCommand::Withdraw(it) => (it.write.common.json, commands::withdraw(it)),
     };
     result.or_else(|problem| api::hint(problem).end(json))
 }

@@ -62,10 +62,13 @@ impl<'a> Asked<'a> {
 
 pub(super) fn propose(asked: &Asked<'_>) -> Result<(), Problem> {
     let options = asked.options;
-    let (client, json) = (options.common.connection.client()?, options.common.json);
+    let (client, json) = (
+        options.write.common.connection.client()?,
+        options.write.common.json,
+    );
     let body = asked.json()?.to_string();
     // A repetition may find the change made: what it would make of that is beside the point.
-    if !json && options.repeat.request_id.is_none() {
+    if !json && options.write.request_id.is_none() {
         let answer = post(&client, "/v1/group/preview", &body, None)?;
         let preview: Preview = serde_json::from_value(answer).map_err(|_| unasked())?;
         output::line(text::plain(&text::preview(&preview)));
@@ -74,16 +77,16 @@ pub(super) fn propose(asked: &Asked<'_>) -> Result<(), Problem> {
         output::line("nothing is proposed yet; type the same with --yes");
         return Ok(());
     }
-    let id = options.repeat.request_id.clone();
+    let id = options.write.request_id.clone();
     let decision = post(&client, "/v1/group/proposals", &body, id)?;
     decided(&client, decision, (json, options.wait))
 }
 
 pub(super) fn approve(typed: &args::Approve) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
+    let client = typed.write.common.connection.client()?;
     let target = format!("/v1/group/proposals/{}/approve", typed.proposal);
-    let decision = post(&client, &target, "{}", typed.repeat.request_id.clone())?;
-    decided(&client, decision, (typed.common.json, typed.wait))
+    let decision = post(&client, &target, "{}", typed.write.request_id.clone())?;
+    decided(&client, decision, (typed.write.common.json, typed.wait))
 }
 
 /// Says how a proposal stands; or waits for what comes of it.

@@ -122,7 +122,7 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 pub(crate) fn hint(problem: Problem) -> Problem {
     let next = match problem.id() {
         "slot" => "maftia key slots; numbers of a register only increase",
-        "ceremony" | "key-generating" => "maftia ceremony status",
+        "ceremony" | "key-generating" | "unsigned" => "maftia ceremony status",
         "name-taken" | "no-such-key" | "key-retired" | "other-scheme" | "too-many-keys" => {
             "maftia key list"
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::kv::args::{Common, Repeat};
+use crate::kv::args::{Common, Write};
 
 #[derive(Debug, Args)]
 #[command(
@@ -67,6 +67,8 @@ pub(crate) enum Scheme {
 pub(crate) enum SignatureFormat {
     /// The signature's bytes
     Raw,
+    /// A detached CMS signature, PEM
+    Cms,
     /// What `ssh-keygen -Y verify` reads
     Sshsig,
 }
@@ -79,6 +81,8 @@ pub(crate) enum KeyFormat {
     Pem,
     /// The bytes; on a terminal, in hexadecimal
     Raw,
+    /// A certificate that the key signs for itself: takes a signature of the sites
+    X509,
 }
 
 #[derive(Debug, Args)]
@@ -100,9 +104,7 @@ pub(crate) struct Create {
     #[arg(long)]
     pub(crate) one_message_per_slot: bool,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -126,9 +128,7 @@ pub(crate) struct Permit {
     #[arg(long, value_name = "N")]
     pub(crate) uses_per_minute: Option<u32>,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -142,9 +142,7 @@ pub(crate) struct Approve {
     /// Its digest, in full
     pub(crate) digest: String,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -185,15 +183,14 @@ pub(crate) struct Named {
     /// The key's name
     pub(crate) name: String,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A raw signature takes a file of at most 64 KiB; sshsig hashes longer ones \
-                  first. Without -o, the signature goes to standard output; a raw one on a \
+    after_help = "A raw signature takes a file of at most 64 KiB; sshsig and cms hash longer ones \
+                  first. A cms signature is checked with the certificate that `maftia key export \
+                  --format x509` writes. Without -o, the signature goes to standard output; a raw one on a \
                   terminal in hexadecimal.\n\nExamples:\n  maftia key sign signing notes.txt -o \
                   notes.sig\n  maftia key sign signing release.tar --format sshsig --namespace \
                   file -o release.tar.sig"
@@ -216,9 +213,7 @@ pub(crate) struct Sign {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -233,7 +228,7 @@ pub(crate) struct Verify {
     /// signature, a raw one as bytes or in hexadecimal
     #[arg(value_names = ["NAME", "FILE", "SIGNATURE"], num_args = 2..=3, required = true)]
     pub(crate) what: Vec<PathBuf>,
-    /// An Ed25519 key as `maftia key export` wrote it, in any format: nobody is asked
+    /// An Ed25519 key as `maftia key export` wrote it, but for a certificate: nobody is asked
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// What the signature looks like
@@ -248,7 +243,9 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Formats openssh and pem are for Ed25519 keys.\n\nExamples:\n  maftia key export \
+    after_help = "Formats openssh, pem and x509 are for Ed25519 keys. Each certificate of a key says \
+                  the same: that this is the key of that name, for ever. It issues no others, and \
+                  a key of one message per slot has none.\n\nExamples:\n  maftia key export \
                   signing --format pem -o signing.pem\n  maftia key export signing --format \
                   openssh >> allowed_keys"
 )]

@@ -15,6 +15,10 @@ const SPKI_BEFORE: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 /// What is before the key in OpenSSH's form: the name of the algorithm, and lengths.
 const SSH_BEFORE: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 
+/// What the two armored signatures are called in their first lines.
+const SSH: &str = "SSH SIGNATURE";
+const CMS: &str = "CMS";
+
 /// Checks a plain signature of the message under the key.
 pub(super) fn raw(key: &Reported, message: &[u8], signature: &[u8]) -> Result<bool, Problem> {
     match key.scheme.as_str() {
@@ -44,15 +48,36 @@ pub(super) fn sshsig(
     armored: &str,
 ) -> Result<bool, Problem> {
     let message = export::sshsig_message(namespace, content).map_err(namespace_problem)?;
-    let Some(blob) = unarmored(armored) else {
-        return Ok(false);
+    let written = |signature: &[u8; 64]| export::sshsig(public, namespace, signature).ok();
+    Ok(form(public, &message, armored, (SSH, written)))
+}
+
+/// Checks a CMS signature of the file's content; as with SSH's, the one form that we write.
+pub(super) fn cms(public: &[u8; 32], content: &[u8], armored: &str) -> bool {
+    let written = |signature: &[u8; 64]| Some(export::cms(public, content, signature));
+    form(
+        public,
+        &export::cms_message(content),
+        armored,
+        (CMS, written),
+    )
+}
+
+/// Whether the text is what is written around a valid signature, which are its last bytes.
+fn form(
+    public: &[u8; 32],
+    message: &[u8],
+    armored: &str,
+    (label, written): (&str, impl Fn(&[u8; 64]) -> Option<String>),
+) -> bool {
+    let Some(blob) = unarmored(armored, label) else {
+        return false;
     };
     let Some(signature) = blob.last_chunk::<64>() else {
-        return Ok(false);
+        return false;
     };
-    let expected = export::sshsig(public, namespace, signature).map_err(namespace_problem)?;
-    let same = unarmored(&expected).as_ref() == Some(&blob);
-    Ok(same && ed25519(public, &message, signature))
+    let expected = written(signature).and_then(|text| unarmored(&text, label));
+    expected.as_ref() == Some(&blob) && ed25519(public, message, signature)
 }
 
 /// The Ed25519 key in a file, in any form that `maftia key export` writes.
@@ -86,9 +111,12 @@ fn ed25519(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
     matches!((key, signature), (Ok(key), Ok(own)) if key.verify(&own, message).is_ok())
 }
 
-fn unarmored(text: &str) -> Option<Vec<u8>> {
-    let body = text.trim().strip_prefix("-----BEGIN SSH SIGNATURE-----")?;
-    let body = body.strip_suffix("-----END SSH SIGNATURE-----")?;
+fn unarmored(text: &str, label: &str) -> Option<Vec<u8>> {
+    let (begin, end) = (
+        format!("-----BEGIN {label}-----"),
+        format!("-----END {label}-----"),
+    );
+    let body = text.trim().strip_prefix(&begin)?.strip_suffix(&end)?;
     let encoded: String = body.split_ascii_whitespace().collect();
     STANDARD.decode(encoded).ok()
 }
@@ -133,6 +161,23 @@ mod tests {
             b"content",
             &armored.replace("BEGIN", "BEGINS")
         ));
+    }
+
+    #[test]
+    fn a_cms_signature_is_valid_for_its_key_and_content_only() {
+        let key = SigningKey::from([7; 32]);
+        let public = <[u8; 32]>::from(VerificationKey::from(&key));
+        let signature = <[u8; 64]>::from(key.sign(&export::cms_message(b"content")));
+        let armored = export::cms(&public, b"content", &signature);
+        assert!(cms(&public, b"content", &armored));
+        assert!(!cms(&public, b"contents", &armored));
+        let other = <[u8; 32]>::from(VerificationKey::from(&SigningKey::from([8; 32])));
+        assert!(!cms(&other, b"content", &armored));
+        assert!(!cms(&public, b"content", ""));
+        // A plain signature of the content is none, whatever is written around it.
+        let plain = <[u8; 64]>::from(key.sign(b"content"));
+        let forged = export::cms(&public, b"content", &plain);
+        assert!(!cms(&public, b"content", &forged));
     }
 
     #[test]

@@ -29,6 +29,11 @@ struct Slot {
     number: u64,
 }
 
+#[derive(Deserialize)]
+struct Certified {
+    certificate: String,
+}
+
 pub(super) fn show(typed: &args::Show) -> Result<(), Problem> {
     let client = typed.common.connection.client()?;
     let answer = client.read(key_path(&typed.name, ""))?;
@@ -84,6 +89,12 @@ pub(super) fn export(typed: &args::Export) -> Result<(), Problem> {
             (Some(text.clone()), text.into_bytes())
         }
         KeyFormat::Raw => (None, key.public()?),
+        KeyFormat::X509 => {
+            let target = key_path(&typed.name, "/certificate");
+            let certified: Certified = client.use_key(target, None, None)?.json()?;
+            let text = certified.certificate;
+            (Some(text.clone()), text.into_bytes())
+        }
     };
     if let Some(path) = &typed.output {
         save(path, &bytes).map_err(|error| at(path, &error))?;

@@ -8,8 +8,8 @@ use super::api::key_path;
 use super::args;
 use super::commands::{plain, told};
 use crate::files::print;
-use crate::http::{Answer, Body, Client, Problem};
-use crate::kv::args::Repeat;
+use crate::http::{Answer, Body, Problem};
+use crate::kv::args::Write;
 use crate::output;
 
 /// A change that waits for approvals.
@@ -48,11 +48,8 @@ pub(super) fn create(typed: &args::Create) -> Result<(), Problem> {
     if let (true, Some(fields)) = (typed.one_message_per_slot, asked.as_object_mut()) {
         fields.insert("one_message_per_slot".into(), json!(true));
     }
-    let client = typed.common.connection.client()?;
-    let answer = change(&client, "/v1/keys".into(), Some(&asked), &typed.repeat)?;
-    done(&answer, typed.common.json, || {
-        told(&answer, "created", false)
-    })
+    let answer = change("/v1/keys".into(), Some(&asked), &typed.write)?;
+    done(&answer, &typed.write, || told(&answer, "created", false))
 }
 
 pub(super) fn permit(typed: &args::Permit) -> Result<(), Problem> {
@@ -65,10 +62,9 @@ pub(super) fn permit(typed: &args::Permit) -> Result<(), Problem> {
             fields.insert("uses_per_minute".into(), json!(uses));
         }
     }
-    let client = typed.common.connection.client()?;
     let target = key_path(&typed.name, "/permit");
-    let answer = change(&client, target, Some(&asked), &typed.repeat)?;
-    done(&answer, typed.common.json, || {
+    let answer = change(target, Some(&asked), &typed.write)?;
+    done(&answer, &typed.write, || {
         let who = match typed.everyone {
             true => "every client with the power `use-keys`".to_owned(),
             false if typed.users.is_empty() => "nobody".to_owned(),
@@ -84,38 +80,18 @@ pub(super) fn permit(typed: &args::Permit) -> Result<(), Problem> {
 }
 
 pub(super) fn refresh(typed: &args::Named) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
-    let answer = change(
-        &client,
-        key_path(&typed.name, "/refresh"),
-        None,
-        &typed.repeat,
-    )?;
-    told(&answer, "refreshed", typed.common.json)
+    let answer = change(key_path(&typed.name, "/refresh"), None, &typed.write)?;
+    told(&answer, "refreshed", typed.write.common.json)
 }
 
 pub(super) fn rotate(typed: &args::Named) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
-    let answer = change(
-        &client,
-        key_path(&typed.name, "/rotate"),
-        None,
-        &typed.repeat,
-    )?;
-    done(&answer, typed.common.json, || {
-        told(&answer, "rotated", false)
-    })
+    let answer = change(key_path(&typed.name, "/rotate"), None, &typed.write)?;
+    done(&answer, &typed.write, || told(&answer, "rotated", false))
 }
 
 pub(super) fn retire(typed: &args::Named) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
-    let answer = change(
-        &client,
-        key_path(&typed.name, "/retire"),
-        None,
-        &typed.repeat,
-    )?;
-    done(&answer, typed.common.json, || {
+    let answer = change(key_path(&typed.name, "/retire"), None, &typed.write)?;
+    done(&answer, &typed.write, || {
         output::line(format!("retired {}", plain(&typed.name)));
         Ok(())
     })
@@ -136,34 +112,29 @@ pub(super) fn proposals(typed: &args::List) -> Result<(), Problem> {
 }
 
 pub(super) fn approve(typed: &args::Approve) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
     let target = format!("/v1/proposals/{}/approve", typed.proposal);
     let asked = json!({ "digest": typed.digest });
-    let answer = change(&client, target, Some(&asked), &typed.repeat)?;
-    done(&answer, typed.common.json, || {
+    let answer = change(target, Some(&asked), &typed.write)?;
+    done(&answer, &typed.write, || {
         output::line(format!("approved {}, and it is done", typed.proposal));
         Ok(())
     })
 }
 
-fn change(
-    client: &Client,
-    target: String,
-    asked: Option<&Value>,
-    repeat: &Repeat,
-) -> Result<Answer, Problem> {
+fn change(target: String, asked: Option<&Value>, write: &Write) -> Result<Answer, Problem> {
+    let client = write.common.connection.client()?;
     let body = asked.map(Value::to_string);
     let body = body.as_ref().map(|body| Body::Json(body.as_bytes()));
-    client.use_key(target, body, repeat.request_id.clone())
+    client.use_key(target, body, write.request_id.clone())
 }
 
 /// What came of a change: done, or proposed only.
 fn done(
     answer: &Answer,
-    json: bool,
+    write: &Write,
     tell: impl FnOnce() -> Result<(), Problem>,
 ) -> Result<(), Problem> {
-    if json {
+    if write.common.json {
         return print(&answer.json()?);
     }
     let Ok(Proposed { proposal }) = answer.json() else {

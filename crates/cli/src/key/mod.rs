@@ -14,20 +14,20 @@ use crate::failure::Failure;
 
 pub(crate) fn run(typed: &Key) -> Result<(), Failure> {
     let (json, result) = match &typed.command {
-        KeyCommand::Approve(it) => (it.common.json, manage::approve(it)),
+        KeyCommand::Approve(it) => (it.write.common.json, manage::approve(it)),
         KeyCommand::Audit(it) => (it.common.json, audit::audit(it)),
-        KeyCommand::Create(it) => (it.common.json, manage::create(it)),
+        KeyCommand::Create(it) => (it.write.common.json, manage::create(it)),
         KeyCommand::Decrypt(it) => (it.common.json, seal::decrypt(it)),
         KeyCommand::Encrypt(it) => (it.common.json, seal::encrypt(it)),
         KeyCommand::Export(it) => (it.common.json, commands::export(it)),
         KeyCommand::List(it) => (it.common.json, commands::list(it)),
-        KeyCommand::Permit(it) => (it.common.json, manage::permit(it)),
+        KeyCommand::Permit(it) => (it.write.common.json, manage::permit(it)),
         KeyCommand::Proposals(it) => (it.common.json, manage::proposals(it)),
-        KeyCommand::Refresh(it) => (it.common.json, manage::refresh(it)),
-        KeyCommand::Retire(it) => (it.common.json, manage::retire(it)),
-        KeyCommand::Rotate(it) => (it.common.json, manage::rotate(it)),
+        KeyCommand::Refresh(it) => (it.write.common.json, manage::refresh(it)),
+        KeyCommand::Retire(it) => (it.write.common.json, manage::retire(it)),
+        KeyCommand::Rotate(it) => (it.write.common.json, manage::rotate(it)),
         KeyCommand::Show(it) => (it.common.json, commands::show(it)),
-        KeyCommand::Sign(it) => (it.common.json, sign::sign(it)),
+        KeyCommand::Sign(it) => (it.write.common.json, sign::sign(it)),
         KeyCommand::Slots(it) => (it.common.json, commands::slots(it)),
         KeyCommand::Verify(it) => (it.common.json, sign::verify(it)),
     };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use maftia_activity::keys::signing::MESSAGE_BYTES_MAX;
-use maftia_threshold::export;
+use maftia_threshold::export::{self, Form};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,9 +16,9 @@ use crate::http::{Body, Client, Problem};
 use crate::kv::percent::encode;
 use crate::output;
 
-/// The largest file signed as SSH does, which is read into memory to be hashed.
-const SSHSIG_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The largest file of a signature: an armored one has about 300 bytes.
+/// The largest file signed by its hash, which is read into memory for that.
+const HASHED_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The largest file of a signature: an armored one has about 600 bytes.
 const SIGNATURE_BYTES_MAX: usize = 4 * 1024;
 /// The largest file of a public key.
 const KEY_BYTES_MAX: usize = 4 * 1024;
@@ -29,15 +29,16 @@ struct Signed {
 }
 
 pub(super) fn sign(typed: &args::Sign) -> Result<(), Problem> {
-    let client = typed.common.connection.client()?;
+    let client = typed.write.common.connection.client()?;
     let (signature, is_text, mut given) = match typed.format {
+        SignatureFormat::Cms => sign_cms(&client, typed)?,
         SignatureFormat::Raw => sign_raw(&client, typed)?,
         SignatureFormat::Sshsig => sign_ssh(&client, typed)?,
     };
     if let Some(path) = &typed.output {
         save(path, &signature).map_err(|error| at(path, &error))?;
     }
-    if typed.common.json {
+    if typed.write.common.json {
         if let (Some(path), Some(fields)) = (&typed.output, given.as_object_mut()) {
             let saved = saved(path, signature.len());
             fields.extend(saved.as_object().cloned().unwrap_or_default());
@@ -53,43 +54,77 @@ pub(super) fn sign(typed: &args::Sign) -> Result<(), Problem> {
 fn sign_raw(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value), Problem> {
     let next = "maftia key sign --format sshsig hashes a long file first";
     let message = input(&typed.file, MESSAGE_BYTES_MAX, next)?;
-    if export::is_sshsig(&message) {
-        let what = "the file begins with SSHSIG: a plain signature of it would be an SSH signature";
-        return Err(
-            Problem::usage(what).next("maftia key sign --format sshsig, of the file itself")
-        );
-    }
+    refuse_other_than_plain(&message)?;
     let target = sign_path(typed, "raw");
-    let id = typed.repeat.request_id.clone();
+    let id = typed.write.request_id.clone();
     let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
     let signed: Signed = answer.json()?;
     let signature = unhex(&signed.signature).ok_or_else(unasked)?;
     Ok((signature, false, answer.json()?))
 }
 
+/// As the agent does, and with what to type instead.
+fn refuse_other_than_plain(message: &[u8]) -> Result<(), Problem> {
+    let (what, next) = match Form::of(message) {
+        Form::Plain => return Ok(()),
+        Form::Sshsig => (
+            "the file begins with SSHSIG: a plain signature of it would be an SSH signature",
+            "maftia key sign --format sshsig, of the file itself",
+        ),
+        Form::Cms => (
+            "the file is a CMS signature's attributes: a plain signature would be one of CMS",
+            "maftia key sign --format cms, of the file itself",
+        ),
+        Form::Certificate => (
+            "a plain signature of the file could be a certificate",
+            "maftia key sign --format cms",
+        ),
+    };
+    Err(Problem::usage(what).next(next))
+}
+
 fn sign_ssh(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value), Problem> {
     let content = input(
         &typed.file,
-        SSHSIG_FILE_BYTES_MAX,
+        HASHED_FILE_BYTES_MAX,
         "sign a digest of it instead",
     )?;
     let message =
         export::sshsig_message(&typed.namespace, &content).map_err(check::namespace_problem)?;
-    let public = client.key(&typed.name)?.public_of("ed25519")?;
-    let target = sign_path(typed, "sshsig");
-    let id = typed.repeat.request_id.clone();
-    let answer = client.use_key(target, Some(Body::Bytes(&message)), id)?;
-    let signed: Signed = answer.json()?;
-    let signature = unhex(&signed.signature).and_then(|own| <[u8; 64]>::try_from(own).ok());
-    let signature = signature.ok_or_else(unasked)?;
+    let (public, signature, mut given) = sign_form(client, typed, ("sshsig", &message))?;
     let armored =
         export::sshsig(&public, &typed.namespace, &signature).map_err(check::namespace_problem)?;
-    let mut given: Value = answer.json()?;
     if let Some(fields) = given.as_object_mut() {
         fields.insert("namespace".into(), json!(typed.namespace));
         fields.insert("text".into(), json!(armored));
     }
     Ok((armored.into_bytes(), true, given))
+}
+
+fn sign_cms(client: &Client, typed: &args::Sign) -> Result<(Vec<u8>, bool, Value), Problem> {
+    let next = "sign a digest of it instead";
+    let content = input(&typed.file, HASHED_FILE_BYTES_MAX, next)?;
+    let message = export::cms_message(&content);
+    let (public, signature, mut given) = sign_form(client, typed, ("cms", &message))?;
+    let armored = export::cms(&public, &content, &signature);
+    if let Some(fields) = given.as_object_mut() {
+        fields.insert("text".into(), json!(armored));
+    }
+    Ok((armored.into_bytes(), true, given))
+}
+
+/// The key, its signature of a form's message, and the agent's answer.
+fn sign_form(
+    client: &Client,
+    typed: &args::Sign,
+    (format, message): (&str, &[u8]),
+) -> Result<([u8; 32], [u8; 64], Value), Problem> {
+    let public = client.key(&typed.name)?.public_of("ed25519")?;
+    let id = typed.write.request_id.clone();
+    let answer = client.use_key(sign_path(typed, format), Some(Body::Bytes(message)), id)?;
+    let signed: Signed = answer.json()?;
+    let signature = unhex(&signed.signature).and_then(|own| <[u8; 64]>::try_from(own).ok());
+    Ok((public, signature.ok_or_else(unasked)?, answer.json()?))
 }
 
 fn sign_path(typed: &args::Sign, format: &str) -> String {
@@ -112,6 +147,11 @@ pub(super) fn verify(typed: &args::Verify) -> Result<(), Problem> {
         None => typed.common.connection.client()?.key(&name)?,
     };
     let valid = match typed.format {
+        SignatureFormat::Cms => {
+            let content = input(file, HASHED_FILE_BYTES_MAX, next)?;
+            let armored = String::from_utf8_lossy(&given);
+            check::cms(&key.public_of("ed25519")?, &content, &armored)
+        }
         SignatureFormat::Raw => {
             let message = input(file, MESSAGE_BYTES_MAX, next)?;
             let text = std::str::from_utf8(&given).ok();
@@ -119,7 +159,7 @@ pub(super) fn verify(typed: &args::Verify) -> Result<(), Problem> {
             check::raw(&key, &message, &from_hex.unwrap_or(given))?
         }
         SignatureFormat::Sshsig => {
-            let content = input(file, SSHSIG_FILE_BYTES_MAX, next)?;
+            let content = input(file, HASHED_FILE_BYTES_MAX, next)?;
             let armored = String::from_utf8_lossy(&given);
             let public = key.public_of("ed25519")?;
             check::sshsig(&public, &typed.namespace, &content, &armored)?

@@ -45,6 +45,16 @@ pub(crate) struct Common {
     pub(crate) json: bool,
 }
 
+/// Options of every command that changes something.
+#[derive(Debug, Args)]
+pub(crate) struct Write {
+    /// Id of an earlier attempt at the same request whose outcome is unknown
+    #[arg(long, value_name = "ID", value_parser = request_id)]
+    pub(crate) request_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "A value that begins with @ is given through -.\n\nExamples:\n  \
@@ -58,17 +68,7 @@ pub(crate) struct Put {
     #[arg(allow_negative_numbers = true)]
     pub(crate) value: OsString,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
-/// A write of unknown outcome, typed again.
-#[derive(Debug, Args)]
-pub(crate) struct Repeat {
-    /// Id of an earlier attempt at the same request whose outcome is unknown
-    #[arg(long, value_name = "ID", value_parser = request_id)]
-    pub(crate) request_id: Option<String>,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -101,9 +101,7 @@ pub(crate) struct Del {
     /// The key
     pub(crate) key: OsString,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]
@@ -148,9 +146,7 @@ pub(crate) struct Txn {
     #[arg(default_value = "-", value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) repeat: Repeat,
-    #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) write: Write,
 }
 
 #[derive(Debug, Args)]

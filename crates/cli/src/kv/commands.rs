@@ -24,17 +24,17 @@ const IMPORT: &str = "maftia kv import splits large files";
 pub(super) fn put(typed: &args::Put) -> Result<(), Problem> {
     let key = key(&typed.key)?;
     let value = value(&typed.value)?;
-    let client = typed.common.connection.client()?;
-    let id = typed.repeat.request_id.clone();
+    let client = typed.write.common.connection.client()?;
+    let id = typed.write.request_id.clone();
     let answer = client.put(key, &value, Effect::WritesOnce, id)?;
-    written(&answer, "put", key, typed.common.json)
+    written(&answer, "put", key, typed.write.common.json)
 }
 
 pub(super) fn del(typed: &args::Del) -> Result<(), Problem> {
     let key = key(&typed.key)?;
-    let client = typed.common.connection.client()?;
-    let answer = client.delete(key, typed.repeat.request_id.clone())?;
-    written(&answer, "deleted", key, typed.common.json)
+    let client = typed.write.common.connection.client()?;
+    let answer = client.delete(key, typed.write.request_id.clone())?;
+    written(&answer, "deleted", key, typed.write.common.json)
 }
 
 /// Prints what a write of one key gave.
@@ -154,9 +154,9 @@ pub(super) fn txn(typed: &args::Txn) -> Result<(), Problem> {
     let mut asked: Value = serde_json::from_slice(&text)
         .map_err(|error| wrong(format!("the transaction is not JSON: {error}")))?;
     show::encode_texts(&mut asked).map_err(wrong)?;
-    let client = typed.common.connection.client()?;
+    let client = typed.write.common.connection.client()?;
     let body = serde_json::to_vec(&asked).map_err(|error| wrong(error.to_string()))?;
-    let id = typed.repeat.request_id.clone();
+    let id = typed.write.request_id.clone();
     match client.txn(&body, Effect::WritesOnce, id) {
         Ok(answer) => print_txn(answer.json()?),
         Err(problem) => match problem.outcomes() {

@@ -13,11 +13,11 @@ use crate::failure::Failure;
 
 pub(crate) fn run(typed: &Kv) -> Result<(), Failure> {
     let (json, result) = match &typed.command {
-        KvCommand::Put(it) => (it.common.json, commands::put(it)),
+        KvCommand::Put(it) => (it.write.common.json, commands::put(it)),
         KvCommand::Get(it) => (it.common.json, commands::get(it)),
-        KvCommand::Del(it) => (it.common.json, commands::del(it)),
+        KvCommand::Del(it) => (it.write.common.json, commands::del(it)),
         KvCommand::List(it) => (it.common.json, commands::list(it)),
-        KvCommand::Txn(it) => (it.common.json, commands::txn(it)),
+        KvCommand::Txn(it) => (it.write.common.json, commands::txn(it)),
         KvCommand::Import(it) => (it.common.json, tree::import(it)),
         KvCommand::Export(it) => (it.common.json, tree::export(it)),
     };

@@ -1,4 +1,5 @@
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU8;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,7 @@ fn make(dir: &GroupDir, aside: &Path, kind: Kind, shape: Shape) -> Result<GroupF
         http: http.to_vec(),
         clients: vec![AGENT.into(), LOAD.into()],
         fast_path: shape.fast_path,
+        member_approvals: NonZeroU8::MIN,
     })?;
     std::fs::rename(aside, dir.path()).map_err(|error| fail("move", error))?;
     Ok(group)

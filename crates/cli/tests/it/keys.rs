@@ -93,6 +93,63 @@ impl Signing<'_> {
         }
     }
 
+    /// Signs the file as CMS does, and has OpenSSL and ourselves check that.
+    fn sign_cms(&self) {
+        let (file, signature) = (self.path("notes"), self.path("notes.cms"));
+        let certificate = self.path("signing.crt");
+        let format = ["--format", "cms"];
+        let sign = ["key", "sign", "signing", &file, "-o", &signature];
+        self.done(&[&sign[..], &format].concat());
+        let verify = ["key", "verify", "signing", &file, &signature];
+        self.done(&[&verify[..], &format].concat());
+        let export = [
+            "key",
+            "export",
+            "signing",
+            "--format",
+            "x509",
+            "-o",
+            &certificate,
+        ];
+        self.done(&export);
+        let itself = [
+            "verify",
+            "-x509_strict",
+            "-check_ss_sig",
+            "-CAfile",
+            &certificate,
+            &certificate,
+        ];
+        if let Some(output) = foreign("openssl", &itself, None) {
+            assert!(output.status.success(), "{output:?}");
+        }
+        for (name, valid) in [("notes", true), ("other", false)] {
+            let content = self.path(name);
+            let check = [
+                "cms",
+                "-verify",
+                "-binary",
+                "-inform",
+                "PEM",
+                "-in",
+                &signature,
+                "-content",
+                &content,
+                "-certfile",
+                &certificate,
+                "-CAfile",
+                &certificate,
+                "-out",
+                "/dev/null",
+            ];
+            if let Some(output) = foreign("openssl", &check, None)
+                && !text(&output.stderr).contains("invalid digest")
+            {
+                assert_eq!(output.status.success(), valid, "{output:?}");
+            }
+        }
+    }
+
     fn latest_round(&self) -> Option<u64> {
         let output = self.group.run(&["beacon", "latest", "--json"]);
         last_json(&output)["round"].as_u64()
@@ -124,6 +181,7 @@ fn a_group_signs_what_openssl_and_openssh_accept_also_without_a_site_and_after_a
     let public = signing.public_key();
     signing.sign_raw("first.sig");
     signing.sign_ssh();
+    signing.sign_cms();
     signal(group.site_pid("B"), Signal::KILL);
     signing.sign_raw("second.sig");
     let refreshed = signing.done(&["key", "refresh", "signing"]);

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use serde_json::{Value, json};
+
 use crate::harness::{Group, Process, alone, command, free, last_json, text, until};
 
-/// A group whose client `load` may approve keys and nothing else, and that wants two approvals.
+/// A group whose client `load` may approve and nothing else, and that wants two approvals.
 fn split(home: &Path) -> Group {
     let mut group = Group::dev(home);
     assert!(group.stop().success());
@@ -14,7 +16,7 @@ fn split(home: &Path) -> Group {
     let file = fs::read_to_string(&path).unwrap();
     let all = r#"powers = ["approve-keys", "approve-members", "audit", "operate", "use-keys"]"#;
     let (agent, load) = file.rsplit_once(all).expect("clients have all powers");
-    let file = format!("{agent}powers = [\"approve-keys\"]{load}");
+    let file = format!("{agent}powers = [\"approve-keys\", \"approve-members\"]{load}");
     let file = file.replace("approvals = 1", "approvals = 2");
     fs::write(&path, file).unwrap();
     // It is another group now.
@@ -71,15 +73,10 @@ fn refuses_all_but_approving(home: &Path, load: &str) {
     }
 }
 
-#[test]
-fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
-    let _alone = alone();
-    let home = tempfile::tempdir().unwrap();
-    let group = split(home.path());
-    let (_agent, load) = other_agent(home.path());
-    let long = ["--json", "--timeout", "60"];
+/// Waits until the keys that a group makes by itself can be used; the agent may start meanwhile.
+fn await_keys(endpoint: &str) {
     until("the first keys are made", || {
-        let listed = at(&load, &["key", "list", "--json"]);
+        let listed = at(endpoint, &["key", "list", "--json"]);
         let ready = listed.status.success() && {
             let keys = last_json(&listed)["keys"].clone();
             let keys = keys.as_array().unwrap();
@@ -87,6 +84,16 @@ fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
         };
         ready.then_some(())
     });
+}
+
+#[test]
+fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let group = split(home.path());
+    let (_agent, load) = other_agent(home.path());
+    let long = ["--json", "--timeout", "60"];
+    await_keys(&load);
     refuses_all_but_approving(home.path(), &load);
     let create = ["key", "create", "releases", "--scheme", "ed25519"];
     let proposed = group.run(&[&create[..], &long].concat());
@@ -129,4 +136,56 @@ fn a_client_is_refused_what_it_may_not_and_two_make_what_takes_two() {
         ["load", "approve"],
     ];
     assert_eq!(deeds, expected);
+}
+
+#[test]
+fn a_change_of_the_sites_waits_for_the_second_of_two_and_can_be_taken_back() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let group = split(home.path());
+    let (_agent, load) = other_agent(home.path());
+    await_keys(&load);
+    let done = |endpoint: &str, arguments: &[&str]| {
+        let output = at(endpoint, &[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{output:?}");
+        last_json(&output)
+    };
+    let shown = || done(&load, &["group", "show"]);
+    assert_eq!(shown()["policy"]["approvals"], 2);
+    let remove = ["group", "propose", "remove", "D", "--f", "0"];
+    for (number, waits) in [("1", "withdraw"), ("2", "vote")] {
+        let decision = done(&group.http, &remove);
+        assert_eq!(
+            (decision["proposal"].to_string(), &decision["missing"]),
+            (number.to_owned(), &1.into())
+        );
+        // The same client's word again counts once.
+        let again = done(&group.http, &["group", "approve", number]);
+        assert_eq!(again["standing"], "waiting");
+        let state = shown();
+        assert_eq!(state["change"], Value::Null);
+        assert_eq!(state["proposals"][0]["approved_by"], json!(["agent"]));
+        if waits == "withdraw" {
+            done(&group.http, &["group", "withdraw", number]);
+            assert_eq!(shown()["proposals"], json!([]));
+        }
+    }
+    let gone = at(&load, &["group", "vote", "1"]);
+    assert!(
+        text(&gone.stderr).contains("[no-such-proposal]"),
+        "{gone:?}"
+    );
+    let made = done(&load, &["group", "vote", "2", "--wait"]);
+    assert_eq!(
+        (&made["outcome"], &made["epoch"]),
+        (&"entered".into(), &1.into())
+    );
+    let state = shown();
+    assert_eq!(
+        (&state["n"], &state["policy"]["approvals"]),
+        (&3.into(), &2.into())
+    );
+    let history = done(&load, &["group", "history"]);
+    let approved = &history["history"][0]["approved_by"];
+    assert_eq!(*approved, json!(["agent", "load"]));
 }

@@ -73,3 +73,52 @@ fn a_proof_is_valid_when_the_group_is_gone_and_no_forgery_is() {
     let wrong = maftia(&["verify", &absent, "--group-key", &"0".repeat(192)]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
+
+#[test]
+fn a_ceremony_has_a_transcript_that_outsiders_verify_and_no_altered_one() {
+    let _alone = alone();
+    let (home, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (file, key) = (path("signing.transcript"), path("group.key"));
+    let mut group = Group::dev(home.path());
+    let run = |arguments: &[&str]| group.run(&[arguments, &["--json", "--timeout", "60"]].concat());
+    until("the group's key is made", || {
+        let export = ["key", "export", "group", "--format", "raw", "-o", &key];
+        run(&export).status.success().then_some(())
+    });
+    let said = until("the sites have signed it", || {
+        let output = run(&["ceremony", "transcript", "signing", "-o", &file]);
+        output.status.success().then(|| last_json(&output))
+    });
+    let listed = last_json(&run(&["key", "show", "signing"]));
+    for name in ["public_key", "transcript", "group", "version"] {
+        assert_eq!(said[name], listed[name], "{name}");
+    }
+    let missing = run(&["ceremony", "transcript", "nobody"]);
+    assert!(
+        text(&missing.stderr).contains("[no-such-key]"),
+        "{missing:?}"
+    );
+    group.stop();
+
+    let verify = |file: &str| maftia(&["verify", file, "--group-key", &key, "--json"]);
+    let verified = last_json(&verify(&file));
+    assert_eq!(verified, said);
+    assert_eq!(verified["members"].as_array().unwrap().len(), 4);
+    let dealers = verified["dealers"].as_array().unwrap();
+    let qualified = dealers.iter().filter(|own| own["outcome"] == "qualified");
+    assert_eq!(qualified.count(), 3);
+    let shown = maftia(&["verify", &file, "--group-key", &key]);
+    assert!(
+        text(&shown.stdout).starts_with("valid: ceremony "),
+        "{shown:?}"
+    );
+    // Altered.
+    let mut forged = fs::read(&file).unwrap();
+    let at = forged.len() / 2;
+    forged[at] ^= 1;
+    fs::write(&file, forged).unwrap();
+    let refused = verify(&file);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(last_json(&refused)["error"]["id"], "bad-proof");
+}

@@ -72,6 +72,7 @@ struct Founded {
 fn founded() -> Founded {
     let plan = Plan {
         fast_path: None,
+        member_approvals: std::num::NonZeroU8::MIN,
         name: "test".to_owned(),
         kind: Kind::Dev,
         sites: consecutive("127.0.0.1:7000".parse().unwrap(), 4).unwrap(),

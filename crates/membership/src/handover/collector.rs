@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use maftia_protocol::planted;
 use maftia_types::{Fault, SiteId, SiteSet};
 
 use super::{Certificate, Handover, Vote};
@@ -79,7 +80,8 @@ impl Collector {
             .iter()
             .filter(|(_, vote)| vote.statement == statement);
         let signatures: Vec<_> = equal.map(|(seat, vote)| (*seat, vote.signature)).collect();
-        let enough = signatures.len() >= self.former.resilience().quorum();
+        let missing = usize::from(planted("handover by less than a quorum"));
+        let enough = signatures.len() + missing >= self.former.resilience().quorum();
         enough.then(|| Certificate::new(handover.clone(), signatures))
     }
 

@@ -153,7 +153,7 @@ fn no_altered_certificate_verifies() {
 }
 
 #[test]
-fn signers_are_decoded_in_the_order_of_seats_only() {
+fn c21_signers_are_decoded_in_the_order_of_seats_only() {
     let former = view(4, 1);
     let certificate = certified(&second(), &[0, 1, 3], &former);
     let bytes = certificate.to_bytes();

@@ -42,9 +42,10 @@ pub const HISTORY_MAX: usize = 64;
 /// Where an epoch began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Origin {
-    /// The last commit of the epoch before; 0 for the first epoch.
+    /// The last commit of the epoch before; 0 for the first epoch, unless the group was restored:
+    /// then the last commit of the group before that is in it.
     pub commit: u64,
-    /// The chain digest of the log up to and with it; zero for the first epoch.
+    /// The chain digest of the log up to and with it; zero if that is none.
     pub chain: Digest,
 }
 
@@ -80,6 +81,16 @@ impl Membership {
             proposals: BTreeMap::new(),
             pending: None,
             history: VecDeque::new(),
+        }
+    }
+
+    /// The state of a group that begins with this view and the state of another group, which had
+    /// come that far.
+    #[must_use]
+    pub fn restored(view: View, policy: Policy, origin: Origin) -> Self {
+        Self {
+            origin,
+            ..Self::new(view, policy)
         }
     }
 

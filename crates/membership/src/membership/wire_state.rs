@@ -2,7 +2,7 @@ use core::num::NonZeroU8;
 use std::collections::{BTreeMap, VecDeque};
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
-use maftia_types::{Epoch, SiteSet};
+use maftia_types::{Digest, Epoch, SiteSet};
 
 use super::operation::{Phase, State, Underway};
 use super::proposal::{Cause, Entry, Outcome, Pending, Policy, Proposal};
@@ -174,7 +174,10 @@ impl Wire for Membership {
         let policy = Policy::decode(r)?;
         let view = View::decode(r)?;
         let origin = Origin::decode(r)?;
-        if view.epoch() == Epoch(0) && origin != Origin::default() {
+        let begins = origin.commit == 0;
+        let is_first = view.epoch() == Epoch(0);
+        // The first epoch of a restored group begins where that of another group has ended.
+        if is_first && begins != (origin.chain == Digest::ZERO) {
             return Err(INVALID);
         }
         let (next_proposal, void_below) = (r.u64()?, r.u64()?);

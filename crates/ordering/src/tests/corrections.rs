@@ -130,6 +130,66 @@ fn correction_5_the_acceptance_horizon_is_a_formula_not_what_is_retained() {
     assert!(!block_above(horizon.next()));
 }
 
+/// A block of a hostile site that leaves a round out, sent to one site only; its next block does not
+/// continue it, so that the tips of all show nothing.
+#[test]
+fn correction_5_who_has_settled_less_is_sent_what_no_tip_shows() {
+    let is_sent = |settled: u64| {
+        let mut engine = Engine::boot(parameters(4), identity(4, 0), fresh_boot(), Time::ZERO).0;
+        engine.dag = full_dag(9);
+        let beside = add(&mut engine.dag, 3, 10, &[0, 1, 2]).reference();
+        for author in 0..3 {
+            add(&mut engine.dag, author, 10, &[0, 1, 2, 3]);
+        }
+        for author in 0..4 {
+            add(&mut engine.dag, author, 11, &[0, 1, 2]);
+        }
+        let _ = engine.handle(Time::ZERO, Event::Timeout);
+        let knowledge = Knowledge {
+            tips: vec![Round(11); 4],
+            base: Round(0),
+            settled: Round(settled),
+            ask: true,
+        };
+        let message = Message::Knowledge(knowledge);
+        let from = site(1);
+        let step = engine.handle(Time::ZERO, Event::Message { from, message });
+        assert_eq!(engine.frontier().settled, Round(10));
+        let shows =
+            |m: &Message| matches!(m, Message::Block { block, .. } if block.reference() == beside);
+        step.messages.iter().any(|out| shows(&out.message))
+    };
+    assert!(is_sent(9));
+    assert!(!is_sent(10), "it has settled as much");
+    assert!(!plant("no heads pushed", || is_sent(9)));
+}
+
+/// Of the twins of a slot a site takes two from their author, and two from each other site: it may
+/// have settled something with them.
+#[test]
+fn correction_5_each_site_may_pass_on_two_more_twins() {
+    let mut engine = Engine::boot(parameters(4), identity(4, 0), fresh_boot(), Time::ZERO).0;
+    let genesis = own_first(3, &at_round(engine.dag(), 0));
+    let mut took = |from: u8, time_ms: u64| {
+        let header = Header {
+            time_ms,
+            ..header(3, 1, genesis.clone())
+        };
+        let block = Block::sign(header, &key(3));
+        let reference = block.reference();
+        let message = Message::Block {
+            block,
+            payload: None,
+        };
+        let from = site(from);
+        let _ = engine.handle(Time::ZERO, Event::Message { from, message });
+        engine.dag().contains(&reference)
+    };
+    assert_eq!([1, 2, 3].map(|twin| took(3, twin)), [true, true, false]);
+    assert_eq!([3, 4, 5].map(|twin| took(1, twin)), [true, true, false]);
+    assert_eq!([5, 6, 7].map(|twin| took(2, twin)), [true, true, false]);
+}
+
 /// All first blocks are lost; nobody has a quorum of parents; nothing would ever be sent again.
 #[test]
 fn correction_6_a_group_whose_blocks_were_all_lost_goes_on() {

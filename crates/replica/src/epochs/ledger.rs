@@ -4,7 +4,8 @@ use maftia_activity::replication::{NextCommittee, SiteContext, StateMachine};
 use maftia_crypto::PublicKey;
 use maftia_membership::{Membership, Next};
 use maftia_ordering::Commit;
-use maftia_types::Digest;
+use maftia_protocol::planted;
+use maftia_types::{Digest, Epoch, SiteId, SiteSet};
 
 use super::word::{Saying, Word};
 use crate::ledger::Ledger;
@@ -58,17 +59,38 @@ impl Ledger {
         }
     }
 
+    /// Whether f+1 members hold the certificate of the present view, and so one that is correct. A
+    /// chain with a gap leads nobody on: before that no further change is prepared. Who has to vote
+    /// for the certificate may be behind, and is helped until then.
+    pub(crate) fn is_certified(&self) -> bool {
+        let state = self.membership.as_ref();
+        let first = state.is_none_or(|state| state.view().epoch() == Epoch(0));
+        first
+            || self.certified.len() >= self.needed
+            || planted("next change before the certificate")
+    }
+
     /// At the end of a commit: gives up a change that takes too long, prepares one whose joiners are
     /// there. True if the epoch ends here.
     pub(crate) fn drive_change(&mut self, machine: &mut dyn StateMachine, commit: &Commit) -> bool {
+        let certified = self.is_certified();
         let Some(state) = &mut self.membership else {
             return false;
         };
+        if planted("joiner counts before it is ready") {
+            let joiners = state.joiners();
+            joiners.iter().for_each(|joiner| {
+                state.ready(joiner);
+            });
+        }
         if state.tick(commit.index, commit.time_ms).is_some() && self.preparing {
             machine.abandon();
             self.preparing = false;
         }
-        if let Some(next) = state.next_committee().filter(|_| !self.preparing) {
+        if let Some(next) = state
+            .next_committee()
+            .filter(|_| certified && !self.preparing)
+        {
             let committee = committee(next);
             match machine.prepare(&committee, commit.index, commit.time_ms) {
                 Ok(()) => self.preparing = true,
@@ -92,7 +114,10 @@ impl Ledger {
         self.needed = state.view().resilience().one_correct();
         machine.enter();
         self.preparing = false;
-        self.vouches = Vouches::default();
+        self.certified = SiteSet::EMPTY;
+        if !planted("vouches of the former view count") {
+            self.vouches = Vouches::default();
+        }
         // Proofs are kept by key; accusations are of seats.
         self.conduct.forget_accusations();
         next
@@ -100,10 +125,15 @@ impl Ledger {
 }
 
 fn committee(next: &Next) -> NextCommittee {
+    let members = if planted("shares are not translated") {
+        SiteId::all(next.members.len()).collect()
+    } else {
+        next.members.clone()
+    };
     NextCommittee {
         epoch: next.view.epoch(),
         resilience: next.view.resilience(),
         joiners: next.joiners.iter().map(|member| member.key).collect(),
-        members: next.members.clone(),
+        members,
     }
 }

@@ -20,7 +20,8 @@
 //! # Rules
 //! 1. While a change is under way, joiners have links and follow the log. One that follows says
 //!    READY, again and again until that is ordered. ([`joiner`])
-//! 2. When all joiners are ready, `StateMachine::prepare`; once `is_prepared` after a commit, that
+//! 2. When all joiners are ready, and f+1 members have said in the log that they hold the certificate
+//!    of the present view ([`Item::Certified`](crate::Item::Certified)), `StateMachine::prepare`; once `is_prepared` after a commit, that
 //!    commit is the epoch's last. What the engine gives beyond it is void; what own blocks held and
 //!    nobody delivered goes into the next epoch's. ([`turn`])
 //! 3. Who has executed the last commit votes for the next view and asks the others for their votes,
@@ -79,6 +80,8 @@ pub struct Beginning {
     pub clients: Vec<(PublicKey, Powers)>,
     /// The certificates that this site has kept.
     pub chain: Vec<Certificate>,
+    /// Whether the group began with the state of another one: a site without that state fetches it.
+    pub restored: bool,
 }
 
 /// What a replica knows of epochs besides the ordered state.
@@ -113,6 +116,8 @@ pub(crate) struct Epochs {
     pub(crate) leave_at: Option<Time>,
     /// When to say READY again.
     pub(crate) ready_at: Time,
+    /// The commit at which this site said last that it holds the certificate.
+    pub(crate) certified_at: Option<u64>,
     /// Words passed on since the last commit.
     pub(crate) words: usize,
     /// The proposal under way, as last told to the driver.
@@ -120,21 +125,23 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// With the state that was on the disk; without one, a site that is not of the first view has
-    /// none.
-    pub(crate) fn new(beginning: Beginning, ledger: &Ledger) -> Self {
+    /// With the state that was on the disk, if there was an image; without one, only a site of the
+    /// first view of a group that was not restored knows how its state begins.
+    pub(crate) fn new(beginning: Beginning, ledger: &Ledger, has_image: bool) -> Self {
         let epoch = beginning.view.epoch();
+        let later = epoch > Epoch(0) || !beginning.joiners.is_empty() || beginning.restored;
         let (view, hollow) = match ledger.membership() {
-            Some(state) => (state.view().clone(), is_without_state(&beginning, state)),
-            None => (beginning.view, false),
+            Some(state) => (state.view().clone(), later && !has_image),
+            None => (beginning.view.clone(), false),
         };
+        let leavers = leavers(&view, &beginning);
         let same = view.epoch() == epoch;
         let joiners = beginning.joiners.into_iter().filter(|_| same).collect();
         Self {
             view,
             joiners,
             hollow,
-            leavers: Vec::new(),
+            leavers,
             former: None,
             handing: None,
             chain: handover::kept(beginning.chain),
@@ -145,16 +152,24 @@ impl Epochs {
             tell_at: Time::ZERO,
             leave_at: None,
             ready_at: Time::ZERO,
+            certified_at: None,
             words: 0,
             told: None,
         }
     }
 }
 
-/// Nothing was executed here, and the state at the view's beginning is not known to be empty.
-fn is_without_state(beginning: &Beginning, state: &Membership) -> bool {
-    let later = beginning.view.epoch() > Epoch(0) || !beginning.joiners.is_empty();
-    later && *state == Membership::new(beginning.view.clone(), beginning.policy)
+/// Who had a seat in the view before, as far as this site's files say what that was: one that was off
+/// may ask long after the log of that time is gone.
+fn leavers(view: &View, beginning: &Beginning) -> Vec<Member> {
+    let chain = beginning.chain.iter().map(|own| &own.handover().view);
+    let mut views = chain.chain([&beginning.view]);
+    let Some(former) = views.find(|former| former.epoch().next() == view.epoch()) else {
+        return Vec::new();
+    };
+    let gone = former.members().iter();
+    let gone = gone.filter(|member| view.seat_of(&member.key).is_none());
+    gone.cloned().collect()
 }
 
 impl Replica {

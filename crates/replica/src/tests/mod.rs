@@ -5,6 +5,8 @@ mod harness;
 mod hostile;
 mod keyed;
 mod proofs;
+mod provider;
+mod repeats;
 mod state_transfer;
 mod suspicion;
 mod vouching;

@@ -22,7 +22,7 @@ fn fresh() -> Replica {
     replica(0, Settings::default(), Boot::default())
 }
 
-fn tell(replica: &mut Replica, from: u8, message: Transfer) -> Vec<Misbehaviour> {
+pub(super) fn tell(replica: &mut Replica, from: u8, message: Transfer) -> Vec<Misbehaviour> {
     let message = Message::Transfer(message);
     let event = Event::Message {
         from: site(from),
@@ -81,7 +81,7 @@ fn pieces_that_nobody_asked_for_are_ignored() {
     assert!(replica.is_serving());
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let limits = Limits {
         hold_bytes: 8 << 20,
         ..Limits::default()
@@ -93,7 +93,7 @@ fn settings() -> Settings {
 }
 
 /// A checkpoint whose ledger holds requests of 1 MiB that wait for a gap to close.
-fn checkpoint(requests: u64) -> Checkpoint {
+pub(super) fn checkpoint(requests: u64) -> Checkpoint {
     let mut executor = Executor::new(settings().limits);
     for sequence in 2..2 + requests {
         let id = RequestId {
@@ -165,7 +165,7 @@ fn a_ledger_of_any_size_is_transferred() {
 
 /// A fetch of `checkpoint`, offered by sites 1 and 2, that has its manifest; and whom it asked for
 /// its first chunk.
-fn fetching(checkpoint: &Checkpoint) -> (Replica, SiteId) {
+pub(super) fn fetching(checkpoint: &Checkpoint) -> (Replica, SiteId) {
     let mut replica = replica(0, settings(), Boot::default());
     replica.start_fetch(Time::ZERO);
     let (index, digest) = (checkpoint.index, checkpoint.digest);
@@ -191,7 +191,7 @@ fn fetching(checkpoint: &Checkpoint) -> (Replica, SiteId) {
     }
 }
 
-fn first_chunk(bytes: Bytes) -> Transfer {
+pub(super) fn first_chunk(bytes: Bytes) -> Transfer {
     Transfer::Chunk {
         index: 9,
         chunk: 0,
@@ -199,7 +199,7 @@ fn first_chunk(bytes: Bytes) -> Transfer {
     }
 }
 
-fn have(replica: &Replica) -> usize {
+pub(super) fn have(replica: &Replica) -> usize {
     replica.fetch.as_ref().map_or(0, |fetch| fetch.progress().0)
 }
 
@@ -226,7 +226,7 @@ fn a_chunk_is_taken_only_from_a_site_that_was_asked_for_it() {
 }
 
 #[test]
-fn a_false_chunk_is_blamed_once_and_asked_of_another() {
+fn s01_provider_alters_a_chunk_and_is_blamed_once_and_it_is_asked_of_another() {
     let checkpoint = checkpoint(1);
     let (mut replica, asked) = fetching(&checkpoint);
     let liar = u8::try_from(asked.index()).unwrap();

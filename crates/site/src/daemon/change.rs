@@ -21,7 +21,7 @@ impl Daemon {
         self.network.replace_directory(self.sites.directory());
         let resilience = self.replica.engine().parameters().resilience;
         if let Some(intruder) = &mut self.intruder {
-            intruder.renumber(me, resilience);
+            intruder.renumber(me, resilience, self.replica.audience());
         }
         let view = self.replica.view();
         if let Some(view) = view {

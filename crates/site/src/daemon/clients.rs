@@ -52,6 +52,11 @@ impl Daemon {
                 self.tell(link, &SiteMessage::Proof { nonce, proof });
                 return Ok(());
             }
+            ClientMessage::Lend { nonce, wanted } => {
+                let (nonce, piece) = (*nonce, self.replica.lend(key, *wanted));
+                self.tell(link, &SiteMessage::Piece { nonce, piece });
+                return Ok(());
+            }
             ClientMessage::Status { nonce } => {
                 let json = serde_json::to_vec(&self.status()).unwrap_or_default();
                 let answer = SiteMessage::Status {

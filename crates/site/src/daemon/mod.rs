@@ -10,7 +10,7 @@ use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::Suite;
 use maftia_adversary::Attack;
 use maftia_codec::Wire;
-use maftia_crypto::SigningKey;
+use maftia_crypto::{PublicKey, SigningKey};
 use maftia_membership::detector::Level;
 use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
@@ -115,14 +115,18 @@ pub(crate) struct Parts {
 }
 
 /// The services of a group that has executed nothing.
-fn suite(parts: &Parts) -> Suite {
+pub(crate) fn suite(
+    parameters: &Parameters,
+    sites: Vec<PublicKey>,
+    (clients, approvals): (Vec<Powers>, u8),
+) -> Suite {
     let setup = Setup {
-        group: parts.parameters.config,
-        epoch: parts.parameters.epoch,
-        resilience: parts.parameters.resilience,
-        sites: parts.identity.keys.clone(),
-        clients: parts.powers.clone(),
-        approvals: parts.approvals,
+        group: parameters.config,
+        epoch: parameters.epoch,
+        resilience: parameters.resilience,
+        sites,
+        clients,
+        approvals,
     };
     Suite::new(Ordered::new(setup, GENESIS_KEYS))
 }
@@ -156,7 +160,9 @@ impl Daemon {
         });
         let clock = Clock::start();
         let me = parts.identity.me;
-        let machine: Box<dyn StateMachine> = Box::new(suite(&parts));
+        let clients = (parts.powers, parts.approvals);
+        let suite = suite(&parts.parameters, parts.identity.keys.clone(), clients);
+        let machine: Box<dyn StateMachine> = Box::new(suite);
         let (replica, step) = Replica::boot(
             parts.parameters,
             parts.settings,

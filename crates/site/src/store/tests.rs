@@ -158,6 +158,33 @@ fn an_image_covers_only_what_a_kill_leaves() {
     }
 }
 
+/// The second of two in quick succession is left out, and a later one is saved.
+#[test]
+fn s06_images_in_quick_succession_are_saved_one_at_a_time() {
+    let disk = Disk::new();
+    let (mut store, _) = disk.write("a");
+    let (sent, saved) = std::sync::mpsc::channel();
+    let images = [image(0), image(1), image(2)];
+    let save = |store: &mut Store, which: usize| {
+        let sent = sent.clone();
+        store.save(Arc::clone(&images[which]), move |done| {
+            done.unwrap();
+            sent.send(which).unwrap();
+        });
+    };
+    save(&mut store, 0);
+    save(&mut store, 1);
+    assert_eq!(saved.recv(), Ok(0));
+    store.saved();
+    save(&mut store, 2);
+    assert_eq!(saved.recv(), Ok(2));
+    store.saved();
+    drop(store);
+    let (_, boot) = disk.open();
+    assert!(!boot.lost && boot.image.is_some());
+    assert!(saved.try_recv().is_err(), "nothing else was saved");
+}
+
 #[test]
 fn an_image_of_an_earlier_log_hides_nothing_in_the_next() {
     let disk = Disk::new();

@@ -39,13 +39,15 @@ pub enum Purpose {
     IbeBlock,
     /// The key that opens a client's request once it is ordered.
     IbeClient,
+    /// What the group says of a ceremony of its keys.
+    Transcript,
     /// A vote of the group towards others.
     Vote,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Aba,
         Self::Beacon,
         Self::Checkpoint,
@@ -53,6 +55,7 @@ impl Purpose {
         Self::Coin,
         Self::IbeBlock,
         Self::IbeClient,
+        Self::Transcript,
         Self::Vote,
     ];
 
@@ -65,6 +68,7 @@ impl Purpose {
             Self::Coin => "coin",
             Self::IbeBlock => "ibe-block",
             Self::IbeClient => "ibe-client",
+            Self::Transcript => "transcript",
             Self::Vote => "vote",
         }
     }

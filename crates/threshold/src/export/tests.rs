@@ -1,4 +1,10 @@
-use super::{ExportError, TEXT_BYTES_MAX, is_sshsig, openssh, pem, sshsig, sshsig_message};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{
+    ExportError, Form, TEXT_BYTES_MAX, certificate, certificate_message, cms, cms_message, openssh,
+    pem, sshsig, sshsig_message,
+};
 
 const KEY: [u8; 32] = [0x42; 32];
 
@@ -54,10 +60,53 @@ fn an_ssh_signature_needs_a_namespace() {
 }
 
 #[test]
-fn bytes_to_sign_show_whether_they_are_an_ssh_signature() {
-    assert!(is_sshsig(&sshsig_message("file", b"text").unwrap()));
-    assert!(!is_sshsig(b"text"));
-    assert!(!is_sshsig(b"SSHSI"));
+fn bytes_to_sign_show_as_what_they_would_be_signed() {
+    let ssh = sshsig_message("file", b"text").unwrap();
+    let certificate = certificate_message(&KEY, "signing").unwrap();
+    for (message, form) in [
+        (&ssh[..], Form::Sshsig),
+        (&cms_message(b"text"), Form::Cms),
+        (&certificate, Form::Certificate),
+        (b"text", Form::Plain),
+        (b"SSHSI", Form::Plain),
+        (&cms_message(b"text")[2..], Form::Plain),
+        (b"", Form::Plain),
+    ] {
+        assert_eq!(Form::of(message), form);
+    }
+}
+
+#[test]
+fn a_form_is_the_same_for_the_same_content_and_ends_with_its_signature() {
+    assert_eq!(cms_message(b"text"), cms_message(b"text"));
+    assert_ne!(cms_message(b"text"), cms_message(b"tex"));
+    let signature = core::array::from_fn(|place| u8::try_from(place).unwrap());
+    for text in [
+        cms(&KEY, b"text", &signature),
+        certificate(&KEY, "signing", &signature).unwrap(),
+    ] {
+        let lines: Vec<_> = text.lines().collect();
+        let body = lines[1..lines.len() - 1].concat();
+        let der = STANDARD.decode(body).unwrap();
+        assert!(der.ends_with(&signature));
+        // One structure, of the length that its head says.
+        assert_eq!(der[..2], [0x30, 0x82]);
+        let length = usize::from(u16::from_be_bytes([der[2], der[3]]));
+        assert_eq!(der.len(), 4 + length);
+    }
+}
+
+#[test]
+fn a_certificate_s_name_has_1_to_64_characters() {
+    let longest = "ä".repeat(64);
+    assert!(certificate_message(&KEY, &longest).is_ok());
+    for (name, error) in [
+        ("", ExportError::Name(0)),
+        (&(longest + "a"), ExportError::Name(65)),
+        ("a\nb", ExportError::Control),
+    ] {
+        assert_eq!(certificate_message(&KEY, name), Err(error));
+    }
 }
 
 #[test]

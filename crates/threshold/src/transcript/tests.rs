@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Kind, Scope, Transcript, encode};
-use crate::{Ed25519, Ristretto255};
+use crate::{Bls12381G2, Ed25519, Field as _, Group, Ristretto255};
 use maftia_types::{Digest, Epoch};
 
 const LABELS: [&str; 4] = ["", "a", "ab", "b"];
@@ -94,6 +94,34 @@ fn c14_role_group_and_epoch_change_the_challenge() {
     ];
     assert_pairwise_different(&all);
     assert_eq!(all[0], value(open("a", 0, 0)));
+}
+
+/// A challenge of few bits could be guessed; there is no parameter that makes it so.
+#[test]
+fn c16_a_challenge_takes_the_whole_size_of_a_scalar() {
+    fn seen<G: Group>() -> [u8; 32] {
+        let mut seen = [0; 32];
+        for epoch in 0..64 {
+            let bytes = open("a", 0, epoch).challenge::<G>().to_bytes();
+            seen.iter_mut()
+                .zip(bytes)
+                .for_each(|(to, byte)| *to |= byte);
+        }
+        seen
+    }
+    // Every byte takes all its bits, but for the first one in the encoding's order, of a group order
+    // that has fewer.
+    for seen in [
+        seen::<Ed25519>(),
+        seen::<Ristretto255>(),
+        seen::<Bls12381G2>(),
+    ] {
+        let full = seen.iter().filter(|byte| **byte == 0xff).count();
+        assert!(
+            full >= 31 && seen.iter().all(|byte| *byte >= 0x0f),
+            "{seen:?}"
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,11 @@ use super::Finding;
 use super::source::Tree;
 
 /// What the header of a crate must tell, as `# Section` lines in `lib.rs`, in this order.
-const SECTIONS: [(&str, &[&str]); 9] = [
+const SECTIONS: [(&str, &[&str]); 10] = [
+    (
+        "agreement",
+        &["Guarantees", "Model", "Bounds", "Duties of the caller"],
+    ),
     ("codec", &["Guarantees"]),
     ("config", &["Guarantees"]),
     ("crypto", &["Guarantees"]),

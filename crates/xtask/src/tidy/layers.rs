@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 23] = [
+pub(super) const LAYERS: [Layer; 25] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -28,6 +28,7 @@ pub(super) const LAYERS: [Layer; 23] = [
     pure("threshold"),
     pure("protocol"),
     pure("simulator"),
+    pure("agreement"),
     drives("storage"),
     drives("multipoint"),
     pure("activity"),
@@ -36,6 +37,7 @@ pub(super) const LAYERS: [Layer; 23] = [
     pure("replica"),
     pure("adversary"),
     drives("config"),
+    drives("backup"),
     drives("client"),
     drives("agent"),
     drives("verifier"),

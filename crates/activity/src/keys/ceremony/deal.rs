@@ -86,7 +86,7 @@ pub enum Misdealing {
 }
 
 /// The name of a dealing, by which it is acknowledged.
-pub(super) fn dealing_digest(dealing: &[u8]) -> Digest {
+pub(in crate::keys) fn dealing_digest(dealing: &[u8]) -> Digest {
     DEALING.digest(dealing)
 }
 
@@ -107,6 +107,14 @@ impl Ack {
 }
 
 impl DealRecord {
+    pub(in crate::keys) const fn dealer(&self) -> Index {
+        self.dealer
+    }
+
+    pub(in crate::keys) const fn dealing(&self) -> &Bytes {
+        &self.dealing
+    }
+
     /// The share of that member, if it was published.
     pub(super) fn published_for(&self, member: Index) -> Option<&[u8; 32]> {
         self.published.get(&member)
@@ -227,9 +235,10 @@ fn decode_shares(r: &mut Reader) -> Result<Vec<(SiteId, [u8; 32])>, DecodeError>
     (0..length).map(|_| Ok((r.site()?, r.array()?))).collect()
 }
 
-impl Wire for Misdealing {
-    fn encode(&self, w: &mut Writer) {
-        w.u8(match self {
+impl Misdealing {
+    /// How bytes name it.
+    pub(in crate::keys) const fn number(self) -> u8 {
+        match self {
             Self::BadAck => 1,
             Self::BadCover => 2,
             Self::BadDegree => 3,
@@ -239,7 +248,13 @@ impl Wire for Misdealing {
             Self::Malformed => 7,
             Self::NotADealer => 8,
             Self::OtherSecret => 9,
-        });
+        }
+    }
+}
+
+impl Wire for Misdealing {
+    fn encode(&self, w: &mut Writer) {
+        w.u8(self.number());
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {

@@ -96,11 +96,14 @@ mod rules;
 mod site;
 #[cfg(test)]
 mod tests;
+mod verified;
 
+pub(super) use deal::dealing_digest;
 pub(crate) use deal::{Contribution, DealRecord};
 pub use deal::{DEAL_BYTES_MAX, Misdealing};
 pub use dealer::PATIENCE;
 pub(super) use site::Part;
+use verified::VerifiedDealings;
 
 /// One run in which the members get shares of a key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -129,6 +132,7 @@ pub struct Ceremony {
     dealings_needed: u8,
     /// The valid dealings so far, in the log's order; empty once the sharing is made.
     dealings: Vec<DealRecord>,
+    verified: VerifiedDealings,
 }
 
 /// Which run of which ceremony a word is about. A number is given anew where the log has another
@@ -219,6 +223,7 @@ impl Ceremony {
             made: None,
             dealings_needed: target.threshold,
             dealings: Vec::new(),
+            verified: VerifiedDealings::default(),
         };
         if let Some(current) = &record.current {
             ceremony.version = current.number + 1;
@@ -404,6 +409,7 @@ impl Wire for Ceremony {
             },
             dealings_needed: r.u8()?,
             dealings: r.list("dealings", SITES_MAX)?,
+            verified: VerifiedDealings::default(),
         })
     }
 }

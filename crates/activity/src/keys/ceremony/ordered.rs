@@ -13,6 +13,7 @@ use super::{Ceremony, Origin, RunName, Target};
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::record::{index_of, site_at};
 use crate::keys::setup::threshold;
+use crate::keys::transcripts::statement;
 use crate::keys::{
     KeyId, KeyRecord, NAME_BYTES_MAX, Ordered, Refusal, Reply, Scheme, State, Version,
 };
@@ -190,7 +191,10 @@ impl Ordered {
         let own = self.ceremonies.get_mut(&number);
         let own = own.expect("the ceremony was found above");
         match checked {
-            Ok(record) => own.dealings.push(record),
+            Ok((record, verified)) => {
+                own.verified.keep(record.dealer, verified);
+                own.dealings.push(record);
+            }
             Err(misdealing) => {
                 own.culprits.insert(site, misdealing);
                 return;
@@ -233,19 +237,25 @@ impl Ordered {
             let known = own.dealings.iter().filter(published).count() + intruded_max;
             known >= own.dealings.len()
         });
-        own.made = Some(Version {
+        let mut made = Version {
             number: own.version,
             ceremony: number,
             run: own.run,
             members: own.members.clone(),
             sharing,
             transcript: transcript(&own.run, &own.dealings),
+            statement: Bytes::new(),
             slope,
             holders: SiteSet::EMPTY,
             exposed: exposed.collect(),
             culprits: BTreeMap::new(),
             dealings: std::mem::take(&mut own.dealings),
-        });
+        };
+        if let Some(record) = self.keys.get(&own.key) {
+            made.statement = statement(&self.setup, record, own, &made);
+        }
+        own.verified.clear();
+        own.made = Some(made);
     }
 
     /// Rule 6: when a threshold of members hold their shares, the new sharing is in use; one for the

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::Ceremony;
 use super::deal::{Ack, Deal, DealRecord, Misdealing, dealing_digest};
+use super::verified::Verified;
 use crate::keys::record::index_of;
 use crate::keys::vault::SecretBytes;
 use crate::keys::{KeyGroup, PublicSharing, Setup, Version, in_group};
@@ -68,10 +69,16 @@ impl Run<'_> {
 
     /// Holds a DEAL to the rules. Depends on nothing but the ceremony, so a correct dealer's is
     /// found right whenever it comes.
-    pub(super) fn check(self, dealer: SiteId, deal: &Deal) -> Result<DealRecord, Misdealing> {
+    pub(super) fn check(
+        self,
+        dealer: SiteId,
+        deal: &Deal,
+    ) -> Result<(DealRecord, Verified), Misdealing> {
         let place = index_of(&self.ceremony.dealers, dealer).ok_or(Misdealing::NotADealer)?;
         self.cover(deal)?;
-        in_group!(self.ceremony.scheme, G => self.check_in::<G>(place, deal))?;
+        let verified = in_group!(self.ceremony.scheme, G => {
+            self.check_in::<G>(place, deal).map(Verified::new)
+        })?;
         let ack = Ack {
             run: self.ceremony.run,
             dealer,
@@ -87,19 +94,22 @@ impl Run<'_> {
             let place = index_of(&self.ceremony.members, *member)?;
             Some((place, *share))
         });
-        Ok(DealRecord {
+        let record = DealRecord {
             dealer: place,
             // A copy: a slice would keep the whole block in memory.
             dealing: Bytes::copy_from_slice(&deal.dealing),
             published: published.collect(),
-        })
+        };
+        Ok((record, verified))
     }
 
     /// The sharing that the dealings make.
     pub(super) fn qualify(self) -> Result<(PublicSharing, [u8; 32]), QualifyError> {
         in_group!(self.ceremony.scheme, G => {
             let dealings = self.ceremony.dealings.iter().map(|record| {
-                let verified = self.verify::<G>(record.dealer, &record.dealing);
+                let known = self.ceremony.verified.of::<G>(record.dealer);
+                let anew = || self.verify::<G>(record.dealer, &record.dealing);
+                let verified = known.map_or_else(anew, Ok);
                 verified.expect("a dealing is recorded once it has been verified")
             });
             let qualified = self.dealers::<G>().qualify(dealings)?;
@@ -126,14 +136,18 @@ impl Run<'_> {
         }
     }
 
-    fn check_in<G: KeyGroup>(self, dealer: Index, deal: &Deal) -> Result<(), Misdealing> {
+    fn check_in<G: KeyGroup>(
+        self,
+        dealer: Index,
+        deal: &Deal,
+    ) -> Result<VerifiedDealing<G>, Misdealing> {
         let verified = self.verify::<G>(dealer, &deal.dealing)?;
         for (member, share) in &deal.published {
             let index = index_of(&self.ceremony.members, *member).ok_or(Misdealing::BadCover)?;
             let share = Share::from_bytes(index, share).map_err(|_| Misdealing::BadShare)?;
             verified.check(&share).map_err(|_| Misdealing::BadShare)?;
         }
-        Ok(())
+        Ok(verified)
     }
 
     fn verify<G: KeyGroup>(

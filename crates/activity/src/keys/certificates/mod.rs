@@ -181,7 +181,7 @@ impl Certificates {
 }
 
 /// The key that signs, and the sharing of it to use now.
-fn signer(world: World<'_>) -> Option<(KeyId, &Version)> {
+pub(super) fn signer(world: World<'_>) -> Option<(KeyId, &Version)> {
     let mut records = world.keys.values();
     let record = records.find(|record| is_signer(record) && record.active().is_some())?;
     Some((record.id, record.active()?))

@@ -30,6 +30,8 @@ pub enum Offence {
     CertificateShare,
     /// A wrong share of a signature.
     SignatureShare,
+    /// A wrong share of a ceremony's transcript.
+    TranscriptShare,
 }
 
 /// A conviction: all sites have seen the wrong share.
@@ -41,7 +43,7 @@ pub struct Evidence {
     pub offence: Offence,
     /// Under which key.
     pub key: KeyId,
-    /// Of which session, round of a beacon, or commit of a checkpoint.
+    /// Of which session, round of a beacon, commit of a checkpoint, or key of a transcript.
     pub place: u64,
     /// When it was ordered, in milliseconds since the Unix epoch.
     pub at_ms: u64,
@@ -112,6 +114,7 @@ impl Wire for Evidence {
             Offence::BeaconShare => 1,
             Offence::SignatureShare => 2,
             Offence::CertificateShare => 3,
+            Offence::TranscriptShare => 4,
         });
         self.key.encode(writer);
         writer.u64(self.place);
@@ -125,6 +128,7 @@ impl Wire for Evidence {
                 1 => Offence::BeaconShare,
                 2 => Offence::SignatureShare,
                 3 => Offence::CertificateShare,
+                4 => Offence::TranscriptShare,
                 _ => return Err(DecodeError::Invalid { field: "offence" }),
             },
             key: KeyId::decode(reader)?,

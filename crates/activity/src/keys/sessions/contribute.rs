@@ -37,6 +37,13 @@ impl Sessions {
                     self.convict(culprit, Offence::CertificateShare, (key, commit));
                 }
             }
+            Contribution::Transcript { by, about, share } => {
+                let culprits = self.transcripts.share(world, (by, about), (site, &share));
+                for culprit in culprits {
+                    let place = about.0.0.into();
+                    self.convict(culprit, Offence::TranscriptShare, (by.0, place));
+                }
+            }
             Contribution::Bls {
                 session,
                 version,

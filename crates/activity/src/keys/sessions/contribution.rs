@@ -7,6 +7,7 @@ use super::SessionId;
 use crate::keys::record::KeyId;
 use crate::keys::sealing::ENVELOPE_BYTES;
 use crate::keys::signing::COMMITMENTS_AHEAD;
+use crate::keys::transcripts::{Of, read_of, write_of};
 
 /// A site's part in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub(in crate::keys) enum Contribution {
         version: u32,
         sealed: Bytes,
     },
+    /// To the signature under a transcript: by which sharing, about which.
+    Transcript { by: Of, about: Of, share: Bytes },
 }
 
 impl Wire for Contribution {
@@ -108,6 +111,12 @@ impl Wire for Contribution {
                 w.u32(*version);
                 w.bytes(sealed);
             }
+            Self::Transcript { by, about, share } => {
+                w.u8(38);
+                write_of(w, *by);
+                write_of(w, *about);
+                w.bytes(share);
+            }
         }
     }
 
@@ -139,6 +148,11 @@ impl Wire for Contribution {
                 key: KeyId::decode(r)?,
                 version: r.u32()?,
                 commit: r.u64()?,
+                share: r.bytes("share", bls::SignatureShare::BYTES)?,
+            },
+            38 => Self::Transcript {
+                by: read_of(r)?,
+                about: read_of(r)?,
                 share: r.bytes("share", bls::SignatureShare::BYTES)?,
             },
             _ => {

@@ -17,6 +17,7 @@ use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{Audit, AuditEntry, Deed};
 use crate::keys::seats::Seats;
 use crate::keys::signing::{Pool, Registers};
+use crate::keys::transcripts::Transcripts;
 use crate::keys::{Ordered, Setup};
 use crate::replication::{Context, SiteContext};
 
@@ -35,6 +36,7 @@ pub(in crate::keys) struct Sessions {
     pub(super) conduct: Conduct,
     pub(in crate::keys) beacons: BTreeMap<KeyId, Beacon>,
     pub(in crate::keys) certificates: Certificates,
+    pub(in crate::keys) transcripts: Transcripts,
     pub(super) audit: Audit,
     pub(super) uses: Uses,
     pub(super) cache: Cache,
@@ -69,6 +71,15 @@ impl Sessions {
         self.registers.hand_over(former, key);
     }
 
+    /// Takes over from a former group what is nobody's secret and no site's own: the numbers and the
+    /// time so far, slots, and the audit list.
+    pub(in crate::keys) fn succeed(&mut self, former: &Self) {
+        self.now_ms = former.now_ms;
+        self.latest = former.latest;
+        self.registers = former.registers.clone();
+        self.audit = former.audit.clone();
+    }
+
     /// The key is used no more.
     pub(in crate::keys) fn forget(&mut self, key: KeyId) {
         self.policies.remove(&key);
@@ -91,6 +102,7 @@ impl Sessions {
             beacon.tick(self.now_ms, version);
         }
         self.certificates.advance(world);
+        self.transcripts.advance(world);
         for open in self.open.values() {
             if let Work::Frost(frost) = &open.work {
                 let late = frost.overdue(self.now_ms);
@@ -107,6 +119,7 @@ impl Sessions {
         self.cache = Cache::default();
         self.conduct.reseat(seats);
         self.certificates.enter(world);
+        self.transcripts.enter(world);
         for open in self.open.values_mut() {
             open.reseat(seats);
         }

@@ -11,6 +11,7 @@ use super::{Contribution, SessionId};
 use crate::keys::certificates::checkpoint_tag;
 use crate::keys::record::{KeyId, KeyRecord, Scheme};
 use crate::keys::signing::{COMMITMENTS_AHEAD, Nonces, client_tag};
+use crate::keys::transcripts::{Of, digest_about, transcript_tag};
 use crate::keys::{Ordered, Site};
 use crate::replication::Effects;
 
@@ -40,6 +41,8 @@ enum Due {
     Nonces(u64, u64),
     /// A share of a session under that version of its key.
     Share(SessionId, u32),
+    /// A share of a transcript's signature: by which sharing, about which.
+    Transcript(Of, Of),
 }
 
 struct Sent {
@@ -161,6 +164,9 @@ impl Site {
         due.extend(
             certificate.map(|((key, version), commit)| Due::Certificate(key, version, commit)),
         );
+        let transcripts = &ordered.sessions.transcripts;
+        let owed = transcripts.owed_by(self.me, ordered.world());
+        due.extend(owed.map(|(by, about)| Due::Transcript(by, about)));
         for (key, beacon) in &ordered.sessions.beacons {
             let Some(version) = ordered.key(*key).and_then(KeyRecord::active) else {
                 continue;
@@ -205,6 +211,14 @@ impl Site {
                 Some(Contribution::Nonces(batch.collect()))
             }
             Due::Share(session, version) => self.session_share(session, version, ordered),
+            Due::Transcript(by, about) => {
+                let share = self.share(ordered.key(by.0)?)?;
+                let digest = digest_about(ordered.world(), about)?;
+                let tag = transcript_tag(ordered.setup().group);
+                let share = SignatureShare::sign(&share, &tag, digest.as_bytes());
+                let share = Bytes::copy_from_slice(&share.to_bytes());
+                Some(Contribution::Transcript { by, about, share })
+            }
         }
     }
 

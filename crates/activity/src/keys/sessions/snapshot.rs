@@ -11,6 +11,7 @@ use crate::keys::certificates::Certificates;
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::sealing::Audit;
 use crate::keys::signing::{Pool, Registers};
+use crate::keys::transcripts::Transcripts;
 
 impl Wire for Sessions {
     fn encode(&self, writer: &mut Writer) {
@@ -24,6 +25,7 @@ impl Wire for Sessions {
         self.conduct.encode(writer);
         map(writer, &self.beacons);
         self.certificates.encode(writer);
+        self.transcripts.encode(writer);
         self.audit.encode(writer);
         self.uses.encode(writer);
     }
@@ -40,6 +42,7 @@ impl Wire for Sessions {
             conduct: Conduct::decode(reader)?,
             beacons: read_map(reader, "beacons", KEYS_MAX)?,
             certificates: Certificates::decode(reader)?,
+            transcripts: Transcripts::decode(reader)?,
             audit: Audit::decode(reader)?,
             uses: Uses::decode(reader)?,
             cache: Cache::default(),

@@ -93,6 +93,25 @@ fn a_full_page_that_a_snapshot_holds_is_copied_whole() {
 }
 
 #[test]
+fn s06_snapshots_in_a_row_stay_what_they_were_while_operations_go_on() {
+    let mut store = filled(200);
+    let mut taken = Vec::new();
+    for turn in ["first", "second", "third"] {
+        let snapshot = store.snapshot();
+        taken.push((chunks(&snapshot), snapshot));
+        for i in 0..200 {
+            ask(&mut store, Operation::put(format!("k{i:05}"), turn));
+        }
+    }
+    for (before, snapshot) in taken {
+        assert_eq!(chunks(&snapshot), before);
+        let mut other = Store::default();
+        other.restore(&before).unwrap();
+        assert_eq!(other.snapshot().root(), snapshot.root());
+    }
+}
+
+#[test]
 fn a_small_change_changes_the_first_chunk_and_one_page() {
     let mut store = filled(2000);
     let before = store.snapshot();
@@ -128,7 +147,7 @@ fn the_root_covers_each_part_of_an_entry() {
 
 /// Every way in which chunks can fail to be one state; the store must not change.
 #[test]
-fn chunks_that_are_not_one_state_are_refused_and_change_nothing() {
+fn s11_chunks_that_are_not_one_state_are_refused_and_change_nothing() {
     let good = chunks(&filled(200).snapshot());
     assert!(good.len() >= 4);
     let mut target = filled(7);

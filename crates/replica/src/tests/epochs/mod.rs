@@ -8,4 +8,5 @@ mod keyed;
 mod machine;
 mod restart;
 mod sleep;
+mod tampered;
 mod world;

@@ -102,6 +102,18 @@ fn a_log_is_read_again_across_two_epochs_with_an_image_of_either() {
 }
 
 #[test]
+fn a_joiner_comes_to_its_epoch_by_its_own_log_though_its_image_is_older_than_the_change() {
+    let mut world = changing(false, 0);
+    completes(&mut world);
+    world.lost = Box::new(|_, _, _| true);
+    world.restart(4);
+    assert!(world.machines[4].is_in(1));
+    world.lost = Box::new(|_, _, _| false);
+    world.put("then");
+    world.finish();
+}
+
+#[test]
 fn who_lost_its_log_signs_no_round_twice_whatever_epoch_it_was_in() {
     for (of, with_chain) in [(1, false), (1, true), (4, false), (4, true)] {
         let mut world = changing(false, 0);

@@ -1,5 +1,8 @@
 //! Sites that are not there when the view changes.
 
+use maftia_activity::kv;
+use maftia_codec::Wire;
+
 use super::change::replace;
 use super::world::World;
 
@@ -16,7 +19,7 @@ fn replaced(world: &mut World) {
 }
 
 #[test]
-fn who_slept_over_a_change_adopts_it_and_goes_on() {
+fn s07_who_slept_over_a_change_adopts_it_and_goes_on() {
     let mut world = World::new(4, false);
     world.put("before");
     world.run(100);
@@ -63,6 +66,35 @@ fn who_was_removed_while_it_was_off_learns_it() {
     assert!(world.machines[2].has_left());
 }
 
+#[test]
+fn who_was_removed_learns_it_also_from_those_who_started_again_after_their_logs_were_cut() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.run(100);
+    world.machines[2].off = true;
+    replaced(&mut world);
+    let long = "x".repeat(16 * 1024);
+    let cut = |world: &World, of: usize| {
+        let records = &world.machines[of].records;
+        records
+            .iter()
+            .any(|record| matches!(record, crate::Record::Image(_)))
+    };
+    for i in 0..60 {
+        let put = kv::Operation::put(format!("{i}"), long.clone());
+        world.ask(&put.to_bytes());
+        world.run(10);
+    }
+    world.finish();
+    for of in [0, 1, 3, 4] {
+        assert!(cut(&world, of));
+        world.restart(of);
+    }
+    world.restart(2);
+    world.run_until("told", |own| own.is_in(1) || own.has_left());
+    assert!(world.machines[2].has_left());
+}
+
 /// Machine 2 is dead and machine 3 hears nothing of the epoch's last blocks: without it there is no
 /// quorum that could say what the next view is.
 #[test]
@@ -90,4 +122,37 @@ fn who_lacks_the_last_blocks_of_an_epoch_gets_them_from_those_who_are_in_the_nex
         world.put("after");
         world.finish();
     }
+}
+
+/// A view that follows on one which nobody can prove would be one to which nobody could be led.
+#[test]
+fn no_further_change_is_made_before_the_certificate_of_the_one_before() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.run(100);
+    world.lost = Box::new(|_, _, message| {
+        matches!(
+            message,
+            crate::Message::Passage(crate::Passage::Vote { .. })
+        )
+    });
+    world.propose(replace("s2", 4), None);
+    world.invite(0);
+    world.run_until("in the next epoch", |own| own.is_in(1));
+    world.propose(replace("s1", 5), None);
+    world.invite(0);
+    for i in 0..40 {
+        world.put(&format!("meanwhile {i}"));
+        world.run(20);
+    }
+    assert!(world.machines[0].is_in(1), "it waits, and serves");
+    world.lost = Box::new(|_, _, _| false);
+    world.run_until("there", |own| own.is_in(2) || own.has_left());
+    world.run_until("certified", |own| own.is_certified());
+    let chain = world.machines[0]
+        .replica
+        .views_after(maftia_types::Epoch(0));
+    assert_eq!(chain.len(), 2, "who was in the first view can be led here");
+    world.put("after");
+    world.finish();
 }

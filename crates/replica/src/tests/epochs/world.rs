@@ -60,6 +60,7 @@ impl World {
             policy: Policy::default(),
             clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
+            restored: false,
         };
         (0..n).for_each(|_| world.add(beginning.clone()));
         world
@@ -88,6 +89,7 @@ impl World {
             policy: Policy::default(),
             clients: vec![(key(99).public(), maftia_types::Powers::ALL)],
             chain: Vec::new(),
+            restored: false,
         };
         self.add(beginning);
         self.meet(self.machines.len() - 1);

@@ -17,7 +17,7 @@ pub(super) const REPLACED: &[usize] = &[0, 1, 4, 3];
 const GROWN: &[usize] = &[0, 1, 2, 3, 4, 5, 6];
 const SHRUNK: &[usize] = &[1, 0, 6, 2];
 
-fn public_keys(world: &World) -> Vec<Vec<u8>> {
+pub(super) fn public_keys(world: &World) -> Vec<Vec<u8>> {
     let versions = world.ordered().keys().filter_map(|own| own.active());
     versions
         .map(|version| version.sharing.key_bytes())
@@ -39,7 +39,7 @@ pub(super) fn changing(seed: u64) -> World {
 }
 
 /// The keys go over to those actors, and stay the same.
-fn check(world: &mut World, members: &[usize]) {
+pub(super) fn check(world: &mut World, members: &[usize]) {
     let (before, number) = (public_keys(world), world.epoch() + 1);
     let version = |world: &World| {
         world
@@ -67,7 +67,7 @@ fn check(world: &mut World, members: &[usize]) {
 
 /// How many sites hold a share of the sharing that is in use in the newest state, and how many it
 /// takes.
-fn usable(world: &World) -> (usize, usize) {
+pub(super) fn usable(world: &World) -> (usize, usize) {
     let record = world.ordered().key(KeyId(1)).unwrap();
     let version = record.active().unwrap();
     let vaults = world.actors.iter().map(|actor| &actor.site.vault);
@@ -242,10 +242,9 @@ fn c09_shares_are_published_for_members_that_sit_in_any_order() {
     world.check();
 }
 
-/// Every hostile dealer, in every change: it leaves, it stays, and there are two of which one does.
-#[test]
-fn c09_hostile_dealers_of_a_change_are_convicted_and_stop_nothing() {
-    let convicted = [
+/// What each kind of intruder is convicted of in a change, if it deals in time.
+pub(super) fn misdealings() -> [(Kind, Option<Misdealing>); 16] {
+    [
         (Kind::ForgedAcks, Some(Misdealing::BadAck)),
         (Kind::Garbage, Some(Misdealing::BadElement)),
         (Kind::Longer, Some(Misdealing::BadDegree)),
@@ -262,8 +261,13 @@ fn c09_hostile_dealers_of_a_change_are_convicted_and_stop_nothing() {
         (Kind::Unreadable, Some(Misdealing::Malformed)),
         (Kind::WrongPublished, Some(Misdealing::BadShare)),
         (Kind::WrongShare, None),
-    ];
-    for (kind, misdealing) in convicted {
+    ]
+}
+
+/// Every hostile dealer, in every change: it leaves, it stays, and there are two of which one does.
+#[test]
+fn c09_hostile_dealers_of_a_change_are_convicted_and_stop_nothing() {
+    for (kind, misdealing) in misdealings() {
         let changes: [(usize, &[usize], &[usize]); 4] = [
             (4, &[3], &[0, 1, 2, 4]),
             (4, &[3], REPLACED),

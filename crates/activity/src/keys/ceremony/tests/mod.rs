@@ -16,6 +16,8 @@ mod hostile;
 mod operations;
 mod runs;
 mod secrecy;
+mod ten;
+mod transcripts;
 mod world;
 
 /// The generator times what these shares interpolate to at zero.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::replication::{Context, Effects, SiteContext};
 
 mod change;
 mod check;
+mod links;
 
 const GROUP: Digest = Digest([0x67; 32]);
 
@@ -76,6 +78,8 @@ pub(super) struct World {
     pub(super) actors: Vec<Actor>,
     /// From one actor to another.
     network: Vec<(usize, usize, Bytes)>,
+    /// Who is cut off: from all others, and from the log.
+    cut_off: BTreeSet<usize>,
     now: Time,
     rng: ChaCha20Rng,
     /// Of a hundred messages.
@@ -100,6 +104,7 @@ impl World {
             log: Vec::new(),
             actors,
             network: Vec::new(),
+            cut_off: BTreeSet::new(),
             now: Time::ZERO,
             rng,
             lost: 0,
@@ -215,10 +220,11 @@ impl World {
         if self.actors[who].down {
             return;
         }
-        let unseen = self.actors[who].seen + 1 < self.states.len();
+        let linked = !self.cut_off.contains(&who);
+        let unseen = linked && self.actors[who].seen + 1 < self.states.len();
         match self.rng.random_range(0..10) {
             0..5 if !self.network.is_empty() => self.deliver(),
-            5..7 if !self.actors[who].pending.is_empty() => self.order(who),
+            5..7 if linked && !self.actors[who].pending.is_empty() => self.order(who),
             7..9 if unseen => {
                 self.see(who, self.actors[who].seen + 1);
                 self.observe(who);
@@ -318,13 +324,6 @@ impl World {
                 })
     }
 
-    fn is_idle(&self) -> bool {
-        let settled = |actor: &Actor| {
-            actor.down || actor.seen + 1 == self.states.len() && actor.pending.is_empty()
-        };
-        self.network.is_empty() && self.actors.iter().all(settled)
-    }
-
     /// Time passes until somebody has something to do.
     fn pass(&mut self) {
         let up = self.actors.iter().filter(|actor| !actor.down);
@@ -336,32 +335,6 @@ impl World {
                 self.observe(who);
             }
         }
-    }
-
-    fn deliver(&mut self) {
-        let at = self.rng.random_range(0..self.network.len());
-        let (from, to, message) = self.network.swap_remove(at);
-        let fate = self.rng.random_range(0..100);
-        if fate < self.lost || self.actors[to].down {
-            return;
-        }
-        if fate == 99 {
-            self.network.push((from, to, message.clone()));
-        }
-        let actor = &mut self.actors[to];
-        let ordered = self.states[actor.seen].clone();
-        // A link is to a site that its state knows.
-        let Some(from) = Self::seat_in(&ordered, from) else {
-            return;
-        };
-        let mut out = Effects::default();
-        if let Some(intruder) = &mut actor.intruder {
-            intruder.hear(from, &message);
-        }
-        actor
-            .site
-            .hear(self.now, from, &message, &ordered, &mut out);
-        self.perform(to, out);
     }
 
     /// The actor has seen the log so far: it may have another number there, or none any more.

@@ -93,7 +93,7 @@ fn results_are_forgotten_when_there_are_too_many_and_when_they_are_too_old() {
 }
 
 #[test]
-fn a_client_uses_a_key_as_often_in_a_minute_as_its_policy_says() {
+fn c17_a_client_uses_a_key_as_often_in_a_minute_as_its_policy_says() {
     let mut world = silent(4, &[Scheme::Bls, Scheme::Bls]);
     let policy = Policy {
         uses_per_minute_max: 2,

@@ -172,6 +172,7 @@ impl World {
             members: setup.committee(),
             sharing: G::public(sharing),
             transcript: Digest::ZERO,
+            statement: Bytes::new(),
             slope: [0; 32],
             holders: setup.committee().into_iter().collect(),
             exposed: SiteSet::EMPTY,
@@ -508,7 +509,8 @@ pub(in crate::keys) fn falsified(contribution: Bytes) -> Bytes {
         // The negative of the point.
         Contribution::Beacon { share, .. }
         | Contribution::Bls { share, .. }
-        | Contribution::Certificate { share, .. } => {
+        | Contribution::Certificate { share, .. }
+        | Contribution::Transcript { share, .. } => {
             let at = bytes.len() - share.len();
             bytes[at] ^= 0x20;
         }

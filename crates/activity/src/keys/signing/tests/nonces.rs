@@ -70,7 +70,7 @@ fn more_sessions_than_commitments_at_once_are_all_signed() {
 }
 
 #[test]
-fn a_restart_in_the_middle_of_a_session_voids_all_nonces_and_the_signature_comes_at_once() {
+fn c12_a_restart_in_the_middle_of_a_session_voids_all_nonces_and_the_signature_comes_at_once() {
     let mut world = world();
     let session = world.sign(1, b"hello");
     let before = unused(&world.ordered, 0);
@@ -86,7 +86,7 @@ fn a_restart_in_the_middle_of_a_session_voids_all_nonces_and_the_signature_comes
 }
 
 #[test]
-fn a_site_that_restarts_between_its_share_and_its_order_does_not_answer_again() {
+fn c12_a_site_that_restarts_between_its_share_and_its_order_does_not_answer_again() {
     let mut world = world();
     let session = world.sign(1, b"hello");
     // It answers, but the block that holds the share is lost.
@@ -107,7 +107,7 @@ fn a_site_that_restarts_between_its_share_and_its_order_does_not_answer_again() 
 }
 
 #[test]
-fn state_that_is_rolled_back_and_names_a_commitment_for_another_message_gets_no_share() {
+fn c12_state_that_is_rolled_back_and_names_a_commitment_for_another_message_gets_no_share() {
     let mut world = world();
     let (mut one, mut other) = (world.ordered.clone(), world.ordered.clone());
     world.sign(1, b"one");
@@ -129,7 +129,7 @@ fn state_that_is_rolled_back_and_names_a_commitment_for_another_message_gets_no_
 }
 
 #[test]
-fn concurrent_sessions_use_different_nonces() {
+fn c12_concurrent_sessions_use_different_nonces() {
     let mut world = world();
     let (one, other) = (world.sign(1, b"one"), world.sign(1, b"other"));
     let named = |session| {
@@ -147,7 +147,7 @@ fn concurrent_sessions_use_different_nonces() {
 }
 
 #[test]
-fn randomness_that_repeats_after_a_restart_gives_other_nonces() {
+fn c18_randomness_that_repeats_after_a_restart_gives_other_nonces() {
     let mut world = World::new(4, &[Scheme::Ed25519]);
     world.restart_with_seed(0, [9; 32]);
     world.commits(2);
@@ -169,7 +169,7 @@ fn randomness_that_repeats_after_a_restart_gives_other_nonces() {
 }
 
 #[test]
-fn a_vault_that_was_rolled_back_begins_a_life_beyond_the_one_that_is_known() {
+fn c12_a_vault_that_was_rolled_back_begins_a_life_beyond_the_one_that_is_known() {
     let mut world = world();
     let old = world.disks[0].clone();
     world.restart(0);
@@ -184,7 +184,7 @@ fn a_vault_that_was_rolled_back_begins_a_life_beyond_the_one_that_is_known() {
 }
 
 #[test]
-fn two_copies_of_a_site_never_answer_with_one_nonce() {
+fn c18_two_copies_of_a_site_never_answer_with_one_nonce() {
     let mut world = world();
     // The copy has the same disk; it does not see what the first one publishes until it is ordered.
     let mut copy = World::new(4, &[Scheme::Ed25519]);

@@ -66,7 +66,7 @@ fn a_silent_site_is_left_out_of_the_next_session_until_it_has_answered() {
 }
 
 #[test]
-fn f_lying_sites_are_convicted_and_no_other_and_the_signature_comes() {
+fn c17_f_lying_sites_are_convicted_and_no_other_and_the_signature_comes() {
     for scheme in SCHEMES {
         for (n, faulty) in [(4, &[0][..]), (7, &[0, 1])] {
             let mut world = world(n, scheme, faulty, Habit::Lying);

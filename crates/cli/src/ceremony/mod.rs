@@ -10,8 +10,10 @@ use crate::http::Problem;
 use crate::kv::args::Common;
 use crate::output;
 
+pub(crate) mod transcript;
+
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  maftia ceremony status")]
+#[command(after_help = "Example:\n  maftia ceremony status\n  maftia ceremony transcript signing")]
 pub(crate) struct Ceremony {
     #[command(subcommand)]
     command: CeremonyCommand,
@@ -21,6 +23,8 @@ pub(crate) struct Ceremony {
 enum CeremonyCommand {
     /// Show the ceremonies under way, who is awaited and what is missing
     Status(Status),
+    /// Show what the group has signed of a key's latest ceremony: who dealt, what was made
+    Transcript(transcript::Shown),
 }
 
 #[derive(Debug, Args)]
@@ -52,8 +56,14 @@ struct UnderWay {
 }
 
 pub(crate) fn run(typed: &Ceremony) -> Result<(), Failure> {
-    let CeremonyCommand::Status(typed) = &typed.command;
-    status(typed).or_else(|problem| problem.end(typed.common.json))
+    match &typed.command {
+        CeremonyCommand::Status(typed) => {
+            status(typed).or_else(|problem| problem.end(typed.common.json))
+        }
+        CeremonyCommand::Transcript(typed) => {
+            transcript::show(typed).or_else(|problem| problem.end(typed.common.json))
+        }
+    }
 }
 
 fn status(typed: &Status) -> Result<(), Problem> {

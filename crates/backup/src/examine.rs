@@ -1,0 +1,91 @@
+use std::io::Read;
+
+use bytes::Bytes;
+use maftia_activity::keys::Ordered;
+use maftia_activity::kv::{Summary, Survey};
+use maftia_activity::suite::{is_keys_chunk, keys_of_chunks};
+use maftia_replica::{Legacy, Realm};
+
+use crate::{Backup, BackupError};
+
+/// Most bytes of the replica's own parts: what sixty client keys can pin.
+const PARTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Most bytes of the keyed services' state: far above what [`KEYS_MAX`](maftia_activity::keys::KEYS_MAX)
+/// keys and their sessions take.
+const KEYS_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What is in a backup.
+#[derive(Debug)]
+pub struct Contents {
+    /// Commits, sessions, sites.
+    pub legacy: Legacy,
+    /// The store.
+    pub store: Summary,
+    /// How many of the chunks are the store's.
+    pub store_chunks: usize,
+    /// The keys, without anything secret.
+    pub keys: Ordered,
+    /// The length of the file.
+    pub bytes: u64,
+}
+
+/// Reads all of a backup, checks it, and says what is in it. `progress` hears of every chunk, with the
+/// bytes read so far.
+///
+/// # Errors
+/// [`BackupError`]: it is not whole, not what was signed, or no state of this program.
+pub fn examine<R: Read>(
+    backup: &mut Backup<R>,
+    mut progress: impl FnMut(u64),
+) -> Result<Contents, BackupError> {
+    let head = backup.checked().preamble.head;
+    let parts = usize::try_from(head.parts).unwrap_or(usize::MAX);
+    let (mut own, mut own_bytes) = (Vec::new(), 0);
+    let (mut store, mut store_chunks) = (Survey::default(), 0);
+    let (mut keys, mut keys_bytes) = (Vec::new(), 0);
+    while let Some(chunk) = backup.next_chunk()? {
+        progress(backup.bytes());
+        if own.len() < parts {
+            keep(&mut own, &mut own_bytes, chunk, PARTS_BYTES_MAX)?;
+        } else if is_keys_chunk(&chunk) {
+            keep(&mut keys, &mut keys_bytes, chunk, KEYS_BYTES_MAX)?;
+        } else if keys.is_empty() {
+            store.add(&chunk)?;
+            store_chunks += 1;
+        } else {
+            let what = "chunks of the store follow those of the keys";
+            return Err(BackupError::Contents(what.to_owned()));
+        }
+    }
+    let of = |what: &'static str| move |error| BackupError::Contents(format!("{what}: {error}"));
+    let legacy = Legacy::from_parts(&own).map_err(of("the sites' own state"))?;
+    // Of a signed state it is so. What a site has left was signed by nobody.
+    let when = (legacy.commit(), legacy.chain(), legacy.time_ms());
+    let whose = legacy.view().map(Realm::of);
+    if when != (head.commit, head.chain, head.time_ms) || whose != Some(head.realm) {
+        let what = "the state is not the one that its head speaks of";
+        return Err(BackupError::Contents(what.to_owned()));
+    }
+    Ok(Contents {
+        legacy,
+        store: store.end()?,
+        store_chunks,
+        keys: keys_of_chunks(&keys).map_err(of("the keys"))?,
+        bytes: backup.bytes(),
+    })
+}
+
+fn keep(
+    kept: &mut Vec<Bytes>,
+    sum: &mut usize,
+    chunk: Bytes,
+    bytes_max: usize,
+) -> Result<(), BackupError> {
+    *sum += chunk.len();
+    if *sum > bytes_max {
+        let what = "state beside the store";
+        return Err(BackupError::TooLong { what, bytes_max });
+    }
+    kept.push(chunk);
+    Ok(())
+}
