@@ -53,6 +53,7 @@ fn site(made: &Generated, image: Option<Restored>) -> Replica {
         epoch: Epoch(0),
         resilience: group.resilience(),
         fast_path: false,
+        asynchronous: maftia_ordering::Asynchronous::Never,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

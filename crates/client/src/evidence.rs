@@ -69,6 +69,7 @@ mod tests {
                 parents: Vec::new(),
                 payload_digest: payload_digest(b""),
                 payload_len: 0,
+                coin_shares: Vec::new(),
                 commit_vote: None,
                 checkpoint_vote: None,
                 time_ms,

@@ -78,6 +78,7 @@ fn site(made: &Generated) -> Replica {
         epoch: Epoch(0),
         resilience: group.resilience(),
         fast_path: false,
+        asynchronous: maftia_ordering::Asynchronous::Never,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

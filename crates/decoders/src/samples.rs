@@ -11,8 +11,7 @@ use maftia_membership::accusations::{Accusations, Session};
 use maftia_membership::detector::Reason;
 use maftia_membership::evidence::{Admission, Exhibit, Export, Report, Store};
 use maftia_ordering::{
-    Block, BlockRef, Equivocation, Frontier, Header, IndexedDigest, Knowledge, Message, Record,
-    RecoveryStatement, payload_digest,
+    Block, BlockRef, Equivocation, Header, IndexedDigest, Record, RecoveryStatement, payload_digest,
 };
 use maftia_replica::{BatchId, Bodies, Item, Span, Transfer};
 use maftia_types::{
@@ -20,6 +19,10 @@ use maftia_types::{
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+mod ordering;
+
+use ordering::{coin_share, controlled_frontier, frontier, ordering_values};
 
 use crate::{join, services};
 
@@ -85,7 +88,7 @@ pub(crate) fn records() -> Vec<Bytes> {
 }
 
 pub(crate) fn frontiers() -> Vec<Bytes> {
-    vec![frontier()]
+    vec![frontier(), controlled_frontier()]
 }
 
 pub(crate) fn equivocations() -> Vec<Bytes> {
@@ -236,36 +239,6 @@ pub(crate) fn chunks() -> Vec<Bytes> {
     vec![join(store_chunks())]
 }
 
-fn ordering_values() -> Vec<Message> {
-    let reference = block(9, 3).reference();
-    vec![
-        Message::Block {
-            block: block(1, 0),
-            payload: None,
-        },
-        Message::Block {
-            block: block(9, 3),
-            payload: Some(payload()),
-        },
-        Message::Payload {
-            block: reference,
-            payload: payload(),
-        },
-        Message::Fetch {
-            blocks: vec![reference],
-            payloads: vec![reference, reference],
-        },
-        Message::Knowledge(Knowledge {
-            tips: vec![Round(1); 4],
-            base: Round(1),
-            settled: Round(2),
-            ask: true,
-        }),
-        Message::RecoveryQuery { nonce: 5 },
-        Message::RecoveryAnswer(envelope()),
-    ]
-}
-
 fn item_values() -> Vec<Item> {
     let id = BatchId {
         client: ClientId { key: 1, session: 2 },
@@ -304,22 +277,6 @@ fn store_chunks() -> Vec<Bytes> {
     (0..snapshot.manifest().len())
         .filter_map(|index| snapshot.chunk(index))
         .collect()
-}
-
-/// A frontier after a commit; its fields are its own, so it is written out.
-fn frontier() -> Bytes {
-    let mut writer = Writer::new();
-    writer.u64(4);
-    writer.digest(&digest(4));
-    writer.u64(1_700_000_000_000);
-    writer.round(Round(3));
-    writer.round(Round(4));
-    writer.u64(1_700_000_000_000);
-    writer.u64(512);
-    writer.list(&[block(1, 0).reference(), block(9, 3).reference()]);
-    let bytes = writer.finish();
-    debug_assert!(Frontier::from_bytes(bytes.clone()).is_ok());
-    bytes
 }
 
 pub(crate) fn exhibit() -> Exhibit {
@@ -380,6 +337,7 @@ fn header(round: u64, salt: u8) -> Header {
         parents: (0..3).map(parent).collect(),
         payload_digest: payload_digest(&payload),
         payload_len: u32::try_from(payload.len()).expect("samples are short"),
+        coin_shares: (4..round).rev().take(2).map(coin_share).collect(),
         commit_vote: (salt > 0).then(|| vote(1)),
         checkpoint_vote: (salt > 1).then(|| vote(2)),
         time_ms: 1_700_000_000_000,

@@ -168,7 +168,7 @@ impl Engine {
             if self.is_complete(now, &reference)
                 && let Some(waiting) = self.suspended.remove(&reference)
             {
-                let horizon = self.parameters.acceptance_horizon(self.committer.settled());
+                let horizon = self.parameters.acceptance_horizon(self.read_above());
                 match validity::check_parents(&self.dag, horizon, &waiting.block) {
                     Ok(()) => {
                         self.accept(waiting.block, waiting.payload, step);
@@ -233,7 +233,7 @@ impl Engine {
     /// Parents at or below the acceptance horizon are taken for granted (correction 5).
     pub(crate) fn is_exempt(&self, reference: &BlockRef) -> bool {
         self.parameters
-            .acceptance_horizon(self.committer.settled())
+            .acceptance_horizon(self.read_above())
             .is_some_and(|horizon| reference.round <= horizon)
     }
 
@@ -265,6 +265,7 @@ impl Engine {
                 self.own_unsettled += payload.as_ref().map_or(0, Bytes::len);
             }
         }
+        self.note_shares(&block);
         let inserted = self.dag.insert(block, payload, delivered);
         if inserted && counts {
             self.unsettled_payloads += 1;

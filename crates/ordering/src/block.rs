@@ -6,6 +6,7 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{BadSignature, Domain, PublicKey, Signature, SigningKey};
 use maftia_types::{Digest, Epoch, Round, SITES_MAX, SiteId};
 
+use crate::coin::{COIN_SHARES_MAX, CoinShare};
 use crate::parameters::PAYLOAD_BYTES_MAX;
 
 const BLOCK: Domain = Domain::new("block header");
@@ -52,6 +53,8 @@ pub struct Header {
     pub checkpoint_vote: Option<IndexedDigest>,
     /// The author's wall clock in milliseconds since 1970. Never decides validity beyond V5.
     pub time_ms: u64,
+    /// The author's shares of coins, newest first; none in an epoch without a coin (V7).
+    pub coin_shares: Vec<CoinShare>,
 }
 
 /// A digest of something that has an index: a commit, a checkpoint.
@@ -118,6 +121,7 @@ impl Block {
             commit_vote: None,
             checkpoint_vote: None,
             time_ms: 0,
+            coin_shares: Vec::new(),
         };
         let bytes = header.to_bytes();
         let digest = BLOCK.digest(&bytes);
@@ -273,14 +277,18 @@ impl Wire for Header {
         writer.option(self.commit_vote.as_ref());
         writer.option(self.checkpoint_vote.as_ref());
         writer.u64(self.time_ms);
-        writer.u8(0); // coin shares: none in an epoch without a key (correction 14)
+        let shares = u8::try_from(self.coin_shares.len());
+        writer.u8(shares.expect("a header has few coin shares"));
+        self.coin_shares
+            .iter()
+            .for_each(|share| share.encode(writer));
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         if reader.u8()? != VERSION {
             return Err(DecodeError::Invalid { field: "version" });
         }
-        let header = Self {
+        let mut header = Self {
             config: reader.digest()?,
             epoch: reader.epoch()?,
             round: reader.round()?,
@@ -291,6 +299,7 @@ impl Wire for Header {
             commit_vote: reader.option()?,
             checkpoint_vote: reader.option()?,
             time_ms: reader.u64()?,
+            coin_shares: Vec::new(),
         };
         let payload_max = u32::try_from(PAYLOAD_BYTES_MAX).unwrap_or(u32::MAX);
         if header.payload_len > payload_max {
@@ -298,11 +307,14 @@ impl Wire for Header {
                 field: "payload_len",
             });
         }
-        match reader.u8()? {
-            0 => Ok(header),
-            _ => Err(DecodeError::Invalid {
+        let shares = usize::from(reader.u8()?);
+        if shares > COIN_SHARES_MAX {
+            return Err(DecodeError::Invalid {
                 field: "coin_shares",
-            }),
+            });
         }
+        let shares = (0..shares).map(|_| CoinShare::decode(reader));
+        header.coin_shares = shares.collect::<Result<_, _>>()?;
+        Ok(header)
     }
 }

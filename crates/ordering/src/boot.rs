@@ -9,7 +9,7 @@ use maftia_protocol::{Step, Target};
 use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
 use crate::block::{Block, BlockRef};
-use crate::committer::Committer;
+use crate::coin::Coins;
 use crate::dag::Dag;
 use crate::draft::Draft;
 use crate::engine::{Engine, Output};
@@ -21,7 +21,6 @@ use crate::parameters::Parameters;
 use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::{RecoveryStatement, Standing};
-use crate::schedule::Schedule;
 use crate::suspended::{Suspended, Waiting};
 
 /// Who this site is in the view.
@@ -88,11 +87,12 @@ impl Engine {
     ) -> Self {
         let sites = parameters.resilience.sites();
         assert!(keys.len() == sites, "one key per site");
-        let schedule = Schedule::permuted(parameters.config, parameters.epoch, sites);
-        let settled = frontier.settled;
+        let control = parameters.control(frontier.control.as_deref());
         Self {
-            dag: empty_dag(&parameters, settled),
-            committer: Committer::new(parameters.rule(), schedule, settled),
+            dag: empty_dag(&parameters, frontier.read_above()),
+            committer: parameters.committer(&frontier),
+            coins: parameters.asynchronous.coin().cloned().map(Coins::new),
+            control,
             delivered_before: frontier.delivered.iter().copied().collect(),
             linearizer: Linearizer::new(frontier),
             pacemaker: Pacemaker::new(parameters.pacing),
@@ -236,11 +236,10 @@ impl Engine {
 
     /// Nothing but what a frontier says.
     fn root(&mut self, frontier: Frontier) {
-        let sites = self.parameters.resilience.sites();
-        let schedule = Schedule::permuted(self.parameters.config, self.parameters.epoch, sites);
-        let settled = frontier.settled;
-        self.dag = empty_dag(&self.parameters, settled);
-        self.committer = Committer::new(self.parameters.rule(), schedule, settled);
+        self.dag = empty_dag(&self.parameters, frontier.read_above());
+        self.committer = self.parameters.committer(&frontier);
+        self.control = self.parameters.control(frontier.control.as_deref());
+        self.coins = self.parameters.asynchronous.coin().cloned().map(Coins::new);
         self.delivered_before = frontier.delivered.iter().copied().collect();
         self.linearizer = Linearizer::new(frontier);
         self.suspended = Suspended::default();
@@ -251,7 +250,7 @@ impl Engine {
     /// The retained blocks that a start from `frontier` needs, as records: payloads only where that
     /// frontier has not delivered them.
     pub fn window(&self, frontier: &Frontier) -> Vec<Record> {
-        let horizon = self.parameters.acceptance_horizon(frontier.settled);
+        let horizon = self.parameters.acceptance_horizon(frontier.read_above());
         let lowest = horizon.map_or(Round(1), Round::next);
         let cut = self.parameters.delivery_cut(frontier.leader_round);
         let delivered: BTreeSet<&BlockRef> = frontier.delivered.iter().collect();
@@ -392,10 +391,15 @@ const fn initial(me: SiteId, sites: usize) -> Standing {
     }
 }
 
-fn empty_dag(parameters: &Parameters, settled: Round) -> Dag {
+fn empty_dag(parameters: &Parameters, read_above: Round) -> Dag {
     let sites = parameters.resilience.sites();
-    match parameters.acceptance_horizon(settled) {
+    let dag = match parameters.acceptance_horizon(read_above) {
         None => Dag::genesis(parameters.config, parameters.epoch, sites),
         Some(horizon) => Dag::empty(sites, horizon.next()),
+    };
+    if parameters.asynchronous.has_coin() {
+        dag.with_support()
+    } else {
+        dag
     }
 }

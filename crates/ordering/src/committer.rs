@@ -1,12 +1,22 @@
 use std::collections::BTreeMap;
 
 use maftia_protocol::planted;
-use maftia_types::{Alarm, Round};
+use maftia_types::{Alarm, Round, SiteId};
 
 use crate::block::BlockRef;
-use crate::rule::{self, Rule, Verdict};
-use crate::schedule::Schedule;
+use crate::modes::Modes;
+use crate::rule::{Mode, Rule, Verdict};
+use crate::schedule::{Leaders, Schedule};
 use crate::view::View;
+
+/// What [`Committer::first`] has found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum First<B> {
+    /// This verdict.
+    Verdict(Verdict<B>),
+    /// Nothing: these coins are needed.
+    Wants(Vec<Round>),
+}
 
 /// Turns the accepted blocks into the sequence of slot verdicts. Idempotent: asking again with the
 /// same blocks changes nothing, and a settled verdict never changes.
@@ -14,22 +24,98 @@ use crate::view::View;
 pub struct Committer<B = BlockRef> {
     rule: Rule,
     schedule: Schedule,
+    modes: Modes,
+    /// Whom the coin names in the rounds above the settled prefix, as far as is known.
+    coins: BTreeMap<Round, SiteId>,
     settled: Round,
     decided: BTreeMap<Round, Verdict<B>>,
-    /// How many blocks the view had received at the last decision.
-    seen: u64,
+    /// How many blocks the view had received at the last decision; none if something else has
+    /// become known since.
+    seen: Option<u64>,
 }
 
 impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
-    /// Starts above `settled`, the last slot whose verdict has been acted upon.
+    /// Starts above `settled`, the last slot whose verdict has been acted upon. Decides by the S
+    /// rule.
     pub const fn new(rule: Rule, schedule: Schedule, settled: Round) -> Self {
         Self {
             rule,
             schedule,
+            modes: Modes::all(Mode::S),
+            coins: BTreeMap::new(),
             settled,
             decided: BTreeMap::new(),
-            seen: 0,
+            seen: None,
         }
+    }
+
+    /// Decides each slot by the rule that `modes` says, and none of which it says nothing.
+    #[must_use]
+    pub fn with_modes(self, modes: Modes) -> Self {
+        Self { modes, ..self }
+    }
+
+    /// Whom the coin names as the leader of a round. It must never be another one.
+    pub fn learn_coin(&mut self, round: Round, leader: SiteId) {
+        if round > self.settled && self.coins.insert(round, leader).is_none() {
+            self.seen = None;
+        }
+    }
+
+    /// Which rule decides an interval's slots. It must never be another one.
+    pub fn learn_mode(&mut self, interval: u64, mode: Mode) {
+        self.modes.learn(interval, mode);
+        self.seen = None;
+    }
+
+    /// Who leads an interval's slots of the S rule, from now on. Must never be another.
+    pub(crate) fn learn_leaders(&mut self, interval: u64, length: u64, leaders: Leaders) {
+        self.schedule.learn(interval, length, leaders);
+        self.seen = None;
+    }
+
+    /// Forgets the modes and leaders of settled intervals.
+    pub(crate) fn forget(&mut self, before: u64) {
+        self.modes.forget(before);
+        self.schedule.forget(before);
+    }
+
+    /// The verdict of the first slot above the settled prefix, and no more work for it than needed:
+    /// later slots are looked at only if it needs an anchor. For logs in which few slots matter.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub(crate) fn first(&mut self, view: &impl View<Block = B>) -> Result<First<B>, Alarm> {
+        let round = self.settled.next();
+        let direct = match self.decided.get(&round) {
+            Some(verdict) => *verdict,
+            None => self.direct(view, round)?,
+        };
+        if direct != Verdict::Undecided || !self.rule.coin_is_readable(view, round) {
+            return Ok(First::Verdict(direct));
+        }
+        let mut wanted = self.wanted_coins(view);
+        if wanted.first() == Some(&round) {
+            wanted.truncate(1);
+            return Ok(First::Wants(wanted));
+        }
+        wanted.retain(|above| *above >= round.plus(Mode::A.wave()));
+        if !wanted.is_empty() {
+            return Ok(First::Wants(wanted));
+        }
+        if self.seen != Some(view.inserted()) {
+            self.decide(view)?;
+            self.seen = Some(view.inserted());
+        }
+        let verdict = self.decided.get(&round).copied();
+        Ok(First::Verdict(verdict.unwrap_or(Verdict::Undecided)))
+    }
+
+    /// Takes the slots up to a round as settled.
+    pub(crate) fn pass(&mut self, round: Round) {
+        self.settled = self.settled.max(round);
+        self.decided = self.decided.split_off(&self.settled.next());
+        self.coins = self.coins.split_off(&self.settled.next());
     }
 
     /// Decides what can be decided and gives the verdicts that extend the settled prefix, in slot
@@ -42,16 +128,29 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         &mut self,
         view: &impl View<Block = B>,
     ) -> Result<Vec<(Round, Verdict<B>)>, Alarm> {
-        if self.seen != view.inserted() {
+        if self.seen != Some(view.inserted()) {
             self.decide(view)?;
-            self.seen = view.inserted();
+            self.seen = Some(view.inserted());
         }
         let mut prefix = Vec::new();
         while let Some(verdict) = self.decided.remove(&self.settled.next()) {
             self.settled = self.settled.next();
+            self.coins.remove(&self.settled);
             prefix.push((self.settled, verdict));
         }
         Ok(prefix)
+    }
+
+    /// The rounds whose coin may be read in the view and would help to decide.
+    pub fn wanted_coins(&self, view: &impl View<Block = B>) -> Vec<Round> {
+        let lowest = self.settled.next().0;
+        let highest = view.tip().minus(Mode::A.wave() - 1).0;
+        let rounds = (lowest..=highest).map(Round);
+        rounds
+            .filter(|round| self.modes.of(*round) == Some(Mode::A))
+            .filter(|round| !self.coins.contains_key(round))
+            .filter(|round| self.rule.coin_is_readable(view, *round))
+            .collect()
     }
 
     /// The verdict of every slot above the settled prefix, highest first considered, as `decide()`
@@ -86,9 +185,23 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         Ok(())
     }
 
+    /// Which rule decides a slot, and who leads it. None while either is unknown, or the coin may
+    /// not be read yet.
+    fn leader(&self, view: &impl View<Block = B>, round: Round) -> Option<(Mode, SiteId)> {
+        let mode = self.modes.of(round)?;
+        let leader = match mode {
+            Mode::S => self.schedule.leader(round),
+            Mode::A if !self.rule.coin_is_readable(view, round) => return None,
+            Mode::A => *self.coins.get(&round)?,
+        };
+        Some((mode, leader))
+    }
+
     fn direct(&self, view: &impl View<Block = B>, round: Round) -> Result<Verdict<B>, Alarm> {
-        let leader = self.schedule.leader(round);
-        let direct = self.rule.direct(view, leader, round);
+        let Some((mode, leader)) = self.leader(view, round) else {
+            return Ok(Verdict::Undecided);
+        };
+        let direct = self.rule.direct(view, mode, leader, round);
         direct.map_err(|contradiction| {
             let text = format!("slot {round}: {contradiction:?}: more than f sites are intruded");
             Alarm { text }
@@ -96,15 +209,21 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     }
 
     /// The first slot at the anchor floor or above that is not skipped decides, if it is committed.
+    /// The floor is that of the slot's own rule, not of the anchor's.
     fn through_anchor(&self, view: &impl View<Block = B>, round: Round, top: Round) -> Verdict<B> {
-        let floor = rule::WAVE - u64::from(planted("anchor floor one too low"));
+        let Some((mode, leader)) = self.leader(view, round) else {
+            return Verdict::Undecided;
+        };
+        let mut floor = mode.wave() - u64::from(planted("anchor floor one too low"));
+        if planted("coin anchors at the S floor") {
+            floor = Mode::S.wave();
+        }
         let mut above = round.plus(floor);
         while above <= top {
             match self.decided.get(&above) {
                 Some(Verdict::Skip) => above = above.next(),
                 Some(Verdict::Commit(anchor)) => {
-                    let leader = self.schedule.leader(round);
-                    return self.rule.indirect(view, anchor, leader, round);
+                    return self.rule.indirect(view, anchor, (mode, leader), round);
                 }
                 Some(Verdict::Undecided) | None => return Verdict::Undecided,
             }
@@ -120,6 +239,11 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     /// Who leads a round.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// Which rule decides a round's slot, if it is known.
+    pub fn mode(&self, round: Round) -> Option<Mode> {
+        self.modes.of(round)
     }
 
     /// Whether a slot above the settled prefix is decided.

@@ -7,15 +7,17 @@ use bytes::Bytes;
 use maftia_types::{Digest, Epoch, Round, SiteId, SiteSet};
 
 use crate::block::{Block, BlockRef};
+use crate::support::Table;
 
 /// A causally closed set of blocks above a base round. Twins of one author and round are kept side
 /// by side, in the order they were accepted.
 #[derive(Clone, Debug)]
 pub struct Dag {
-    sites: usize,
+    pub(crate) sites: usize,
     base: Round,
     layers: VecDeque<Layer>,
     inserted: u64,
+    pub(crate) keeps_support: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ pub struct Entry {
     /// Per author, the highest round of a block of that author in this block's history, itself
     /// included.
     seen: Box<[Round]>,
+    pub(crate) support: Table,
 }
 
 impl Dag {
@@ -56,6 +59,7 @@ impl Dag {
             base,
             layers: VecDeque::new(),
             inserted: 0,
+            keeps_support: false,
         }
     }
 
@@ -69,6 +73,7 @@ impl Dag {
             return false;
         }
         let seen = self.merge_seen(&block);
+        let support = self.merge_support(&block);
         while self.layers.len() <= offset {
             self.layers.push_back(Layer {
                 slots: vec![Vec::new(); self.sites],
@@ -87,6 +92,7 @@ impl Dag {
             payload,
             delivered,
             seen,
+            support,
         });
         layer.authors.insert(author);
         self.inserted += 1;

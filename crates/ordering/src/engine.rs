@@ -5,8 +5,10 @@ use maftia_crypto::{PublicKey, SigningKey};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
-use crate::block::{BlockRef, IndexedDigest};
+use crate::block::{Block, BlockRef, IndexedDigest};
+use crate::coin::Coins;
 use crate::committer::Committer;
+use crate::control::Control;
 use crate::dag::Dag;
 use crate::draft::{Draft, DraftFull};
 use crate::fault::{Equivocation, Misbehaviour};
@@ -18,7 +20,7 @@ use crate::parameters::Parameters;
 use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::Standing;
-use crate::rule::Verdict;
+use crate::rule::{Mode, Verdict};
 use crate::suspended::Suspended;
 
 /// One site's part of the ordering engine. See the crate's documentation for the rules.
@@ -30,6 +32,10 @@ pub struct Engine {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) dag: Dag,
     pub(crate) committer: Committer,
+    /// In an epoch with a coin.
+    pub(crate) coins: Option<Coins>,
+    /// In an epoch whose intervals are decided by this rule or that.
+    pub(crate) control: Option<Control>,
     pub(crate) linearizer: Linearizer,
     pub(crate) pacemaker: Pacemaker,
     pub(crate) suspended: Suspended,
@@ -64,6 +70,14 @@ pub enum Output {
     Commit(Box<Commit>),
     /// Two conflicting blocks by one author: evidence for the log.
     Equivocation(Box<Equivocation>),
+    /// A block whose author signed a coin share that is not its own: evidence, for who has the
+    /// coin's public key.
+    BadCoinShare {
+        /// The block.
+        block: Arc<Block>,
+        /// Of which round the share is.
+        round: Round,
+    },
     /// A peer has shown a block of ours that our log does not hold: the log lost its tail and the
     /// recovery from amnesia has begun.
     LostTail {
@@ -122,6 +136,9 @@ impl Protocol for Engine {
                 Message::Knowledge(knowledge) => {
                     self.on_knowledge(now, from, &knowledge, &mut step);
                 }
+                Message::CoinQuery { rounds } => {
+                    self.on_coin_query(now, from, &rounds, &mut step);
+                }
                 _ => {}
             },
             Event::Message { from, message } => self.on_message(now, from, message, &mut step),
@@ -139,6 +156,7 @@ impl Protocol for Engine {
             self.pacemaker.next_timeout(),
             self.suspended.next_due(),
             self.sync.next_timeout(),
+            self.coins.as_ref().and_then(Coins::next_timeout),
         ]
         .into_iter()
         .flatten()
@@ -170,12 +188,15 @@ impl Engine {
             Message::Knowledge(knowledge) => self.on_knowledge(now, from, &knowledge, step),
             Message::RecoveryQuery { nonce } => self.on_recovery_query(from, nonce, step),
             Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
+            Message::CoinQuery { rounds } => self.on_coin_query(now, from, &rounds, step),
+            Message::CoinShares { shares } => self.on_coin_shares(from, &shares),
         }
     }
 
     fn on_timeout(&mut self, now: Time, step: &mut Step<Self>) {
         self.fetch_due(now, step);
         self.synchronise(now, step);
+        self.ask_coins(now, step);
         self.plan(now);
         if self.pacemaker.is_due(now) {
             self.create(now, step);
@@ -204,8 +225,9 @@ impl Engine {
     /// whose parents are taken for granted then.
     pub(crate) fn settle(&mut self, now: Time, step: &mut Step<Self>) -> Result<(), Alarm> {
         loop {
+            let has_learnt = self.turn_intervals(now, step)? | self.learn_coins(now, step);
             let verdicts = self.committer.advance(&self.dag)?;
-            if verdicts.is_empty() {
+            if verdicts.is_empty() && !has_learnt {
                 return Ok(());
             }
             self.settle_some(now, verdicts, step)?;
@@ -219,6 +241,7 @@ impl Engine {
         step: &mut Step<Self>,
     ) -> Result<(), Alarm> {
         for (round, verdict) in verdicts {
+            self.note_control(round);
             if let Verdict::Commit(leader) = verdict {
                 self.deliver(leader, step)?;
             }
@@ -226,7 +249,8 @@ impl Engine {
         }
         let settled = self.committer.settled();
         self.pacemaker.settled(settled);
-        if let Some(horizon) = self.parameters.acceptance_horizon(settled) {
+        self.forget_intervals(settled);
+        if let Some(horizon) = self.parameters.acceptance_horizon(self.read_above()) {
             self.relayed.prune(horizon);
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
@@ -272,10 +296,7 @@ impl Engine {
 
     /// Forgets rounds below `base`; never one that a decision or an acceptance may still read.
     pub fn prune(&mut self, base: Round) {
-        let needed = self
-            .committer
-            .settled()
-            .minus(2 * self.parameters.delivery_depth);
+        let needed = self.read_above().minus(2 * self.parameters.delivery_depth);
         self.dag.prune(base.min(needed));
     }
 
@@ -289,6 +310,16 @@ impl Engine {
 
     pub(crate) fn was_delivered(&self, reference: &BlockRef) -> bool {
         self.delivered_before.contains(reference)
+    }
+
+    /// Which rule decides the slot of a round, as far as is known and of use.
+    pub fn mode(&self, round: Round) -> Option<Mode> {
+        self.committer.mode(round)
+    }
+
+    /// How many coins this site has combined since it started.
+    pub fn coins_combined(&self) -> u64 {
+        self.coins.as_ref().map_or(0, Coins::combined)
     }
 
     /// What delivery has come to.

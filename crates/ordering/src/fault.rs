@@ -10,6 +10,9 @@ use crate::block::Block;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misbehaviour {
+    /// A coin share that is not the sharer's: the others of a quorum combine without it.
+    #[error("a coin share that does not verify")]
+    BadCoinShare,
     /// A recovery answer that is not signed by the answering peer, or not for our question.
     #[error("a recovery answer that does not verify")]
     BadRecoveryAnswer,
@@ -46,6 +49,10 @@ pub enum Invalid {
     /// V6: a parent by an author whose twins its strong parents reference.
     #[error("V6: a parent by an author whose equivocation its strong parents show")]
     V6Exclusion,
+    /// V7: coin shares in an epoch without a coin, of a round that is not yet to be revealed, too
+    /// many, or not newest first.
+    #[error("V7: coin shares that do not belong in it")]
+    V7Coin,
     /// V8: a parent deeper than D_ref.
     #[error("V8: a parent deeper than the reference depth")]
     V8Depth,

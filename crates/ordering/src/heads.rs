@@ -63,7 +63,7 @@ impl Engine {
         settled: Round,
         step: &mut Step<Self>,
     ) -> usize {
-        if settled >= self.committer.settled() || planted("no heads pushed") {
+        if settled >= self.read_above() || planted("no heads pushed") {
             return 0;
         }
         let lowest = settled.next().max(self.dag.base());

@@ -1,4 +1,5 @@
-//! The ordering engine: an uncertified DAG of signed blocks, decided by rounds with known leaders.
+//! The ordering engine: an uncertified DAG of signed blocks, decided by rounds with known leaders, or
+//! with leaders that a coin names.
 //!
 //! # Guarantees
 //! With at most f sites intruded (arbitrary model, n ≥ 3f + 2c + 1):
@@ -11,8 +12,8 @@
 //!   its log.
 //! - **Blame soundness.** A fault or an [`Equivocation`] names no correct site.
 //! - **Liveness.** After the network delivers within Δ, whatever Δ is, every block of a correct site
-//!   that is referenced in time is delivered. Under lasting asynchrony rounds go on and commits may
-//!   not; nothing is lost.
+//!   that is referenced in time is delivered. Under lasting asynchrony rounds go on; with a coin
+//!   ([`Asynchronous`]) so do commits, with probability 1, else they may not; nothing is lost.
 //!
 //! # Model
 //! Links authenticate their ends; they may lose, delay, repeat and reorder. Clocks may lie: safety
@@ -25,6 +26,9 @@
 //! them too, and the leader's whole history is delivered. What is not settled so is settled by the
 //! history of a later leader that was.
 //!
+//! Who knows the leaders and rules the network can give each of them just too few votes. Against him
+//! slots are led by a coin, which names its leader when it is too late to hold back the block.
+//!
 //! # Messages
 //! | message | asserts about its sender |
 //! |---|---|
@@ -32,6 +36,8 @@
 //! | [`Message::Payload`] | nothing: checked against the header |
 //! | [`Message::Fetch`] | nothing |
 //! | [`Message::Knowledge`] | "I have accepted so far": believed for pushing only; that a checkpoint is needed is believed of f+1 |
+//! | [`Message::CoinQuery`] | nothing |
+//! | [`Message::CoinShares`] | "my shares of these rounds' coins, all revealed by my blocks" |
 //! | [`Message::RecoveryQuery`] | "my log is lost" |
 //! | [`Message::RecoveryAnswer`] | signed: "no block I hold is of a higher round, and my log is intact" |
 //!
@@ -39,9 +45,10 @@
 //! Validity ([`check_alone`], [`check_parents`]): V1 of this group and epoch, by a member; V2 parents
 //! below, one per author; V3 at least q strong parents (two quorums share a correct author); V4 the
 //! own parent first; V5 no time before the own parent's; V6 no parent by an author whose twins the
-//! strong parents reference; V8 no parent deeper than D_ref = D_gc / 2.
+//! strong parents reference; V7 coin shares only of rounds that it reveals, at least four below,
+//! newest first; V8 no parent deeper than D_ref = D_gc / 2.
 //!
-//! 1. Upon a block: check V1–V4, V8 and the signature; suspend it until its parents are accepted or
+//! 1. Upon a block: check V1–V4, V7, V8 and the signature; suspend it until its parents are accepted or
 //!    exempt (at or below settled − 2·D_gc) and its payload is here; check V5 and V6; accept, log.
 //! 2. Upon two blocks of one author and round: an [`Equivocation`], evidence for the log.
 //! 3. Decide slot r (S1): commit L if q_sp authors at r+2 certify it, each by q_sp votes among its
@@ -55,6 +62,12 @@
 //!    for each L, and q_sp authors at r+2 are evidence for none; (F3) in S3 commit also what q_sp
 //!    authors at r+2 are evidence for. After F1 every block at r+2 is: T1 of its parents' authors are
 //!    correct voters, or T2 if it has seen a twin, as V6 then keeps the leader out.
+//!    With [`Asynchronous::Always`] slots are decided by the A rule in place of S1–S3, with
+//!    [`Asynchronous::Auto`] those of the intervals for which the control chain says so: (A1) commit
+//!    what q authors at r+4 certify, each by q supporters among its parents; (A2) skip if q authors at
+//!    r+3 support nothing; (A3) ask the first committed slot at r+5 or above. The leader is known once
+//!    q authors are at r+4 and the [coin](crate::coin) is combined. Which rule rules is agreed without
+//!    a message: see [`control`].
 //! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
 //!    (round, author, digest); own payloads that fall to the cut are proposed again.
 //! 7. Make the next block when its round has legal parents and the leader below is here and the one
@@ -75,10 +88,14 @@
 //! - Headers are pushed to a peer only when its own blocks trail by three rounds (cordial): before,
 //!   its blocks usually show that it has them.
 //! - Leaders absent for 16 rounds are not waited for; a site more than D_ref/2 behind skips to the
-//!   tip; a round without legal parents is passed over (rule 8). Safety reads none of this.
+//!   tip; a round without legal parents is passed over (rule 8). Safety reads none of this. With the
+//!   coin too: each round still has q authors, so that a constant part of all coins names a block.
 //! - V4 allows a block without own parent (`docs/adr/0002-reentry-without-self-parent.md`).
 //! - A transfer has no attested base: the horizon is 2·D_gc below the checkpoint and the checkpoint
 //!   holds the delivered set, so no block at or below the horizon is ever read again.
+//! - Where no leader is known, blocks wait a fifth of a round's time for more than a quorum, if some
+//!   site that is not absent has none yet; lateness of single sites is not measured.
+//! - Acceptance and pruning go by the lower of the settled frontier and the control chain's prefix.
 //! - Recovery answers count only once covered by an accepted block: a lie about a round that does not
 //!   exist cannot stop a recovery.
 //! - Of a block that only its parents show to be invalid, the author is blamed and not a messenger:
@@ -86,7 +103,7 @@
 //!
 //! # Complexity
 //! n² headers a round, each O(n) long; three message delays from a leader's block to its commit, two
-//! with the fast path; a decision costs O(n³) look-ups per new block and open slot.
+//! with the fast path, five with the coin; a decision costs O(n³) look-ups per new block and open slot.
 //!
 //! # Duties of the caller
 //! Perform steps in order; records before anything that waits for them. Say `lost` only if the log is
@@ -105,6 +122,7 @@
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     fast_path: false,
+//!     asynchronous: Asynchronous::Never,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -130,7 +148,9 @@
 mod accept;
 mod block;
 mod boot;
+pub mod coin;
 mod committer;
+pub mod control;
 mod dag;
 mod draft;
 mod engine;
@@ -139,6 +159,7 @@ mod heads;
 mod history;
 mod linearizer;
 mod message;
+mod modes;
 mod pacemaker;
 mod parameters;
 mod peers;
@@ -147,6 +168,7 @@ mod record;
 mod recovery;
 mod rule;
 mod schedule;
+mod support;
 mod suspended;
 mod synchroniser;
 mod turn;
@@ -162,11 +184,12 @@ pub use engine::{Command, Engine, Output};
 pub use fault::{Equivocation, Invalid, Misbehaviour, NoProof};
 pub use linearizer::{Commit, Frontier};
 pub use message::{FETCH_MAX, INLINE_PAYLOAD_BYTES_MAX, Knowledge, Message};
-pub use parameters::{CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
+pub use modes::Modes;
+pub use parameters::{Asynchronous, CheckpointPolicy, PAYLOAD_BYTES_MAX, Pacing, Parameters};
 pub use record::Record;
 pub use recovery::{RecoveryStatement, Standing};
-pub use rule::{Rule, Verdict};
-pub use schedule::Schedule;
+pub use rule::{Mode, Rule, Verdict};
+pub use schedule::{Leaders, Schedule};
 pub use turn::Former;
 pub use validity::{check_alone, check_parents, choose_parents};
 pub use view::View;

@@ -7,6 +7,7 @@ use maftia_protocol::planted;
 use maftia_types::{Alarm, Digest, Round};
 
 use crate::block::{Block, BlockRef};
+use crate::control::ControlState;
 use crate::dag::{Dag, Entry};
 use crate::history::History;
 use crate::parameters::Parameters;
@@ -51,6 +52,9 @@ pub struct Frontier {
     /// The delivered blocks above the delivery cut. They cannot be recomputed from the DAG: a block
     /// delivered by an earlier commit may lie outside the history of a later leader.
     pub delivered: Vec<BlockRef>,
+    /// With a control chain: the state from which the interval of the last settled slot is decided.
+    /// A function of the log, unlike what a site knows of later intervals.
+    pub control: Option<Box<ControlState>>,
 }
 
 /// Orders the history of each committed leader (`protocols.md` §2.9).
@@ -169,6 +173,14 @@ impl Linearizer {
             .collect()
     }
 
+    /// Notes the control state of the slot about to be settled.
+    pub(crate) fn control(&mut self, state: &ControlState) {
+        let known = self.frontier.control.as_deref();
+        if known.is_none_or(|known| known.next() != state.next()) {
+            self.frontier.control = Some(Box::new(state.clone()));
+        }
+    }
+
     /// Notes that the slots up to `round` are settled.
     pub(crate) fn settle(&mut self, round: Round) {
         self.frontier.settled = round;
@@ -208,15 +220,32 @@ impl Frontier {
             checkpoint_ms: 0,
             checkpoint_bytes: 0,
             delivered: Vec::new(),
+            control: None,
         }
     }
+
+    /// The round above which slots are still read: by this site to decide them, or by the control
+    /// chain, which lags if anchors' histories show less than a site has seen. What a start from
+    /// here needs begins 2·D_gc below.
+    pub fn read_above(&self) -> Round {
+        let prefix = self.control.as_ref().map(|control| control.prefix());
+        prefix.map_or(self.settled, |prefix| prefix.min(self.settled))
+    }
 }
+
+/// Stands for the index of a frontier that a control state goes before: no commit has it. A group
+/// without a control chain encodes its frontiers as ever.
+const CONTROLLED: u64 = u64::MAX;
 
 /// A bound on the delivered set: D_gc rounds of all authors, twins included.
 const DELIVERED_MAX: usize = 1 << 17;
 
 impl Wire for Frontier {
     fn encode(&self, writer: &mut Writer) {
+        if let Some(control) = &self.control {
+            writer.u64(CONTROLLED);
+            control.encode(writer);
+        }
         writer.u64(self.index);
         writer.digest(&self.digest);
         writer.u64(self.time_ms);
@@ -233,8 +262,18 @@ impl Wire for Frontier {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let mut index = reader.u64()?;
+        let mut control = None;
+        if index == CONTROLLED {
+            control = Some(Box::new(ControlState::decode(reader)?));
+            index = reader.u64()?;
+        }
+        if index == CONTROLLED {
+            return Err(DecodeError::Invalid { field: "index" });
+        }
         let frontier = Self {
-            index: reader.u64()?,
+            control,
+            index,
             digest: reader.digest()?,
             time_ms: reader.u64()?,
             settled: reader.round()?,

@@ -6,6 +6,7 @@ use maftia_crypto::Envelope;
 use maftia_types::{Round, SITES_MAX};
 
 use crate::block::{Block, BlockRef};
+use crate::coin::{COIN_SHARES_MAX, CoinShare};
 use crate::parameters::PAYLOAD_BYTES_MAX;
 
 /// Most blocks one fetch asks for.
@@ -47,6 +48,16 @@ pub enum Message {
     },
     /// The answer, signed by the answering site over a [`crate::RecoveryStatement`].
     RecoveryAnswer(Envelope),
+    /// Asks for the receiver's own coin shares; asserts nothing.
+    CoinQuery {
+        /// Of these rounds.
+        rounds: Vec<Round>,
+    },
+    /// The sender's own coin shares, asked for.
+    CoinShares {
+        /// A share for each round.
+        shares: Vec<CoinShare>,
+    },
 }
 
 /// How far a site has come.
@@ -56,7 +67,8 @@ pub struct Knowledge {
     pub tips: Vec<Round>,
     /// A site that has delivered up to this leader's round is served all that it lacks.
     pub base: Round,
-    /// The last settled slot.
+    /// The last settled slot, or where the control chain's prefix ends if that is lower: what the
+    /// acceptance horizon is measured from.
     pub settled: Round,
     /// Whether the sender wants the blocks it lacks.
     pub ask: bool,
@@ -99,6 +111,15 @@ impl Wire for Message {
                 writer.u8(5);
                 envelope.encode(writer);
             }
+            Self::CoinQuery { rounds } => {
+                writer.u8(6);
+                writer.length(rounds.len());
+                rounds.iter().for_each(|round| writer.round(*round));
+            }
+            Self::CoinShares { shares } => {
+                writer.u8(7);
+                writer.list(shares);
+            }
         }
     }
 
@@ -136,6 +157,16 @@ impl Wire for Message {
                 nonce: reader.u64()?,
             },
             5 => Self::RecoveryAnswer(Envelope::decode(reader)?),
+            6 => {
+                let count = reader.length("rounds", COIN_SHARES_MAX)?;
+                let rounds = (0..count).map(|_| reader.round());
+                Self::CoinQuery {
+                    rounds: rounds.collect::<Result<_, _>>()?,
+                }
+            }
+            7 => Self::CoinShares {
+                shares: reader.list("shares", COIN_SHARES_MAX)?,
+            },
             _ => return Err(DecodeError::Invalid { field: "message" }),
         })
     }

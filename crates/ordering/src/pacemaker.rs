@@ -4,6 +4,9 @@ use crate::parameters::Pacing;
 
 /// Slots after which Δ decays.
 const DECAY_SLOTS: u64 = 64;
+/// C1′ waits a fifth of a round's time for blocks beyond a quorum: what is included later costs its
+/// author a round, what is waited for costs everybody.
+const GATHERING_DIVISOR: u64 = 5;
 /// Each period without an own block is twice as long as the one before, this many times: asking
 /// again must not fill the links that are the reason for the stall.
 const STALLS_MAX: u32 = 4;
@@ -16,6 +19,8 @@ pub(crate) struct Pacemaker {
     undecided_at_timeout: u8,
     decayed_at: Round,
     entered: Option<(Round, Time)>,
+    /// How long rounds take, on average.
+    round_time: Duration,
     last_created: Option<Time>,
     create_at: Option<Time>,
     stalled_at: Option<Time>,
@@ -32,6 +37,8 @@ pub(crate) enum Readiness {
     Idle,
     /// Parents are there, there is work, and the leaders are still worth waiting for.
     Waiting,
+    /// C1′: parents are there, there is work, and no leader is known: some more may come in.
+    Gathering,
     /// C1, C3 or the pacing override: make it.
     Ready,
 }
@@ -44,6 +51,7 @@ impl Pacemaker {
             undecided_at_timeout: 0,
             decayed_at: Round(0),
             entered: None,
+            round_time: Duration::ZERO,
             last_created: None,
             create_at: None,
             stalled_at: None,
@@ -58,7 +66,11 @@ impl Pacemaker {
         } else {
             let entered = match self.entered {
                 Some((entered, at)) if entered == round => at,
-                _ => {
+                before => {
+                    if let Some((_, at)) = before {
+                        let latest = now.since(at).min(self.delta);
+                        self.round_time = (self.round_time.times(7) + latest).over(8);
+                    }
                     self.entered = Some((round, now));
                     now
                 }
@@ -66,6 +78,7 @@ impl Pacemaker {
             let at = match readiness {
                 Readiness::NoParents | Readiness::Ready => now,
                 Readiness::Waiting => entered + self.timeout(),
+                Readiness::Gathering => entered + self.round_time.over(GATHERING_DIVISOR),
                 Readiness::Idle => entered + self.pacing.idle_interval,
             };
             let gathered = self

@@ -1,6 +1,15 @@
 use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
 
-use crate::rule::Rule;
+use crate::coin::Coin;
+use crate::committer::Committer;
+use crate::control::{Control, ControlState};
+use crate::linearizer::Frontier;
+use crate::modes::Modes;
+use crate::rule::{Mode, Rule};
+use crate::schedule::Schedule;
+
+/// The longest interval between two judgements on the mode: three of them are the longest stall.
+const INTERVAL_MAX: u64 = 16;
 
 /// The longest payload of one block: twice the largest value, so that one request always fits.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
@@ -18,6 +27,8 @@ pub struct Parameters {
     /// Whether almost all votes commit a leader at once. Only where `resilience` carries it
     /// ([`Resilience::fast_path`]).
     pub fast_path: bool,
+    /// Whether slots are led by the coin. Its key is this site's own; all else is equal at all.
+    pub asynchronous: Asynchronous,
     /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
     /// dropped by everybody at the same commit. Even, at least 4.
     pub delivery_depth: u64,
@@ -25,6 +36,33 @@ pub struct Parameters {
     pub checkpoints: CheckpointPolicy,
     /// When to hurry and when to wait. Not part of any validity rule.
     pub pacing: Pacing,
+}
+
+/// Whether slots are decided by the A rule, which no scheduler can stop.
+#[derive(Clone, Debug, Default)]
+pub enum Asynchronous {
+    /// Never: known leaders only. Needs no key.
+    #[default]
+    Never,
+    /// While known leaders do not do: agreed for each interval of rounds by the control chain.
+    Auto(Coin),
+    /// Always: two message delays slower than known leaders in good times.
+    Always(Coin),
+}
+
+impl Asynchronous {
+    /// Whether the epoch has a coin.
+    pub const fn has_coin(&self) -> bool {
+        self.coin().is_some()
+    }
+
+    /// The coin.
+    pub const fn coin(&self) -> Option<&Coin> {
+        match self {
+            Self::Never => None,
+            Self::Auto(coin) | Self::Always(coin) => Some(coin),
+        }
+    }
 }
 
 /// A commit is a checkpoint if any of these has been reached since the last one. A function of the
@@ -87,6 +125,52 @@ impl Parameters {
     pub fn rule(&self) -> Rule {
         Rule::new(self.resilience, self.fast_path)
             .expect("a configuration whose size carries no fast path is refused before it is used")
+    }
+
+    /// The committer of the epoch, above a frontier.
+    pub(crate) fn committer(&self, frontier: &Frontier) -> Committer {
+        let sites = self.resilience.sites();
+        let schedule = Schedule::permuted(self.config, self.epoch, sites);
+        let committer = Committer::new(self.rule(), schedule, frontier.settled);
+        match &self.asynchronous {
+            Asynchronous::Never => committer,
+            Asynchronous::Auto(_) => {
+                let control = frontier.control.as_deref().cloned();
+                let control = control.unwrap_or_else(ControlState::start);
+                let length = self.interval();
+                let mut committer = committer.with_modes(Modes::by_interval(length));
+                for (interval, mode) in control.modes() {
+                    committer.learn_mode(interval, mode);
+                }
+                for (interval, leaders) in control.leaders() {
+                    committer.learn_leaders(*interval, length, *leaders);
+                }
+                committer
+            }
+            Asynchronous::Always(_) => committer.with_modes(Modes::all(Mode::A)),
+        }
+    }
+
+    /// The control chain, if there is one, from a state or from the beginning.
+    pub(crate) fn control(&self, state: Option<&ControlState>) -> Option<Control> {
+        let Asynchronous::Auto(_) = self.asynchronous else {
+            return None;
+        };
+        let sites = self.resilience.sites();
+        let schedule = Schedule::permuted(self.config, self.epoch, sites);
+        let state = state.cloned().unwrap_or_else(ControlState::start);
+        Some(Control::new(
+            (self.rule(), sites),
+            schedule,
+            self.interval(),
+            state,
+        ))
+    }
+
+    /// I: rounds of an interval. At most 2/5 of D_gc, so that five of them are never more than what
+    /// is held below the settled prefix (correction 3).
+    pub fn interval(&self) -> u64 {
+        INTERVAL_MAX.min(2 * self.delivery_depth / 5).max(1)
     }
 
     /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).

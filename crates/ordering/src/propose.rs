@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::message::{INLINE_PAYLOAD_BYTES_MAX, Message};
 use crate::pacemaker::Readiness;
 use crate::recovery::Standing;
+use crate::rule::Mode;
 use crate::validity;
 
 /// Rounds the settled frontier may trail before own blocks carry no payload.
@@ -49,11 +50,24 @@ impl Engine {
             return Readiness::Idle;
         }
         let lagging = self.lag() > LAG_PACING;
-        if lagging || self.leaders_are_in(round) {
-            Readiness::Ready
-        } else {
-            Readiness::Waiting
+        if lagging && self.coins.is_none() {
+            return Readiness::Ready;
         }
+        let below = round.minus(1);
+        let mode = self.committer.mode(below.max(Round(1)));
+        match mode.filter(|_| !lagging) {
+            Some(Mode::S) if self.leaders_are_in(round) => Readiness::Ready,
+            Some(Mode::S) => Readiness::Waiting,
+            Some(Mode::A) | None if self.all_are_in(below) => Readiness::Ready,
+            Some(Mode::A) | None => Readiness::Gathering,
+        }
+    }
+
+    /// Whether all who have not been absent for long have a block of a round.
+    fn all_are_in(&self, round: Round) -> bool {
+        let missing =
+            |site: &SiteId| self.dag.slot(*site, round).is_empty() && !self.is_absent(*site, round);
+        !SiteId::all(self.keys.len()).any(|site| missing(&site))
     }
 
     /// C1: the block of leader(r−1) is here, and leader(r−2) is judged. Leaders that have been
@@ -65,6 +79,7 @@ impl Engine {
         let here = !self.dag.slot(leader, below).is_empty() || self.is_absent(leader, below);
         let earlier = schedule.leader(judged);
         here && (judged == Round(0)
+            || self.committer.mode(judged) != Some(Mode::S)
             || self.is_absent(earlier, judged)
             || self
                 .parameters
@@ -159,6 +174,7 @@ impl Engine {
             commit_vote,
             checkpoint_vote: self.checkpoint_vote,
             time_ms: now.as_millis().max(own_time),
+            coin_shares: self.shares_for(round),
         };
         let block = Block::sign(header, &self.key);
         assert!(

@@ -50,7 +50,7 @@ const ANSWER_PERIOD: Duration = Duration::from_millis(20);
 const FETCH_COST_BYTES: usize = 4 * 1024;
 
 impl Sync {
-    fn may_answer(&mut self, now: Time, peer: SiteId) -> bool {
+    pub(crate) fn may_answer(&mut self, now: Time, peer: SiteId) -> bool {
         if now.since(self.period) >= ANSWER_PERIOD {
             self.period = now;
             self.answered.clear();
@@ -58,7 +58,7 @@ impl Sync {
         self.answered.get(&peer).copied().unwrap_or(0) < ANSWERED_BYTES_MAX
     }
 
-    fn has_answered(&mut self, peer: SiteId, bytes: usize) {
+    pub(crate) fn has_answered(&mut self, peer: SiteId, bytes: usize) {
         *self.answered.entry(peer).or_default() += bytes;
     }
 
@@ -120,7 +120,7 @@ impl Engine {
                     .map_or(floor, |e| e.block.round().max(floor))
             })
             .collect();
-        let settled = self.committer.settled();
+        let settled = self.read_above();
         Message::Knowledge(Knowledge {
             tips,
             base: self.served_from,

@@ -65,7 +65,7 @@ impl Former {
         self.0.parameters().epoch
     }
 
-    /// Answers a site's question for blocks, if it is one. All there is in the step are messages to
+    /// Answers a site's question for blocks or coin shares, if it is one. All there is in the step are messages to
     /// that site. Ids are those of the former epoch.
     pub fn answer(&mut self, now: Time, from: SiteId, message: &Message) -> Step<Engine> {
         let mut step = Step::none();
@@ -76,6 +76,9 @@ impl Former {
             }
             Message::Knowledge(knowledge) if known && knowledge.ask => {
                 self.0.on_knowledge(now, from, knowledge, &mut step);
+            }
+            Message::CoinQuery { rounds } if known => {
+                self.0.on_coin_query(now, from, rounds, &mut step);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Block validity: V1–V6 and V8 of `protocols.md` §2.1, as corrected.
+//! Block validity: V1–V8 of `protocols.md` §2.1, as corrected.
 //!
 //! Objective: every member reaches the same verdict from the bytes and the parents. The clauses
 //! that need no parents are checked on arrival, the others when all parents are accepted.
@@ -7,11 +7,12 @@ use maftia_protocol::planted;
 use maftia_types::{Round, SiteId, SiteSet};
 
 use crate::block::{Block, BlockRef, Header};
+use crate::coin::{COIN_SHARES_MAX, REVEAL};
 use crate::dag::Dag;
 use crate::fault::Invalid;
 use crate::parameters::Parameters;
 
-/// V1–V4 and V8: what the header alone shows.
+/// V1–V4, V7 and V8: what the header alone shows.
 ///
 /// # Errors
 /// The first clause that is violated.
@@ -45,7 +46,23 @@ pub fn check_alone(parameters: &Parameters, header: &Header) -> Result<(), Inval
     if strong < quorum {
         return Err(Invalid::V3Quorum);
     }
+    check_coin_shares(parameters, header)?;
     check_self_parent(header)
+}
+
+/// V7: the format of the shares, and that none is premature. Not whether they are good: that would
+/// cost two pairings each, and a bad one does no harm.
+fn check_coin_shares(parameters: &Parameters, header: &Header) -> Result<(), Invalid> {
+    let shares = &header.coin_shares;
+    let belongs = parameters.asynchronous.has_coin() || shares.is_empty();
+    let rounds = || shares.iter().map(|share| share.round);
+    let is_due = |round: Round| round > Round(0) && round.plus(REVEAL) <= header.round;
+    let fits = shares.len() <= COIN_SHARES_MAX && rounds().all(is_due);
+    if belongs && fits && rounds().is_sorted_by(|newer, older| newer > older) {
+        Ok(())
+    } else {
+        Err(Invalid::V7Coin)
+    }
 }
 
 /// V4: a parent by the author itself comes first. A block without one is a *re-entry*: a correct

@@ -41,6 +41,13 @@ pub trait View {
         leader: SiteId,
     ) -> impl Iterator<Item = Self::Block> + Clone;
 
+    /// The parents of a block that are of the round below.
+    fn strong_parents(&self, block: &Self::Block) -> impl Iterator<Item = Self::Block>;
+
+    /// sup(x, author, r): the least block of an author and round in the history of `reader`, which
+    /// is at most w_A − 1 rounds above.
+    fn support(&self, reader: &Self::Block, author: SiteId, round: Round) -> Option<Self::Block>;
+
     /// Says which blocks at `floor` and above are in a block's causal history.
     fn history(&self, tip: &Self::Block, floor: Round) -> impl Fn(&Self::Block) -> bool;
 }
@@ -86,6 +93,15 @@ impl View for Dag {
         let strong = self.get(reader).into_iter();
         let strong = strong.flat_map(|entry| entry.block.strong_parents());
         strong.filter_map(move |parent| self.vote(parent, leader))
+    }
+
+    fn strong_parents(&self, block: &BlockRef) -> impl Iterator<Item = BlockRef> {
+        let entry = self.get(block).into_iter();
+        entry.flat_map(|entry| entry.block.strong_parents().copied())
+    }
+
+    fn support(&self, reader: &BlockRef, author: SiteId, round: Round) -> Option<BlockRef> {
+        self.support(reader, author, round)
     }
 
     fn history(&self, tip: &BlockRef, floor: Round) -> impl Fn(&BlockRef) -> bool {

@@ -97,6 +97,7 @@
 //!     epoch: Epoch(0),
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     fast_path: false,
+//!     asynchronous: maftia_ordering::Asynchronous::Never,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),

@@ -283,6 +283,8 @@ impl Replica {
                 maftia_ordering::Output::Commit(commit) => {
                     is_void = self.on_commit(now, &commit, step);
                 }
+                // The fault that comes with it is reported; no policy of the group acts on it.
+                maftia_ordering::Output::BadCoinShare { .. } => {}
                 maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
@@ -409,8 +411,8 @@ impl Replica {
     pub(crate) fn on_stable(&mut self) {
         if let Some(oldest) = self.checkpoints.oldest() {
             let depth = 2 * self.engine.parameters().delivery_depth;
-            let settled = oldest.frontier.settled;
-            self.engine.prune(settled.minus(depth));
+            let read_above = oldest.frontier.read_above();
+            self.engine.prune(read_above.minus(depth));
             self.engine.drop_payloads(&oldest.frontier);
         }
         self.image_wanted = self.logged_bytes >= self.image_bytes();

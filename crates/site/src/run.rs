@@ -147,6 +147,7 @@ pub(crate) fn parameters(group: &GroupFile) -> Parameters {
         epoch: group.view().epoch(),
         resilience: group.resilience(),
         fast_path: group.group().fast_path,
+        asynchronous: maftia_ordering::Asynchronous::Never,
         delivery_depth: DELIVERY_DEPTH,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

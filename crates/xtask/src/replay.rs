@@ -6,14 +6,15 @@ use std::process::Command;
 const TEST: &str = "campaigns::replays_a_seed_that_is_asked_for";
 const TEST_OF_VIEWS: &str = "views::campaigns::replays_a_seed_that_is_asked_for";
 
-/// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`, and `-fast` behind
-/// it with the fast path.
+/// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`, and behind it `-fast` with
+/// the fast path, `-auto` or `-always` with the coin.
 #[derive(Debug, PartialEq, Eq)]
 struct Scenario {
     sites: u8,
     corrupted: u8,
     sleeper: bool,
     fast_path: bool,
+    asynchronous: &'static str,
 }
 
 /// Runs one seed of the campaign named `scenario` with its log. True if the seed was run.
@@ -53,6 +54,7 @@ fn asked(name: &str) -> Option<(&'static str, Vec<(&'static str, String)>)> {
         ("MAFTIA_CORRUPTED", scenario.corrupted.to_string()),
         ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
         ("MAFTIA_FAST_PATH", u8::from(scenario.fast_path).to_string()),
+        ("MAFTIA_ASYNCHRONOUS", scenario.asynchronous.to_owned()),
     ];
     Some((TEST, variables))
 }
@@ -61,10 +63,12 @@ fn parse(name: &str) -> Option<Scenario> {
     let mut parts = name.strip_prefix("replica-")?.splitn(3, '-');
     let sites = parts.next()?.parse().ok()?;
     let corrupted = parts.next()?.parse().ok()?;
-    let (sleeper, fast_path) = match parts.next()? {
-        "storm" => (false, false),
-        "storm-fast" => (false, true),
-        "sleeper" => (true, false),
+    let (sleeper, fast_path, asynchronous) = match parts.next()? {
+        "storm" => (false, false, "never"),
+        "storm-fast" => (false, true, "never"),
+        "storm-auto" => (false, false, "auto"),
+        "storm-always" => (false, false, "always"),
+        "sleeper" => (true, false, "never"),
         _ => return None,
     };
     Some(Scenario {
@@ -72,6 +76,7 @@ fn parse(name: &str) -> Option<Scenario> {
         corrupted,
         sleeper,
         fast_path,
+        asynchronous,
     })
 }
 
@@ -86,10 +91,13 @@ mod tests {
             corrupted: 2,
             sleeper: false,
             fast_path: false,
+            asynchronous: "never",
         };
         assert_eq!(parse("replica-7-2-storm"), Some(scenario));
         assert!(parse("replica-7-1-sleeper").is_some_and(|scenario| scenario.sleeper));
         assert!(parse("replica-4-1-storm-fast").is_some_and(|scenario| scenario.fast_path));
+        let auto = parse("replica-4-1-storm-auto");
+        assert!(auto.is_some_and(|scenario| scenario.asynchronous == "auto"));
     }
 
     #[test]

@@ -73,6 +73,8 @@ sometimes! {
     blocks,
     commits,
     fast_commits,
+    known_commits,
+    coin_commits,
     digest_replies,
     reincarnations,
     resent,

@@ -7,7 +7,7 @@ use maftia_simulator::{Counters, Statistics, check};
 
 use crate::book::Sometimes;
 use crate::case::{Case, Weather};
-use crate::site::Keys;
+use crate::site::{Asynchrony, Keys};
 
 /// The rounds that every run reaches.
 const ROUNDS: u64 = 60;
@@ -68,8 +68,13 @@ fn reached(seen: &Seen, rare: &[(&str, u64)]) {
 
 fn storm(case: Case, seeds: Range<u64>) {
     let Case { n, corrupted, .. } = case;
-    let fast = if case.fast_path { "-fast" } else { "" };
-    let name = format!("replica-{n}-{corrupted}-storm{fast}");
+    let form = match (case.fast_path, case.asynchrony) {
+        (true, _) => "-fast",
+        (false, Asynchrony::Never) => "",
+        (false, Asynchrony::Auto) => "-auto",
+        (false, Asynchrony::Always) => "-always",
+    };
+    let name = format!("replica-{n}-{corrupted}-storm{form}");
     let seen = campaign(&name, case, seeds);
     let (counters, sometimes) = (seen.statistics.counters, seen.sometimes);
     let mut rare = vec![
@@ -91,6 +96,12 @@ fn storm(case: Case, seeds: Range<u64>) {
     ];
     if case.fast_path {
         rare.push(("a fast commit", sometimes.fast_commits));
+    }
+    if case.asynchrony != Asynchrony::Never {
+        rare.push(("a commit of the coin's leader", sometimes.coin_commits));
+    }
+    if case.asynchrony == Asynchrony::Auto {
+        rare.push(("a commit of a known leader", sometimes.known_commits));
     }
     match corrupted {
         0 => rare.extend([
@@ -159,6 +170,24 @@ fn four_sites_weather_any_storm_with_an_intruder_and_the_fast_path() {
 fn seven_sites_weather_any_storm_with_two_intruders_and_the_fast_path() {
     let case = Case::new(7, 2, Weather::Storm).with_fast_path();
     storm(case, 0..QUICK / 2);
+}
+
+#[test]
+fn four_sites_weather_any_storm_with_an_intruder_and_coin_leaders() {
+    let case = Case::new(4, 1, Weather::Storm);
+    storm(case.with_coin(Asynchrony::Always), 0..QUICK);
+}
+
+#[test]
+fn four_sites_weather_any_storm_with_an_intruder_and_either_rule() {
+    let case = Case::new(4, 1, Weather::Storm);
+    storm(case.with_coin(Asynchrony::Auto), 0..QUICK);
+}
+
+#[test]
+fn seven_sites_weather_any_storm_with_two_intruders_and_either_rule() {
+    let case = Case::new(7, 2, Weather::Storm);
+    storm(case.with_coin(Asynchrony::Auto), 0..QUICK / 2);
 }
 
 #[test]
@@ -243,7 +272,7 @@ fn real_signatures_slow() {
 }
 
 /// One seed with its log, or many with what each saw: `MAFTIA_SEED=7 MAFTIA_N=4 MAFTIA_CORRUPTED=1
-/// MAFTIA_SLEEPER=1 MAFTIA_FAST_PATH=1`; with `MAFTIA_SEEDS=100` that many from there on, without logs.
+/// MAFTIA_SLEEPER=1 MAFTIA_FAST_PATH=1 MAFTIA_ASYNCHRONOUS=auto`; with `MAFTIA_SEEDS=100` that many from there on, without logs.
 #[test]
 fn replays_a_seed_that_is_asked_for() {
     let get = |name: &str| {
@@ -263,6 +292,11 @@ fn replays_a_seed_that_is_asked_for() {
     let size = |name: &str, or: u64| usize::try_from(get(name).unwrap_or(or)).unwrap();
     let mut case = Case::new(size("MAFTIA_N", 4), size("MAFTIA_CORRUPTED", 0), weather);
     case.fast_path = get("MAFTIA_FAST_PATH") == Some(1);
+    case.asynchrony = match std::env::var("MAFTIA_ASYNCHRONOUS").as_deref() {
+        Ok("auto") => Asynchrony::Auto,
+        Ok("always") => Asynchrony::Always,
+        _ => Asynchrony::Never,
+    };
     let Some(seeds) = get("MAFTIA_SEEDS") else {
         case.keep_log = true;
         let (mut world, _) = case.world(from);

@@ -15,7 +15,7 @@ use crate::book::{Shared, Sometimes};
 use crate::clients::{Audience, Clients, Load};
 use crate::intruder::Intruder;
 use crate::properties::{Convergence, Durability, Sanity, Signed, TotalOrder};
-use crate::site::{Blueprint, Keys, Site, correct};
+use crate::site::{Asynchrony, Blueprint, Keys, Site, correct};
 
 /// The rounds that every run reaches.
 const ROUNDS: u64 = 60;
@@ -37,6 +37,7 @@ pub(crate) struct Case {
     pub(crate) weather: Weather,
     pub(crate) keys: Keys,
     pub(crate) fast_path: bool,
+    pub(crate) asynchrony: Asynchrony,
     /// None draws one per seed.
     pub(crate) attack: Option<Attack>,
     pub(crate) keep_log: bool,
@@ -58,6 +59,7 @@ impl Case {
             weather,
             keys: Keys::Mock,
             fast_path: false,
+            asynchrony: Asynchrony::Never,
             attack: None,
             keep_log: false,
         }
@@ -68,6 +70,10 @@ impl Case {
             fast_path: true,
             ..self
         }
+    }
+
+    pub(crate) fn with_coin(self, asynchrony: Asynchrony) -> Self {
+        Self { asynchrony, ..self }
     }
 
     pub(crate) fn run(self, seed: u64) -> (Result<Report, Box<Failure>>, Sometimes) {
@@ -112,6 +118,7 @@ impl Case {
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
             fast_path: self.fast_path,
+            asynchronous: maftia_ordering::Asynchronous::Never,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,
@@ -153,6 +160,7 @@ impl Case {
                 image_bytes,
             },
             keys: self.keys,
+            asynchrony: self.asynchrony,
         }
     }
 

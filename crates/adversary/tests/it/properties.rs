@@ -6,7 +6,7 @@ use bytes::Bytes;
 use maftia_activity::suite::KEYS;
 use maftia_membership::MEMBERSHIP;
 use maftia_membership::detector::{Level, Reason};
-use maftia_ordering::BlockRef;
+use maftia_ordering::{BlockRef, Mode};
 use maftia_protocol::Target;
 use maftia_replica::{Activity, Fate, Message, Output, Record, Replica, RequestId, result_digest};
 use maftia_simulator::{Observation, Property, Violation};
@@ -409,6 +409,14 @@ impl Property<Replica> for Convergence {
                 let fast = voted && dag.authors(frontier.leader_round.plus(2)).is_empty();
                 if fast && frontier.index > reached.commit {
                     self.book.borrow_mut().sometimes.fast_commits += 1;
+                }
+                if frontier.index > reached.commit {
+                    let sometimes = &mut self.book.borrow_mut().sometimes;
+                    match replica.engine().mode(frontier.leader_round) {
+                        Some(Mode::S) => sometimes.known_commits += 1,
+                        Some(Mode::A) => sometimes.coin_commits += 1,
+                        None => {}
+                    }
                 }
                 reached.commit = frontier.index;
                 reached.tip = dag.tip();

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use maftia_activity::kv::Store;
 use maftia_codec::Wire;
 use maftia_crypto::SigningKey;
-use maftia_ordering::{Identity, Parameters};
+use maftia_ordering::coin::{Coin, SimulatedCoin};
+use maftia_ordering::{Asynchronous, Identity, Parameters};
 use maftia_protocol::Step;
 use maftia_replica::{Boot as ReplicaBoot, Message, Output, Record, Replica, Restored, Settings};
 use maftia_simulator::{Boot, Item, Subject, fingerprint_of_bytes, fingerprint_of_debug};
@@ -27,15 +28,39 @@ impl Keys {
     }
 }
 
+/// Whether the coin leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asynchrony {
+    Never,
+    Auto,
+    Always,
+}
+
 /// What all sites of a world are built with.
 #[derive(Debug)]
 pub(crate) struct Blueprint {
     pub(crate) parameters: Parameters,
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
+    pub(crate) asynchrony: Asynchrony,
 }
 
 impl Blueprint {
+    /// Of one site: each has its own share of the coin's key.
+    fn parameters(&self, me: SiteId) -> Parameters {
+        let quorum = self.parameters.resilience.quorum();
+        let coin = Coin::new(SimulatedCoin::new(7, quorum, Some(me)));
+        let asynchronous = match self.asynchrony {
+            Asynchrony::Never => Asynchronous::Never,
+            Asynchrony::Auto => Asynchronous::Auto(coin),
+            Asynchrony::Always => Asynchronous::Always(coin),
+        };
+        Parameters {
+            asynchronous,
+            ..self.parameters.clone()
+        }
+    }
+
     pub(crate) fn sites(&self) -> usize {
         self.parameters.resilience.sites()
     }
@@ -82,7 +107,7 @@ impl Subject for Site {
             key: self.0.keys.of(boot.site.index()),
             keys: (0..n).map(|i| self.0.keys.of(i).public()).collect(),
         };
-        let parameters = self.0.parameters.clone();
+        let parameters = self.0.parameters(boot.site);
         let machine = Box::new(Store::default());
         Replica::boot(
             parameters,

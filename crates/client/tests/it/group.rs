@@ -179,6 +179,7 @@ impl Site {
             epoch: Epoch(0),
             resilience: file.resilience(),
             fast_path: false,
+            asynchronous: maftia_ordering::Asynchronous::Never,
             delivery_depth: 64,
             checkpoints: CheckpointPolicy {
                 commits: 16,

@@ -188,6 +188,7 @@ fn a_proof_convicts_for_ever_and_what_is_none_does_not() {
             parents: Vec::new(),
             payload_digest: payload_digest(b""),
             payload_len: 0,
+            coin_shares: Vec::new(),
             commit_vote: None,
             checkpoint_vote: None,
             time_ms,

@@ -26,6 +26,7 @@ fn header(author: usize, round: u64, time_ms: u64) -> Header {
         parents: Vec::new(),
         payload_digest: payload_digest(b""),
         payload_len: 0,
+        coin_shares: Vec::new(),
         commit_vote: None,
         checkpoint_vote: None,
         time_ms,

@@ -1,5 +1,5 @@
-//! The S rule: known leaders, wave of three rounds (`protocols.md` §2.3, as repaired by
-//! correction 1).
+//! The decision rules (`protocols.md` §2.3, as repaired by correction 1). Here the S rule: known
+//! leaders, wave of three rounds. In `coin` the A rule: leaders named by a coin, wave of five.
 //!
 //! Vocabulary: a block at r+1 *votes* for the leader block L of round r if L is among its strong
 //! parents; a block at r+2 *certifies* L if at least q_sp of its strong parents' authors vote for
@@ -8,7 +8,12 @@
 //! Both forms commit on the slow path (S1). They differ in what else settles a slot, and must never
 //! be mixed in a group: `slow` has a skip that reads votes only, `fast` commits on votes alone and
 //! therefore skips and asks anchors with more care.
+//!
+//! S and A may be mixed slot by slot, if all sites agree which slot is decided how: what one commits
+//! directly shows in the history of every block from the slot's own floor on, and what it skips
+//! directly never does, whatever rule has made that block an anchor (`protocols.md` §1.3).
 
+mod coin;
 mod fast;
 mod slow;
 
@@ -18,8 +23,25 @@ use maftia_types::{FastPath, Resilience, ResilienceError, Round, SiteId, SiteSet
 use crate::block::BlockRef;
 use crate::view::View;
 
-/// w_S: rounds from a leader block to the blocks that certify it, both included.
-pub(crate) const WAVE: u64 = 3;
+/// Which rule decides a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// A leader known beforehand: fast, and live once the network delivers in time.
+    S,
+    /// A leader that the coin names afterwards: live whatever the network does.
+    A,
+}
+
+impl Mode {
+    /// w: rounds from a leader block to the blocks that certify it, both included. What the first
+    /// block above them can have seen decides, so it is also the floor of the slot's anchors.
+    pub(crate) const fn wave(self) -> u64 {
+        match self {
+            Self::S => 3,
+            Self::A => 5,
+        }
+    }
+}
 
 /// What a slot has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,8 +80,36 @@ impl Rule {
         Ok(Self { resilience, fast })
     }
 
-    /// What the blocks of rounds r+1 and r+2 say about slot r.
+    /// What the blocks of the slot's wave say about it.
     pub(crate) fn direct<V: View>(
+        &self,
+        view: &V,
+        mode: Mode,
+        leader: SiteId,
+        round: Round,
+    ) -> Result<Verdict<V::Block>, Contradiction> {
+        match mode {
+            Mode::S => self.direct_by_votes(view, leader, round),
+            Mode::A => self.direct_by_coin(view, leader, round),
+        }
+    }
+
+    /// What the history of a committed anchor says about slot r, which is then settled. Ties go to
+    /// the least digest; there are none while at most f sites are faulty.
+    pub(crate) fn indirect<V: View>(
+        &self,
+        view: &V,
+        anchor: &V::Block,
+        (mode, leader): (Mode, SiteId),
+        round: Round,
+    ) -> Verdict<V::Block> {
+        match mode {
+            Mode::S => self.indirect_by_votes(view, anchor, leader, round),
+            Mode::A => self.indirect_by_coin(view, anchor, leader, round),
+        }
+    }
+
+    fn direct_by_votes<V: View>(
         &self,
         view: &V,
         leader: SiteId,
@@ -89,9 +139,7 @@ impl Rule {
         }
     }
 
-    /// What the history of a committed anchor says about slot r, which is then settled. Ties go to
-    /// the least digest; there are none while at most f sites are faulty.
-    pub(crate) fn indirect<V: View>(
+    fn indirect_by_votes<V: View>(
         &self,
         view: &V,
         anchor: &V::Block,
@@ -121,6 +169,11 @@ impl Rule {
                 Some(_) => self.is_unwanted(view, leader, round),
                 None => self.skips(view, leader, round),
             }
+    }
+
+    /// n, f, c and the thresholds.
+    pub(crate) const fn resilience(&self) -> &Resilience {
+        &self.resilience
     }
 
     fn slow_quorum(&self) -> usize {

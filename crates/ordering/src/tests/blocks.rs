@@ -20,6 +20,7 @@ pub(super) fn header(author: usize, round: u64, parents: Vec<BlockRef>) -> Heade
         commit_vote: None,
         checkpoint_vote: None,
         time_ms: round,
+        coin_shares: Vec::new(),
     }
 }
 

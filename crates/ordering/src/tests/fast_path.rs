@@ -53,13 +53,13 @@ impl Scene {
     }
 
     fn direct(&self) -> Result<Verdict, Contradiction> {
-        rule().direct(&self.dag, site(LEADER as u8), SLOT)
+        rule().direct(&self.dag, Mode::S, site(LEADER as u8), SLOT)
     }
 
     /// What an anchor at round 4 says that has seen these of round 3.
     fn indirect(&mut self, read: &[BlockRef]) -> Verdict {
         let anchor = add(&mut self.dag, 0, 4, read, 0);
-        rule().indirect(&self.dag, &anchor, site(LEADER as u8), SLOT)
+        rule().indirect(&self.dag, &anchor, (Mode::S, site(LEADER as u8)), SLOT)
     }
 }
 

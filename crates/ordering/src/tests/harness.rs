@@ -17,6 +17,7 @@ pub(super) fn parameters(n: usize) -> Parameters {
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
         fast_path: false,
+        asynchronous: Asynchronous::Never,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),
@@ -56,7 +57,16 @@ pub(super) struct Net {
     pub(super) outputs: Vec<Vec<Output>>,
     pub(super) cut: Vec<SiteId>,
     queue: VecDeque<(SiteId, SiteId, Message)>,
+    /// A scheduler: which messages do not arrive yet.
+    pub(super) hold: Option<Hold>,
+    held: VecDeque<(SiteId, SiteId, Message)>,
+    /// Who is faulty: others may blame it, and whom it blames is its own business.
+    pub(super) intruded: Option<SiteId>,
+    pub(super) blamed: Vec<Misbehaviour>,
 }
+
+/// Says of the sites, a receiver and a message that it does not arrive yet.
+pub(super) type Hold = Box<dyn Fn(&[Engine], SiteId, &Message) -> bool>;
 
 impl Net {
     pub(super) fn new(n: usize) -> Self {
@@ -71,6 +81,10 @@ impl Net {
             outputs: (0..n).map(|_| Vec::new()).collect(),
             cut: Vec::new(),
             queue: VecDeque::new(),
+            hold: None,
+            held: VecDeque::new(),
+            intruded: None,
+            blamed: Vec::new(),
         }
     }
 
@@ -98,7 +112,13 @@ impl Net {
     pub(super) fn perform(&mut self, at: usize, step: Step<Engine>) {
         let n = self.engines.len();
         self.records[at].extend(step.records);
-        assert!(step.faults.is_empty(), "{:?}", step.faults);
+        if self.intruded != Some(site(at as u8)) {
+            let mut faults = step.faults.iter();
+            let is_sound = faults.all(|fault| Some(fault.culprit) == self.intruded);
+            assert!(is_sound, "{:?}", step.faults);
+            self.blamed
+                .extend(step.faults.iter().map(|fault| fault.misbehaviour));
+        }
         for out in step.messages {
             let to: Vec<SiteId> = match out.target {
                 Target::All => SiteId::all(n).collect(),
@@ -122,7 +142,12 @@ impl Net {
     /// Delivers everything, then fires the earliest deadline; `steps` times.
     pub(super) fn run(&mut self, steps: usize) {
         for _ in 0..steps {
+            self.release();
             while let Some((from, to, message)) = self.queue.pop_front() {
+                if self.is_held(to, &message) {
+                    self.held.push_back((from, to, message));
+                    continue;
+                }
                 if self.cut.contains(&from) || self.cut.contains(&to) {
                     continue;
                 }
@@ -130,6 +155,9 @@ impl Net {
                 let engine = &mut self.engines[to.index()];
                 let step = engine.handle(now, Event::Message { from, message });
                 self.perform(to.index(), step);
+                if self.queue.is_empty() {
+                    self.release();
+                }
             }
             let due = (0..self.engines.len())
                 .filter(|i| !self.cut.contains(&site(*i as u8)))
@@ -139,6 +167,28 @@ impl Net {
             self.now = self.now.max(at);
             let step = self.engines[i].handle(self.now, Event::Timeout);
             self.perform(i, step);
+        }
+    }
+
+    /// Loses what is under way.
+    pub(super) fn lose(&mut self) {
+        self.queue.clear();
+        self.held.clear();
+    }
+
+    fn is_held(&self, to: SiteId, message: &Message) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold(&self.engines, to, message))
+    }
+
+    /// What the scheduler lets go.
+    fn release(&mut self) {
+        for (from, to, message) in std::mem::take(&mut self.held) {
+            if self.is_held(to, &message) {
+                self.held.push_back((from, to, message));
+            } else {
+                self.queue.push_back((from, to, message));
+            }
         }
     }
 

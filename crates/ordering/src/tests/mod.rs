@@ -3,7 +3,10 @@
     reason = "test groups have a handful of sites"
 )]
 
+mod asynchrony;
 mod blocks;
+mod coin;
+mod coin_rule;
 mod corrections;
 mod epochs;
 mod fast_path;

@@ -2,7 +2,7 @@
 
 use maftia_crypto::SigningKey;
 use maftia_ordering::{
-    Block, BlockRef, Committer, Dag, Header, Rule, Schedule, Verdict, payload_digest,
+    Block, BlockRef, Committer, Dag, Header, Mode, Modes, Rule, Schedule, Verdict, payload_digest,
 };
 use maftia_protocol::plant;
 use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId};
@@ -10,10 +10,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
+use crate::reference::Mode as ModelMode;
 use crate::reference::{self, Bits, Generated, Options, Pattern, Row, generate};
 
 const CONFIG: Digest = Digest([4; 32]);
 const ROUNDS: usize = 13;
+/// Waves of five rounds need more of them to be seen.
+const COIN_ROUNDS: usize = 16;
 /// Views drawn per DAG, besides the one that holds everything.
 const VIEWS: usize = 6;
 /// DAGs per row in the quick run, and per planted bug.
@@ -21,16 +24,16 @@ const DAGS: u64 = 300;
 const SLOW_FACTOR: u64 = 50;
 
 /// The engine's own form of a generated DAG.
-struct Twin {
-    generated: Generated,
-    model: reference::Dag,
+pub(crate) struct Twin {
+    pub(crate) generated: Generated,
+    pub(crate) model: reference::Dag,
     blocks: Vec<Arc<Block>>,
 }
 
 impl Twin {
     /// Signs a block for each of the model's, and gives the model their digests: so both break ties
     /// alike.
-    fn new(generated: Generated) -> Self {
+    pub(crate) fn new(generated: Generated) -> Self {
         let n = generated.row.n;
         let mut blocks: Vec<Arc<Block>> = SiteId::all(n)
             .map(|author| Block::genesis(CONFIG, Epoch(0), author))
@@ -51,6 +54,7 @@ impl Twin {
                 commit_vote: None,
                 checkpoint_vote: None,
                 time_ms: place as u64,
+                coin_shares: Vec::new(),
             };
             blocks.push(Block::sign(header, &SigningKey::mock(spec.author.into())));
         }
@@ -63,22 +67,37 @@ impl Twin {
         }
     }
 
+    /// Knows every coin: what keeps it from reading one is the view alone.
     fn committer(&self) -> Committer {
         let Row {
             n, f, c, fast_path, ..
         } = self.generated.row;
-        let leaders = self.generated.leaders();
-        let leaders = leaders
-            .iter()
-            .map(|leader| SiteId::new(*leader).unwrap())
-            .collect();
+        let site = |index: &u8| SiteId::new(*index).unwrap();
+        let schedule = &self.generated.schedule;
+        let known = Schedule::fixed(schedule.known.iter().map(site).collect());
         let resilience = Resilience::new(FaultModel::Arbitrary, n, f, c).unwrap();
         let rule = Rule::new(resilience, fast_path).unwrap();
-        Committer::new(rule, Schedule::fixed(leaders), Round(0))
+        let mut modes = Modes::by_interval(1);
+        for (interval, mode) in (0..).zip(self.generated.modes.iter().skip(1)) {
+            let mode = match mode {
+                ModelMode::S => Mode::S,
+                ModelMode::A => Mode::A,
+            };
+            modes.learn(interval, mode);
+        }
+        let mut committer = Committer::new(rule, known, Round(0)).with_modes(modes);
+        for (round, leader) in (0..).map(Round).zip(&schedule.coin) {
+            committer.learn_coin(round, site(leader));
+        }
+        committer
+    }
+
+    pub(crate) fn empty_dag(&self) -> Dag {
+        Dag::genesis(CONFIG, Epoch(0), self.generated.row.n).with_support()
     }
 
     /// The blocks of a view above the geneses, parents first.
-    fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
+    pub(crate) fn view<'a>(&'a self, mask: &'a Bits) -> impl Iterator<Item = &'a Arc<Block>> {
         let held = |(place, _): &(usize, &Arc<Block>)| mask.contains(*place);
         let geneses = self.generated.row.n;
         self.blocks
@@ -91,8 +110,7 @@ impl Twin {
 
     /// What the engine decides in a view, by round, from nothing.
     fn engine(&self, mask: &Bits) -> Result<Vec<Verdict>, String> {
-        let n = self.generated.row.n;
-        let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
+        let mut dag = self.empty_dag();
         for block in self.view(mask) {
             dag.insert(Arc::clone(block), None, false);
         }
@@ -103,8 +121,7 @@ impl Twin {
 
     /// The same with a decision after each block.
     fn engine_step_by_step(&self, mask: &Bits) -> Result<Vec<Verdict>, String> {
-        let n = self.generated.row.n;
-        let mut dag = Dag::genesis(CONFIG, Epoch(0), n);
+        let mut dag = self.empty_dag();
         let (mut committer, mut prefix) = (self.committer(), Vec::new());
         for block in self.view(mask) {
             dag.insert(Arc::clone(block), None, false);
@@ -141,10 +158,17 @@ fn verdicts(tip: Round, prefix: &[(Round, Verdict)], committer: &Committer) -> V
     all
 }
 
+/// A group, the rules of its slots, and what correct members do.
+type Case = (Row, Pattern, Options);
+
 /// The first DAG on which the engine and the model differ.
-fn first_difference(row: &Row, options: Options, seeds: std::ops::Range<u64>) -> Option<String> {
+fn first_difference((row, pattern, options): &Case, seeds: std::ops::Range<u64>) -> Option<String> {
+    let rounds = match pattern {
+        Pattern::S => ROUNDS,
+        Pattern::A | Pattern::Mixed => COIN_ROUNDS,
+    };
     seeds.into_iter().find_map(|seed| {
-        let twin = Twin::new(generate(seed, row, ROUNDS, Pattern::S, options));
+        let twin = Twin::new(generate(seed, row, rounds, *pattern, *options));
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         let everything = twin.model.everything();
         let views = (0..VIEWS).map(|_| twin.generated.sub_view(&mut rng));
@@ -161,38 +185,58 @@ fn first_difference(row: &Row, options: Options, seeds: std::ops::Range<u64>) ->
 const PLAIN: Options = Options { weak_links: false };
 const WEAK: Options = Options { weak_links: true };
 
-fn slow_rows() -> Vec<(Row, Options)> {
+fn slow_rows() -> Vec<Case> {
     let four = Row::arbitrary(4, 1, 0).slow_path_only();
     let seven = Row::arbitrary(7, 2, 0).slow_path_only();
-    vec![(four.clone(), PLAIN), (four, WEAK), (seven, PLAIN)]
+    let rows = [(four.clone(), PLAIN), (four, WEAK), (seven, PLAIN)];
+    rows.map(|(row, options)| (row, Pattern::S, options)).into()
 }
 
-fn fast_rows() -> Vec<(Row, Options)> {
+fn fast_rows() -> Vec<Case> {
     let four = Row::arbitrary(4, 1, 0);
-    vec![
+    let rows = [
         (four.clone(), PLAIN),
         (four, WEAK),
         (Row::arbitrary(7, 2, 0), PLAIN),
         (Row::arbitrary(6, 1, 1), PLAIN),
         (Row::arbitrary(10, 3, 0), PLAIN),
-    ]
+    ];
+    rows.map(|(row, options)| (row, Pattern::S, options)).into()
 }
 
-fn agrees(rows: &[(Row, Options)], seeds: std::ops::Range<u64>) {
-    for (row, options) in rows {
-        assert_eq!(
-            first_difference(row, *options, seeds.clone()),
-            None,
-            "n {} {options:?}",
-            row.n
-        );
+fn coin_rows() -> Vec<Case> {
+    let four = Row::arbitrary(4, 1, 0);
+    let rows = [
+        (four.clone(), PLAIN),
+        (four, WEAK),
+        (Row::arbitrary(7, 2, 0), PLAIN),
+        (Row::arbitrary(6, 1, 1), PLAIN),
+    ];
+    rows.map(|(row, options)| (row, Pattern::A, options)).into()
+}
+
+fn mixed_rows() -> Vec<Case> {
+    let four = Row::arbitrary(4, 1, 0);
+    let rows = [
+        (four.clone(), PLAIN),
+        (four.clone(), WEAK),
+        (four.slow_path_only(), PLAIN),
+        (Row::arbitrary(7, 2, 0).slow_path_only(), PLAIN),
+        (Row::arbitrary(7, 2, 0), PLAIN),
+    ];
+    let mixed = |(row, options)| (row, Pattern::Mixed, options);
+    rows.map(mixed).into()
+}
+
+fn agrees(rows: &[Case], seeds: std::ops::Range<u64>) {
+    for case in rows {
+        assert_eq!(first_difference(case, seeds.clone()), None, "{case:?}");
     }
 }
 
-fn is_caught(bug: &'static str, rows: &[(Row, Options)]) {
+fn is_caught(bug: &'static str, rows: &[Case]) {
     let found = plant(bug, || {
-        rows.iter()
-            .find_map(|(row, options)| first_difference(row, *options, 0..DAGS))
+        rows.iter().find_map(|case| first_difference(case, 0..DAGS))
     });
     assert!(found.is_some(), "\"{bug}\" survives {DAGS} DAGs");
 }
@@ -216,8 +260,20 @@ fn the_committer_and_the_reference_give_equal_verdicts_with_the_fast_path() {
 }
 
 #[test]
+fn the_committer_and_the_reference_give_equal_verdicts_with_the_coin() {
+    agrees(&coin_rows(), 0..DAGS);
+}
+
+#[test]
+fn the_committer_and_the_reference_give_equal_verdicts_with_both_rules_mixed() {
+    agrees(&mixed_rows(), 0..DAGS);
+}
+
+#[test]
 fn the_committer_and_the_reference_give_equal_verdicts_slow() {
     if is_slow() {
+        agrees(&coin_rows(), DAGS..DAGS * SLOW_FACTOR);
+        agrees(&mixed_rows(), DAGS..DAGS * SLOW_FACTOR);
         agrees(&slow_rows(), DAGS..DAGS * SLOW_FACTOR);
         agrees(&fast_rows(), DAGS..DAGS * SLOW_FACTOR);
     }
@@ -262,4 +318,23 @@ caught_on_the_fast_path! {
     an_anchor_that_reads_no_evidence_is_caught: "indirect without evidence";
     a_skip_quorum_less_one_with_the_fast_path_is_caught: "skip quorum less one";
     a_slow_path_quorum_less_one_with_the_fast_path_is_caught: "slow path quorum less one";
+}
+
+/// Bugs of the A rule, each looked for in every group by itself.
+macro_rules! caught_with_the_coin {
+    ($($test:ident: $bug:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            for row in coin_rows() {
+                is_caught($bug, &[row]);
+            }
+        }
+    )*};
+}
+
+caught_with_the_coin! {
+    a_skip_per_twin_is_caught: "coin skip per twin";
+    a_coin_quorum_less_one_is_caught: "coin quorum less one";
+    an_anchor_at_the_floor_of_the_other_rule_is_caught: "coin anchors at the S floor";
+    support_by_arrival_is_caught: "support by arrival";
 }

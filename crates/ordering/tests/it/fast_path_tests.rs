@@ -3,7 +3,7 @@
 
 use maftia_protocol::plant;
 
-use crate::lean::{Committee, Seen, run};
+use crate::lean::{Committee, Rules, Seen, run};
 
 /// DAGs per row in the quick run. Each control shows within as many.
 const DAGS: u64 = 10_000;
@@ -17,14 +17,16 @@ const ROWS: [(usize, usize); 3] = [(4, 1), (7, 2), (10, 3)];
 /// The controls: p + 1 instead of p, and no V6.
 fn controls(committee: &Committee, dags: u64) -> [Seen; 2] {
     [
-        plant("fast path slack one more", || run(committee, 0..dags, true)),
-        run(&committee.without_exclusion(), 0..dags, true),
+        plant("fast path slack one more", || {
+            run(committee, Rules::Known, 0..dags, true)
+        }),
+        run(&committee.without_exclusion(), Rules::Known, 0..dags, true),
     ]
 }
 
 fn row_agrees_and_controls_do_not(sites: usize, intruded: usize, dags: u64) {
     let committee = Committee::new(sites, intruded);
-    let seen = run(&committee, 0..dags, false);
+    let seen = run(&committee, Rules::Known, 0..dags, false);
     println!("{}", line(sites, &seen));
     assert_eq!(seen.disagreements, 0, "n={sites}: {seen:?}");
     assert!(seen.mean(seen.rounds) > 12.9, "the DAG grows to the end");
@@ -93,7 +95,7 @@ fn runs_the_seeds_that_are_asked_for() {
     let (mut at, mut total) = (from, Seen::default());
     while at < to {
         let next = to.min(at + STRIDE);
-        total.add(&run(&committee, at..next, false));
+        total.add(&run(&committee, Rules::Known, at..next, false));
         at = next;
         println!("seeds {from}..{at}, {}", line(sites, &total));
     }

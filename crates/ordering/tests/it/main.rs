@@ -9,7 +9,10 @@
     reason = "test code counts small things"
 )]
 
+mod adaptive_tests;
+mod coin_tests;
 mod committer_tests;
+mod control_tests;
 mod fast_path_tests;
 mod lean;
 mod reference;

@@ -77,6 +77,8 @@ impl Replica {
             epoch,
             resilience: state.view().resilience(),
             fast_path: has_fast_path(self.engine.parameters(), state.view()),
+            // A coin is of one epoch.
+            asynchronous: maftia_ordering::Asynchronous::Never,
             ..self.engine.parameters().clone()
         };
         let learners = state.joiners().len();

@@ -60,6 +60,7 @@ pub(super) fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
             parents: Vec::new(),
             payload_digest: payload_digest(&payload),
             payload_len: payload.len().try_into().unwrap(),
+            coin_shares: Vec::new(),
             commit_vote: None,
             checkpoint_vote: None,
             time_ms: 0,

@@ -26,6 +26,7 @@ fn replica(boot: Boot) -> Replica {
         epoch: Epoch(0),
         resilience: Resilience::largest(FaultModel::Arbitrary, 1).unwrap(),
         fast_path: false,
+        asynchronous: maftia_ordering::Asynchronous::Never,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy {
             commits: 1,

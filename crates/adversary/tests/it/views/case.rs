@@ -117,6 +117,7 @@ impl Case {
             epoch: Epoch(0),
             resilience,
             fast_path: dice.chance(250),
+            asynchronous: maftia_ordering::Asynchronous::Never,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: dice.between(4, 8),

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use maftia_ordering::View;
+use maftia_protocol::planted;
 use maftia_types::{Round, SiteId, SiteSet};
 
 /// The most sites.
@@ -121,13 +122,13 @@ pub(crate) struct Held<'a> {
     dag: &'a LeanDag,
     held: Bits,
     tip: usize,
-    /// Rules look at most two rounds above the tip.
-    authors: [SiteSet; ROUNDS + 3],
+    /// Rules look at most four rounds above the tip.
+    authors: [SiteSet; ROUNDS + 5],
 }
 
 impl<'a> Held<'a> {
     pub(crate) fn new(dag: &'a LeanDag, held: Bits) -> Self {
-        let (mut authors, mut tip) = ([SiteSet::EMPTY; ROUNDS + 3], 0);
+        let (mut authors, mut tip) = ([SiteSet::EMPTY; ROUNDS + 5], 0);
         for (index, block) in (0..).zip(&dag.blocks) {
             if held.contains(index) {
                 tip = usize::from(block.round);
@@ -189,6 +190,22 @@ impl View for Held<'_> {
         let strong = self.dag.block(*reader).strong.iter();
         let strong = strong.filter(|parent| **parent != NONE);
         strong.filter_map(move |parent| self.vote(parent, leader))
+    }
+
+    fn strong_parents(&self, block: &u8) -> impl Iterator<Item = u8> {
+        let strong = self.dag.block(*block).strong.iter().copied();
+        strong.filter(|parent| *parent != NONE)
+    }
+
+    /// The least by index, which is the same in every view. A history holds whole paths: those of a
+    /// view need no look at what it holds.
+    fn support(&self, reader: &u8, author: SiteId, round: Round) -> Option<u8> {
+        let cone = self.dag.block(*reader).cone;
+        let mut slot = self.dag.slot(author.index(), index(round));
+        if planted("support by arrival") && self.tip % 2 == 1 {
+            return slot.rfind(|block| cone.contains(*block));
+        }
+        slot.find(|block| cone.contains(*block))
     }
 
     fn history(&self, tip: &u8, _floor: Round) -> impl Fn(&u8) -> bool {

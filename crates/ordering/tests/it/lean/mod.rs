@@ -1,4 +1,4 @@
-//! A property runner for the fast path: many adversarial DAGs, decided by the engine's own
+//! A property runner for the fast path and the coin: many adversarial DAGs, decided by the engine's own
 //! committer, any two views of which must agree on every settled slot.
 //!
 //! Ten million DAGs a row are wanted (`docs/fast-path-seeds.md`), so a block is 44 bytes with
@@ -13,4 +13,4 @@ mod plan;
 mod run;
 
 pub(crate) use grow::Committee;
-pub(crate) use run::{Seen, run};
+pub(crate) use run::{Rules, Seen, run};

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use maftia_ordering::{Committer, Rule, Schedule, Verdict, View};
+use maftia_ordering::{Committer, Mode, Modes, Rule, Schedule, Verdict, View};
 use maftia_types::{Round, SiteSet};
 
 use super::dag::{Bits, Held, LeanDag, ROUNDS};
@@ -9,6 +9,32 @@ use super::grow::{Committee, Generator};
 
 /// Views drawn per DAG, besides the one that holds everything.
 const VIEWS: usize = 6;
+
+/// Which rule decides the slots. Known leaders and the coin's are the same, those that the
+/// adversary aims at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rules {
+    Known,
+    Coin,
+    /// Drawn for each slot.
+    Mixed,
+}
+
+impl Rules {
+    fn modes(self, seed: u64) -> Modes {
+        match self {
+            Self::Known => Modes::all(Mode::S),
+            Self::Coin => Modes::all(Mode::A),
+            Self::Mixed => {
+                let (mut modes, mut dice) = (Modes::by_interval(1), Dice::new(seed ^ 0x5A));
+                for interval in 0..ROUNDS as u64 {
+                    modes.learn(interval, dice.pick(&[Mode::S, Mode::A]));
+                }
+                modes
+            }
+        }
+    }
+}
 
 /// What a range of seeds showed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -43,11 +69,11 @@ impl Seen {
 type Verdicts = [Verdict<u8>; ROUNDS + 1];
 
 /// Checks the DAGs of some seeds. Stops at the first disagreement if `hasty`.
-pub(crate) fn run(committee: &Committee, seeds: Range<u64>, hasty: bool) -> Seen {
+pub(crate) fn run(committee: &Committee, rules: Rules, seeds: Range<u64>, hasty: bool) -> Seen {
     let rule = Rule::new(committee.resilience(), true).unwrap();
     let mut seen = Seen::default();
     for seed in seeds {
-        let agree = check(committee, rule, seed, &mut seen);
+        let agree = check(committee, (rule, rules), seed, &mut seen);
         seen.dags += 1;
         if !agree {
             seen.disagreements += 1;
@@ -60,10 +86,17 @@ pub(crate) fn run(committee: &Committee, seeds: Range<u64>, hasty: bool) -> Seen
     seen
 }
 
-fn check(committee: &Committee, rule: Rule, seed: u64, seen: &mut Seen) -> bool {
+fn check(committee: &Committee, (rule, rules): (Rule, Rules), seed: u64, seen: &mut Seen) -> bool {
     let generator = Generator::of(committee, seed);
     let dag = &generator.dag;
-    let committer = Committer::new(rule, Schedule::fixed(generator.leaders()), Round(0));
+    let schedule = Schedule::fixed(generator.leaders());
+    let committer = Committer::new(rule, schedule, Round(0));
+    let mut committer = committer.with_modes(rules.modes(seed));
+    if rules != Rules::Known {
+        for (round, leader) in (0..).map(Round).zip(generator.leaders()) {
+            committer.learn_coin(round, leader);
+        }
+    }
     let mut everything = Bits::default();
     for block in &dag.blocks {
         everything.unite(&block.cone);

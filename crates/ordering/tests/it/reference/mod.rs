@@ -29,5 +29,5 @@ pub(crate) use dag::{Bits, BlockSpec, Dag};
 pub(crate) use fuzz::{Generated, Options, Pattern, generate};
 pub(crate) use modes::{Control, control};
 pub(crate) use row::{Family, Mutation, Row};
-pub(crate) use stall::{StallReport, stall};
+pub(crate) use stall::{INTERVAL, StallReport, attacked, stall};
 pub(crate) use view::{Mode, Schedule, Verdict, View, frontier};

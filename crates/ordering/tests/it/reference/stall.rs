@@ -13,7 +13,7 @@ use super::view::{Mode, Schedule, View, frontier};
 /// Rounds before, during and after the attack.
 const PHASES: [usize; 3] = [60, 100, 60];
 /// Rounds of an interval.
-const INTERVAL: usize = 10;
+pub(crate) const INTERVAL: usize = 10;
 /// Rounds between two observations.
 const STRIDE: usize = 20;
 
@@ -28,6 +28,12 @@ pub(crate) struct StallReport {
 
 /// Runs 60 calm rounds, 100 under attack and 60 calm ones.
 pub(crate) fn stall(seed: u64, row: &Row) -> StallReport {
+    let (dag, schedule) = attacked(seed, row);
+    observe(&dag, row, &schedule)
+}
+
+/// The DAG of such a run, with who leads.
+pub(crate) fn attacked(seed: u64, row: &Row) -> (Dag, Schedule) {
     let (n, rounds) = (row.n, PHASES.iter().sum::<usize>());
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let author = |index: usize| u8::try_from(index % n).unwrap();
@@ -63,7 +69,7 @@ pub(crate) fn stall(seed: u64, row: &Row) -> StallReport {
             dag.add(author, round, parents);
         }
     }
-    observe(&dag, row, &schedule)
+    (dag, schedule)
 }
 
 fn observe(dag: &Dag, row: &Row, schedule: &Schedule) -> StallReport {

@@ -80,6 +80,7 @@ pub(super) fn start(
         config: CONFIG,
         epoch: Epoch(0),
         resilience: view.resilience(),
+        asynchronous: maftia_ordering::Asynchronous::Never,
         delivery_depth: 16,
         fast_path: false,
         checkpoints: CheckpointPolicy {
