@@ -66,7 +66,7 @@
 //!    [`Asynchronous::Auto`] those of the intervals for which the control chain says so: (A1) commit
 //!    what q authors at r+4 certify, each by q supporters among its parents; (A2) skip if q authors at
 //!    r+3 support nothing; (A3) ask the first committed slot at r+5 or above. The leader is known once
-//!    q authors are at r+4 and the [coin](crate::coin) is combined. Which rule rules is agreed without
+//!    q authors are at r+4 and the [`coin`] is combined. Which rule rules is agreed without
 //!    a message: see [`control`].
 //! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
 //!    (round, author, digest); own payloads that fall to the cut are proposed again.
