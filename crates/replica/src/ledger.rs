@@ -276,6 +276,7 @@ impl Ledger {
         self.needed = membership.view().resilience().one_correct();
         self.membership = Some(membership);
         self.preparing = false;
+        self.certified = SiteSet::EMPTY;
         self.vouches = Vouches::default();
         self.conduct = Conduct::default();
         self.sessions.forget_held();
@@ -304,8 +305,13 @@ impl Ledger {
             ledger.membership = Some(state);
         }
         ledger.preparing = reader.bool()?;
+        let mut above = None;
         for _ in 0..reader.length("certified", SITES_MAX)? {
-            ledger.certified.insert(reader.site()?);
+            let site = reader.site()?;
+            if above.replace(site) >= Some(site) {
+                return Err(DecodeError::Invalid { field: "certified" });
+            }
+            ledger.certified.insert(site);
         }
         reader.end()?;
         Ok(ledger)

@@ -209,7 +209,11 @@ impl Replica {
             return Vec::new();
         };
         let members = epochs.view.members().iter();
-        let all = members.chain(self.joiners()).chain(&epochs.leavers);
+        let present: Vec<&Member> = members.chain(self.joiners()).collect();
+        // Who has left may be proposed again with its former key: it has one id.
+        let is_back = |own: &&Member| present.iter().any(|member| member.key == own.key);
+        let gone = epochs.leavers.iter().filter(|own| !is_back(own));
+        let all = present.iter().copied().chain(gone);
         all.take(SITES_MAX).cloned().collect()
     }
 

@@ -82,18 +82,19 @@ impl Replica {
             ..self.engine.parameters().clone()
         };
         let learners = state.joiners().len();
+        let mut was_hollow = false;
         if let Some(epochs) = &mut self.epochs {
-            epochs.hollow = false;
+            was_hollow = std::mem::take(&mut epochs.hollow);
             epochs.certified_at = None;
             epochs.later = SiteSet::EMPTY;
         }
         let me = self.place(&self.engine.key().public());
         let logged = self.replay.remove(&epoch);
         // What a site has lost it may have signed in this epoch too. A log of this epoch says so
-        // itself, and knows what has become of it.
+        // itself, and knows what has become of it; unless there was no state to read it with.
         let unknown = logged.as_ref().is_none_or(Vec::is_empty);
         let amnesic = self.engine.is_amnesic() && !planted("lost log forgotten in a new epoch");
-        let lost = amnesic && unknown;
+        let lost = amnesic && (unknown || was_hollow);
         if logged.is_none() {
             step.records.push(Record::Ordering(Logged::Epoch(epoch)));
         }

@@ -145,7 +145,9 @@ impl Certificates {
     ) -> Vec<SiteId> {
         let open = self.open.as_mut();
         let open = open.filter(|open| (open.of, open.commit) == (of, commit));
-        let (Some(open), Some((_, version))) = (open, signer(world)) else {
+        // The sharing may have changed in this very commit: a share under the former is nobody's lie.
+        let current = signer(world).filter(|(key, version)| (*key, version.number) == of);
+        let (Some(open), Some((_, version))) = (open, current) else {
             return Vec::new();
         };
         let tag = checkpoint_tag(world.setup.group);

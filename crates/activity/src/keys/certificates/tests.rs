@@ -147,6 +147,25 @@ fn c23_shares_of_the_former_version_blame_nobody_and_all_begin_again() {
     assert!(is_valid(&world, &certificate));
 }
 
+/// The sharing changes in the middle of a commit, before anything is begun anew.
+#[test]
+fn c23_shares_of_the_former_version_in_the_commit_of_the_next_blame_nobody() {
+    let mut world = world(4);
+    agree(&mut world, 9);
+    world.commit();
+    let former = world.seen.clone();
+    assert!(former.len() >= 3, "a quorum has signed");
+    world.deal(KeyId(1), Scheme::Bls, 1);
+    name(&mut world);
+    for (by, share) in (0..).zip(&former) {
+        world.deliver(site(by), share);
+    }
+    assert_eq!(world.ordered.evidence().len(), 0);
+    world.commits(4);
+    assert_eq!(made(&world), [9]);
+    assert_eq!(world.ordered.evidence().len(), 0);
+}
+
 #[test]
 fn without_the_groups_key_checkpoints_wait_for_it() {
     let mut world = World::new(4, &[Scheme::Bls]);

@@ -149,7 +149,9 @@ impl Transcripts {
         let open = self.open.as_mut();
         let open = open.filter(|open| (open.by, open.about) == (by, about));
         let digest = digest_about(world, about);
-        let (Some(open), Some(digest), Some((_, version))) = (open, digest, signer(world)) else {
+        // The sharing may have changed in this very commit: a share under the former is nobody's lie.
+        let current = signer(world).filter(|(key, version)| (*key, version.number) == by);
+        let (Some(open), Some(digest), Some((_, version))) = (open, digest, current) else {
             return Vec::new();
         };
         let tag = transcript_tag(world.setup.group);

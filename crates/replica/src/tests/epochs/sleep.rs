@@ -95,6 +95,24 @@ fn who_was_removed_learns_it_also_from_those_who_started_again_after_their_logs_
     assert!(world.machines[2].has_left());
 }
 
+/// It is among those who left and among those who join: the links have each key once.
+#[test]
+fn who_was_removed_and_is_proposed_again_with_its_former_key_has_one_id() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.run(100);
+    world.machines[2].off = true;
+    replaced(&mut world);
+    world.propose(replace("s3", 2), None);
+    world.run(200);
+    for of in [0, 1, 3, 4] {
+        let universe = world.machines[of].replica.universe();
+        let keys: Vec<_> = universe.iter().map(|own| *own.key.as_bytes()).collect();
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!((keys.len(), distinct.len()), (5, 5), "{of}");
+    }
+}
+
 /// Machine 2 is dead and machine 3 hears nothing of the epoch's last blocks: without it there is no
 /// quorum that could say what the next view is.
 #[test]
