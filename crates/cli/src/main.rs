@@ -1,6 +1,7 @@
 //! The `maftia` program.
 
 mod agent;
+mod agree;
 mod args;
 mod attack;
 mod beacon;
@@ -45,6 +46,7 @@ fn run(typed: Typed) -> Result<(), Failure> {
         Command::Agent {
             command: agent::AgentCommand::Run(run),
         } => agent::run(run),
+        Command::Agree(typed) => agree::run(&typed),
         Command::Attack(typed) => attack::run(&typed),
         Command::Beacon(typed) => beacon::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
