@@ -13,6 +13,7 @@
 //! | [`multivalued`] | multi-valued agreement | a value that f + 1 propose, or none |
 //! | [`validated`] | validated agreement | one valid proposal |
 //! | [`profile`] | all of them without signatures, or with threshold cryptography | |
+//! | [`classroom`] | a run of any of them, told message by message | |
 //! | [`host`] | many runs of a service, across restarts | – |
 //!
 //! # Model
@@ -60,6 +61,7 @@
 //! ```
 
 pub mod binary;
+pub mod classroom;
 pub mod coin;
 pub mod consistent;
 pub mod host;

@@ -26,6 +26,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: crate::agent::AgentCommand,
     },
+    /// Show a broadcast or an agreement among sites in this process, message by message
+    Agree(crate::agree::Agree),
     /// Make a site of a running `demo` or `dev` misbehave, or end it
     Attack(crate::attack::Attack),
     /// Copy a group's whole state to a file, check such a file, and make a new group of it

@@ -1,6 +1,7 @@
 //! The `maftia` program.
 
 mod agent;
+mod agree;
 mod args;
 mod attack;
 mod backup;
@@ -46,6 +47,7 @@ fn run(typed: Typed) -> Result<(), Failure> {
         Command::Agent {
             command: agent::AgentCommand::Run(run),
         } => agent::run(run),
+        Command::Agree(typed) => agree::run(&typed),
         Command::Attack(typed) => attack::run(&typed),
         Command::Backup(typed) => backup::run(&typed),
         Command::Beacon(typed) => beacon::run(&typed),

@@ -67,7 +67,7 @@
 //! # Complexity
 //! Steps of a round: 4 (3 and the coin), one more if inputs differ; 4 and no coin message over a
 //! local coin, whose unanimous groups decide in the first round for certain. n² messages a step of a
-//! few bytes. Rounds: see the crate's README.
+//! few bytes. Rounds that were measured: docs/performance.md.
 //!
 //! # Duties of the caller
 //! Every correct site proposes.

@@ -8,9 +8,9 @@ use maftia_agreement::host::{Command, Host, Message, Output, Record, Service};
 use maftia_codec::Wire;
 use maftia_protocol::{Protocol, Step};
 use maftia_simulator::{
-    BlameSoundness, Boot, Carriage, ClockModel, Context, Dice, DiskModel, Environment, Failure,
-    Item, LinkModel, Observation, Plan, PlanOptions, Property, Report, Rude, Setup, Subject,
-    Violation, World, fingerprint_of_bytes, fingerprint_of_debug,
+    Adversary, BlameSoundness, Boot, Carriage, ClockModel, Context, Dice, DiskModel, Environment,
+    Failure, Fate, Item, LinkModel, Observation, Plan, PlanOptions, Property, Report, Rude, Setup,
+    Subject, Turn, Violation, World, fingerprint_of_bytes, fingerprint_of_debug,
 };
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
@@ -65,6 +65,15 @@ pub(crate) struct Case<S> {
     pub(crate) resilience: Resilience,
     pub(crate) corrupted: usize,
     pub(crate) crashes: bool,
+    /// The network of one row, instead of a random one and crashes.
+    pub(crate) network: Option<Network>,
+}
+
+/// What a network does to a run, and when the scheduler lets a message arrive.
+#[derive(Clone, Copy)]
+pub(crate) struct Network {
+    pub(crate) set_up: fn(&mut Setup, &mut Dice),
+    pub(crate) arrives: Option<fn(Time, SiteId) -> Duration>,
 }
 
 pub(crate) fn largest(n: usize) -> Resilience {
@@ -84,6 +93,7 @@ impl<S: Scenario> Case<S> {
             resilience,
             corrupted: resilience.intruded_max(),
             crashes: true,
+            network: None,
         }
     }
 
@@ -106,7 +116,7 @@ impl<S: Scenario> Case<S> {
             ..PlanOptions::quiet(Time::ZERO, Time::from_nanos(1_000_000_000))
         };
         let carriage = Carriage::Reliable(Duration::from_millis(30));
-        let setup = Setup {
+        let mut setup = Setup {
             links: LinkModel::random(carriage, &mut dice),
             client_links: LinkModel::random(Carriage::Datagram, &mut dice),
             disks: DiskModel::ORDINARY,
@@ -115,6 +125,11 @@ impl<S: Scenario> Case<S> {
             heal_at,
             ..Setup::quiet(n, seed)
         };
+        if let Some(network) = self.network {
+            setup.plan = Plan::default();
+            setup.links = LinkModel::PERFECT;
+            (network.set_up)(&mut setup, &mut dice);
+        }
         let client = self.client(correct, heal_at);
         let intruder = self.intruder(corrupted, &mut dice);
         let promises = Promises::<S> {
@@ -154,11 +169,11 @@ impl<S: Scenario> Case<S> {
         }
     }
 
-    fn intruder(&self, corrupted: SiteSet, dice: &mut Dice) -> Rude<HostOf<S>> {
+    fn intruder(&self, corrupted: SiteSet, dice: &mut Dice) -> Scheduler<S> {
         let liar = self.scenario.clone();
         type Said<S> = Message<MessageOf<S>>;
         let rude: Rude<HostOf<S>> = Rude::new(corrupted, dice);
-        rude.forging(move |dice, to, message: &Said<S>| {
+        let rude = rude.forging(move |dice, to, message: &Said<S>| {
             let Message::Say {
                 epoch,
                 number,
@@ -181,7 +196,11 @@ impl<S: Scenario> Case<S> {
                 number: *number,
                 message,
             })
-        })
+        });
+        Scheduler {
+            rude,
+            arrives: self.network.and_then(|network| network.arrives),
+        }
     }
 
     /// The first seed of these whose run breaks a promise.
@@ -326,5 +345,41 @@ impl<S: Scenario> Property<HostOf<S>> for Promises<S> {
             "outputs of all correct sites: {:?}",
             lengths.collect::<Vec<_>>()
         )
+    }
+}
+
+/// A rude intruder that may also own the network.
+struct Scheduler<S: Scenario> {
+    rude: Rude<HostOf<S>>,
+    arrives: Option<fn(Time, SiteId) -> Duration>,
+}
+
+impl<S: Scenario> Adversary<HostOf<S>> for Scheduler<S> {
+    fn corrupted(&self) -> SiteSet {
+        self.rude.corrupted()
+    }
+
+    fn tamper(&mut self, turn: &mut Turn<'_, HostOf<S>>, site: SiteId, step: Step<HostOf<S>>) {
+        self.rude.tamper(turn, site, step);
+    }
+
+    fn overhear(
+        &mut self,
+        dice: &mut Dice,
+        to: SiteId,
+        from: SiteId,
+        message: &Message<MessageOf<S>>,
+    ) {
+        self.rude.overhear(dice, to, from, message);
+    }
+
+    fn schedule(
+        &mut self,
+        turn: &mut Turn<'_, HostOf<S>>,
+        from: SiteId,
+        _: SiteId,
+        _: &Message<MessageOf<S>>,
+    ) -> Option<Fate> {
+        Some(Fate::After((self.arrives?)(turn.now, from)))
     }
 }

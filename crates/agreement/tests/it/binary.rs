@@ -17,7 +17,7 @@ use crate::lockstep;
 
 /// Run 0: site i proposes bit i of `inputs`. Run 1: all propose 1.
 #[derive(Clone)]
-struct Common {
+pub(crate) struct Common {
     resilience: Resilience,
     seed: u64,
     inputs: u64,
@@ -136,7 +136,7 @@ impl Scenario for Local {
     }
 }
 
-fn common(n: usize, seed: u64) -> Case<Common> {
+pub(crate) fn common(n: usize, seed: u64) -> Case<Common> {
     let scenario = Common {
         resilience: largest(n),
         seed,

@@ -179,7 +179,7 @@ fn garbled(instance: Instance, resilience: &Resilience, payload: &[u8]) -> (Dige
 const SMALL: usize = 20;
 const LARGE: usize = INLINE_BYTES_MAX + 1;
 
-fn case(n: usize, rule: Rule, bytes: usize) -> Case<Reliable> {
+pub(crate) fn case(n: usize, rule: Rule, bytes: usize) -> Case<Reliable> {
     Case::new(Reliable::new(n, rule, bytes), n)
 }
 

@@ -28,7 +28,7 @@ pub(crate) trait Coins: Clone + 'static {
 }
 
 #[derive(Clone)]
-struct Strong(u64);
+pub(crate) struct Strong(u64);
 
 impl Coins for Strong {
     type Coin = Simulated;
@@ -98,7 +98,7 @@ fn lie_binary<C: Coins>(dice: &mut Dice) -> Option<binary::Message<<C::Coin as C
 }
 
 #[derive(Clone)]
-struct Vectors<C> {
+pub(crate) struct Vectors<C> {
     coins: C,
     seed: u64,
 }
@@ -204,7 +204,7 @@ impl<C: Coins> Scenario for Values<C> {
 }
 
 #[derive(Clone)]
-struct Choices<C>(Vectors<C>);
+pub(crate) struct Choices<C>(pub(crate) Vectors<C>);
 
 impl<C: Coins> Scenario for Choices<C> {
     type Service = Validated<C::Coin>;
@@ -258,7 +258,7 @@ impl<C: Coins> Scenario for Choices<C> {
     }
 }
 
-fn strong(seed: u64) -> Vectors<Strong> {
+pub(crate) fn strong(seed: u64) -> Vectors<Strong> {
     Vectors {
         coins: Strong(seed),
         seed,
@@ -330,6 +330,15 @@ fn choices_take_ten_steps_if_the_first_candidate_is_held() {
     }
     // Over local coins: no election, four steps of agreement.
     assert_eq!(good_case(&Choices(own(1)), 4, &[]).0, 3 + 3 + 4);
+}
+
+#[test]
+fn vectors_take_six_steps_if_all_is_well() {
+    for n in [4, 7] {
+        assert_eq!(good_case(&strong(1), n, &[]).0, 3 + 3, "n={n}");
+        assert_eq!(good_case(&Values(strong(1)), n, &[]).0, 3 + 3, "n={n}");
+        assert_eq!(good_case(&own(1), n, &[]).0, 3 + 4, "n={n}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@
     reason = "clippy knows only functions marked as tests for tests, and not their helpers"
 )]
 
+mod agree;
 mod backup;
 mod demo;
 mod dev;
