@@ -166,8 +166,9 @@ fn powers_read_back_and_are_digested() {
     assert!(error.line().is_some(), "{error}");
 }
 
+type Entry = fn(&mut Group) -> &mut ApprovalsEntry;
 /// The two kinds of changes that take approvals, each with the power that it needs.
-const APPROVED: [(&str, Power, fn(&mut Group) -> &mut ApprovalsEntry); 2] = [
+const APPROVED: [(&str, Power, Entry); 2] = [
     ("keys", Power::ApproveKeys, |group| &mut group.keys),
     ("members", Power::ApproveMembers, |group| &mut group.members),
 ];

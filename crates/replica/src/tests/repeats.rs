@@ -45,7 +45,7 @@ fn an_empty_message_draws_no_more_results_than_a_key_is_given_in_a_second() {
                 &mut net,
                 at,
                 Span::one(Sequence(number)),
-                &[operation.clone()],
+                std::slice::from_ref(&operation),
             );
         }
         net.run(60);
