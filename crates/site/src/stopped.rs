@@ -13,7 +13,7 @@ use maftia_types::{SITES_MAX, SiteId, Time};
 use crate::chain::ChainFile;
 use crate::daemon::suite;
 use crate::run::{beginning, parameters, settings};
-use crate::store::{StoreError, exists, peek};
+use crate::store::{Incomplete, StoreError, exists, peek};
 
 /// What a stopped site has left.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub enum StoppedError {
     /// It holds no state of the group's last epoch, only a place for one.
     #[error("it holds no state: this site was still fetching one")]
     NoState,
+    /// What it holds is not its whole state.
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
     /// The log or the snapshots.
     #[error(transparent)]
     Store(#[from] StoreError),
