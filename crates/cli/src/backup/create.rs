@@ -48,18 +48,22 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
     let (mut after, mut wanted) = (0, None);
     for _ in 0..RESTARTS_MAX {
         let answer = client.read(format!("/v1/backup?after={after}"))?;
-        let wanted = *wanted.get_or_insert(answer.number(POSITION).unwrap_or(0));
+        let before = match wanted {
+            Some(before) => before,
+            None => answer.number(POSITION).ok_or_else(unasked)?,
+        };
+        wanted = Some(before);
         let preamble = Preamble::from_bytes(answer.body.into()).map_err(|_| unasked())?;
         let checked = Checked::new(preamble, None).map_err(|error| bad(&typed.file, &error))?;
         set_aside(&typed.file, &mut pools)?;
-        match fill(&client, &typed.file, &checked, &mut pools, wanted)? {
+        match fill(&client, &typed.file, &checked, &mut pools, before)? {
             Filled::Whole(writer) => {
                 let contents = complete(writer, &typed.file, &checked)?;
                 let _gone = fs::remove_file(earlier(&typed.file));
                 return Ok((checked, contents));
             }
-            Filled::TooOld => after = checked.preamble.head.commit,
-            Filled::Gone => {}
+            // There is a later one: who offers this one again has nothing to give.
+            Filled::TooOld | Filled::Gone => after = checked.preamble.head.commit,
         }
     }
     let what = "the group makes states faster than they can be copied";
