@@ -46,14 +46,14 @@ pub enum StoppedError {
 }
 
 /// Reads what a stopped site has left in its data folder: its newest snapshot, and the commits that
-/// its log determines above it. Nobody is told anything, and nothing is signed: the log is read as by
-/// one who only follows it.
+/// its log determines above it. Nobody is told anything, and nothing is signed: the log is read as
+/// by one who only follows it.
 ///
 /// # Errors
 /// [`StoppedError`]; among others if the site still runs.
 ///
 /// # Panics
-/// Never: the clock of a machine that reads a log is after 1970.
+/// Never: a group may have one site at least, so there is a last one of those it may have.
 pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> {
     if !exists(data) {
         return Err(StoppedError::Nothing);
