@@ -17,6 +17,9 @@ pub enum BackupError {
         /// Of how many.
         of: usize,
     },
+    /// It is not the file any more that was checked before.
+    #[error("it was changed since it was checked")]
+    Changed,
     /// Every chunk is as it should be, but together they are no state of this program.
     #[error("the state in it is not one that this program understands: {0}")]
     Contents(String),
@@ -40,6 +43,9 @@ pub enum BackupError {
     /// It is another kind of file.
     #[error("it is not a backup")]
     NotABackup,
+    /// The key in it is not the group's, as its state has that.
+    #[error("it is signed under a key that is not the group's own in its state: it is forged")]
+    OtherKey,
     /// The group's signature under it is wrong.
     #[error("the group has not signed it: the signature is not valid under the key in it")]
     Signature,

@@ -12,7 +12,7 @@ use crate::http::Connection;
     after_help = "A backup holds the whole state: the store's values in clear, so keep it as you keep \
                   them; no key of a site and no share of the group's keys, so nobody can sign with \
                   it.\n\nExamples:\n  maftia backup create vault.backup\n  maftia backup verify \
-                  vault.backup --key group.key\n  maftia backup restore vault.backup --dir ./again"
+                  vault.backup --key group.key\n  maftia backup restore vault.backup --key group.key --dir ./again"
 )]
 pub(crate) struct Backup {
     #[command(subcommand)]
@@ -77,9 +77,11 @@ pub(crate) struct Verify {
 #[command(
     after_help = "Without --yes nothing is written: it shows what would be lost. The new group has \
                   new keys, sites and a fingerprint of its own; the former one, if it lives or comes \
-                  back, and any other that is made of this backup, have no part in it.\n\nExamples:\n  \
-                  maftia backup restore vault.backup --survivor ./group/sites/B\n  maftia backup \
-                  restore vault.backup --dir ./again --yes"
+                  back, and any other that is made of this backup, have no part in it.\n\nA signed \
+                  backup is made a group of with --key only: anybody can sign a state of their own \
+                  with a key of their own, and write that key into the file.\n\nExamples:\n  maftia \
+                  backup restore vault.backup --survivor ./group/sites/B\n  maftia backup restore \
+                  vault.backup --key group.key --dir ./again --yes"
 )]
 pub(crate) struct Restore {
     /// The backup
@@ -99,6 +101,9 @@ pub(crate) struct Restore {
     /// The former group's public key: 192 hexadecimal digits, or a file of these or of the 96 bytes
     #[arg(long, value_name = "HEX|FILE")]
     pub(crate) key: Option<String>,
+    /// Believe that the key in a signed backup is the former group's, instead of --key
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) trust_key_in_file: bool,
     /// Believe the one site of which the backup is, since no group has signed it
     #[arg(long)]
     pub(crate) accept_unsigned: bool,
