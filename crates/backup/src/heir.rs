@@ -47,9 +47,9 @@ impl Heir {
         self.inheritance.commit()
     }
 
-    /// The chunks of the image with which each site begins, the store's taken from the backup, which
-    /// has just been opened. Ends at the first error, which is then in `failed`; among others if it is
-    /// another backup than the one whose contents these are.
+    /// The chunks of the image with which each site begins, the store's taken from the backup,
+    /// which has just been opened. Ends at the first error, which is then in `failed`; among others
+    /// if it is another backup than the one whose contents these are.
     pub fn chunks<'a, R: Read>(
         &'a self,
         backup: &'a mut Backup<R>,

@@ -107,9 +107,10 @@ pub enum Incomplete {
 }
 
 /// What the disk of a site holds that was stopped and is not to start again. Unlike a start, this
-/// sets nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It cuts
-/// a torn tail, as every opening does. Without a snapshot only a log that goes back to the beginning
-/// says what the state was: taken for a new site's, what is left would be a state that never was.
+/// sets nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It
+/// cuts a torn tail, as every opening does. Without a snapshot only a log that goes back to the
+/// beginning says what the state was: taken for a new site's, what is left would be a state that
+/// never was.
 pub(crate) fn peek(dir: &Path) -> Result<Boot, StoppedError> {
     let snapshots = Snapshots::open(&snapshot_dir(dir)).map_err(StoreError::from)?;
     let loaded = match snapshots.latest() {

@@ -71,7 +71,8 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
         .next("type the same again: what is in FILE.part is taken from there"))
 }
 
-/// What became of copying a state. What was copied of one that is not whole is a source for the next.
+/// What became of copying a state. What was copied of one that is not whole is a source for the
+/// next.
 enum Filled {
     Whole(BackupWriter),
     /// No site has it any more.
