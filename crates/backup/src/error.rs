@@ -49,6 +49,12 @@ pub enum BackupError {
     /// The group's signature under it is wrong.
     #[error("the group has not signed it: the signature is not valid under the key in it")]
     Signature,
+    /// The state beside the store is larger than what is held to check it.
+    #[error("its state beside the store is larger than the {bytes_max} bytes that can be checked")]
+    TooLarge {
+        /// The bound.
+        bytes_max: usize,
+    },
     /// Something is longer than any group makes it.
     #[error("its {what} is longer than {bytes_max} bytes, which no group makes it")]
     TooLong {

@@ -10,8 +10,9 @@ use maftia_types::Digest;
 
 use crate::{Backup, BackupError, Provenance};
 
-/// Most bytes of the replica's own parts: what sixty client keys can pin.
-const PARTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Most bytes of the replica's own parts: what sixty client keys can pin. A group with more clients
+/// can have more: of that no backup is made, since none could be checked.
+pub const PARTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Most bytes of the keyed services' state: far above what as many keys as
 /// [`KEYS_MAX`](maftia_activity::keys::KEYS_MAX) and their sessions take.
 const KEYS_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -109,8 +110,7 @@ fn keep(
 ) -> Result<(), BackupError> {
     *sum += chunk.len();
     if *sum > bytes_max {
-        let what = "state beside the store";
-        return Err(BackupError::TooLong { what, bytes_max });
+        return Err(BackupError::TooLarge { bytes_max });
     }
     kept.push(chunk);
     Ok(())

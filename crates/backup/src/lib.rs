@@ -28,7 +28,7 @@ mod writer;
 
 pub use chunk::is_chunk;
 pub use error::BackupError;
-pub use examine::{Contents, examine};
+pub use examine::{Contents, PARTS_BYTES_MAX, examine};
 pub use heir::{Heir, heir};
 pub use pool::Pool;
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble, Provenance};

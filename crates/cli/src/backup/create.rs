@@ -5,7 +5,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use maftia_backup::{Backup, BackupWriter, Checked, Contents, Pool, Preamble, Provenance, examine};
+use maftia_backup::{
+    Backup, BackupError, BackupWriter, Checked, Contents, PARTS_BYTES_MAX, Pool, Preamble,
+    Provenance, examine,
+};
 use maftia_codec::Wire as _;
 use maftia_replica::Legacy;
 
@@ -93,7 +96,7 @@ fn fill(
     let (commit, count) = (checked.preamble.head.commit, checked.preamble.digests.len());
     let mut writer = BackupWriter::create(path, &checked.preamble).map_err(disk)?;
     let parts = usize::try_from(checked.preamble.head.parts).unwrap_or(usize::MAX);
-    let mut own = Vec::new();
+    let (mut own, mut own_bytes) = (Vec::new(), 0);
     let mut progress = Progress::new("copied", count);
     while let Some((place, digest)) = writer.wanted() {
         let here = pools.iter_mut().find_map(|pool| pool.take(&digest));
@@ -117,6 +120,13 @@ fn fill(
                 }
             },
         };
+        if own.len() < parts {
+            own_bytes += chunk.len();
+            if own_bytes > PARTS_BYTES_MAX {
+                let bytes_max = PARTS_BYTES_MAX;
+                return Err(disk(BackupError::TooLarge { bytes_max }));
+            }
+        }
         writer.append(&chunk).map_err(disk)?;
         progress.step();
         if own.len() < parts {
