@@ -17,6 +17,9 @@ pub enum BackupError {
         /// Of how many.
         of: usize,
     },
+    /// It is not the file any more that was checked before.
+    #[error("it was changed since it was checked")]
+    Changed,
     /// Every chunk is as it should be, but together they are no state of this program.
     #[error("the state in it is not one that this program understands: {0}")]
     Contents(String),
@@ -40,9 +43,18 @@ pub enum BackupError {
     /// It is another kind of file.
     #[error("it is not a backup")]
     NotABackup,
+    /// The key in it is not the group's, as its state has that.
+    #[error("it is signed under a key that is not the group's own in its state: it is forged")]
+    OtherKey,
     /// The group's signature under it is wrong.
     #[error("the group has not signed it: the signature is not valid under the key in it")]
     Signature,
+    /// The state beside the store is larger than what is held to check it.
+    #[error("its state beside the store is larger than the {bytes_max} bytes that can be checked")]
+    TooLarge {
+        /// The bound.
+        bytes_max: usize,
+    },
     /// Something is longer than any group makes it.
     #[error("its {what} is longer than {bytes_max} bytes, which no group makes it")]
     TooLong {

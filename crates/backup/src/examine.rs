@@ -1,22 +1,29 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use maftia_activity::keys::Ordered;
+use maftia_activity::keys::certificates::KEY_NAME;
+use maftia_activity::keys::{KeySummary, Ordered, State};
 use maftia_activity::kv::{Summary, Survey};
 use maftia_activity::suite::{is_keys_chunk, keys_of_chunks};
 use maftia_replica::{Legacy, Realm};
+use maftia_types::Digest;
 
-use crate::{Backup, BackupError};
+use crate::{Backup, BackupError, Provenance};
 
-/// Most bytes of the replica's own parts: what sixty client keys can pin.
-const PARTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
-/// Most bytes of the keyed services' state: far above what [`KEYS_MAX`](maftia_activity::keys::KEYS_MAX)
-/// keys and their sessions take.
+/// Most bytes of the replica's own parts: what sixty client keys can pin. A group with more clients
+/// can have more: of that no backup is made, since none could be checked.
+pub const PARTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Most bytes of the keyed services' state: far above what as many keys as
+/// [`KEYS_MAX`](maftia_activity::keys::KEYS_MAX) and their sessions take.
 const KEYS_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What is in a backup.
 #[derive(Debug)]
 pub struct Contents {
+    /// The digest of the checkpoint that it is a copy of.
+    pub state: Digest,
+    /// How many of the chunks, the first, are the replica's own parts.
+    pub parts: u32,
     /// Commits, sessions, sites.
     pub legacy: Legacy,
     /// The store.
@@ -29,8 +36,8 @@ pub struct Contents {
     pub bytes: u64,
 }
 
-/// Reads all of a backup, checks it, and says what is in it. `progress` hears of every chunk, with the
-/// bytes read so far.
+/// Reads all of a backup, checks it, and says what is in it. `progress` hears of every chunk, with
+/// the bytes read so far.
 ///
 /// # Errors
 /// [`BackupError`]: it is not whole, not what was signed, or no state of this program.
@@ -66,13 +73,33 @@ pub fn examine<R: Read>(
         let what = "the state is not the one that its head speaks of";
         return Err(BackupError::Contents(what.to_owned()));
     }
+    let keys = keys_of_chunks(&keys).map_err(of("the keys"))?;
+    check_key(&backup.checked().preamble.provenance, keys.summaries())?;
     Ok(Contents {
+        state: backup.checked().digest,
+        parts: head.parts,
         legacy,
         store: store.end()?,
         store_chunks,
-        keys: keys_of_chunks(&keys).map_err(of("the keys"))?,
+        keys,
         bytes: backup.bytes(),
     })
+}
+
+/// Whether the key under which it is signed is the group's own. Who makes a state up can name a key
+/// of their own in it too: against that only helps the key from elsewhere.
+pub(crate) fn check_key(
+    provenance: &Provenance,
+    mut keys: impl Iterator<Item = KeySummary>,
+) -> Result<(), BackupError> {
+    let Provenance::Signed { key, .. } = provenance else {
+        return Ok(());
+    };
+    let own = keys.find(|own| own.name == KEY_NAME && own.state != State::Retired);
+    match own.and_then(|own| own.public_key) {
+        Some(own) if own == key[..] => Ok(()),
+        _ => Err(BackupError::OtherKey),
+    }
 }
 
 fn keep(
@@ -83,8 +110,7 @@ fn keep(
 ) -> Result<(), BackupError> {
     *sum += chunk.len();
     if *sum > bytes_max {
-        let what = "state beside the store";
-        return Err(BackupError::TooLong { what, bytes_max });
+        return Err(BackupError::TooLarge { bytes_max });
     }
     kept.push(chunk);
     Ok(())

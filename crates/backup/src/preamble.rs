@@ -9,8 +9,8 @@ pub(crate) const MAGIC: &[u8; 16] = b"maftia backup 1\n";
 /// How those of other formats begin.
 pub(crate) const MAGIC_ANY: &[u8] = b"maftia backup ";
 
-/// The longest preamble: two MiB of digests, a longest group file, and the certificates of a change a
-/// day in years.
+/// The longest preamble: two MiB of digests, a longest group file, and the certificates of a change
+/// a day in years.
 pub const PREAMBLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The longest group file, as `maftia-config` reads it.
 const GROUP_BYTES_MAX: usize = 1024 * 1024;
@@ -19,8 +19,8 @@ const CERTIFICATES_MAX: usize = 1 << 16;
 /// What a backup says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Preamble {
-    /// The file of the group that whoever made the backup was given: of the group's epoch then, or of
-    /// an earlier one.
+    /// The file of the group that whoever made the backup was given: of the group's epoch then, or
+    /// of an earlier one.
     pub group: String,
     /// The certificates that lead from the sites in it to those of the state's epoch.
     pub views: Vec<Certificate>,
@@ -46,8 +46,8 @@ pub enum Provenance {
     Site {
         /// Its name.
         name: String,
-        /// The newest commit of which this state knows that the group has signed the state after it; 0
-        /// for none.
+        /// The newest commit of which this state knows that the group has signed the state after
+        /// it; 0 for none.
         signed: u64,
     },
 }

@@ -1,10 +1,12 @@
 //! A group of one site, whose state goes into a file and out of it into another group.
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use maftia_activity::keys::{GENESIS_KEYS, Ordered, Setup};
+use maftia_activity::keys::{GENESIS_KEYS, KeySummary, Ordered, Setup};
 use maftia_activity::kv::{Operation, Response};
 use maftia_activity::suite::Suite;
 use maftia_codec::{Wire as _, Writer};
@@ -22,6 +24,7 @@ use maftia_verify::GroupKey;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+use crate::examine::check_key;
 use crate::{
     Backup, BackupError, BackupWriter, Checked, Pool, Preamble, Provenance, examine, heir,
 };
@@ -176,8 +179,7 @@ fn s9_a_restored_group_has_the_state_and_executes_nothing_twice() {
     assert_eq!((contents.store.entries, contents.legacy.sessions()), (1, 1));
     let born = again(&made.group, 2);
     let mut backup = Backup::open(&bytes[..], None).unwrap();
-    let parts = backup.checked().preamble.head.parts;
-    let heir = heir(contents, parts, &born.group);
+    let heir = heir(contents, &born.group);
     let mut failed = None;
     let chunks = heir.chunks(&mut backup, &mut failed).collect();
     assert!(failed.is_none());
@@ -309,4 +311,67 @@ fn a_pool_gives_the_chunks_that_an_attempt_has_left() {
         .read_to_end(&mut rest)
         .unwrap();
     assert!(matches!(read(&rest), Err(BackupError::Altered { .. })));
+}
+
+#[test]
+fn a_file_that_is_swapped_after_the_check_makes_no_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let made = group();
+    let mut former = site(&made, None);
+    ask(&mut former, 1, &Operation::put("greeting", "hello"));
+    save(&made, &mut former, &path);
+    let checked = std::fs::read(&path).unwrap();
+    let heir = heir(read(&checked).unwrap(), &again(&made.group, 2).group);
+    ask(&mut former, 2, &Operation::put("greeting", "later"));
+    save(&made, &mut former, &path);
+    let swapped = std::fs::read(&path).unwrap();
+    let failure = |bytes: &[u8]| {
+        let mut failed = None;
+        let mut backup = Backup::open(bytes, None).unwrap();
+        heir.chunks(&mut backup, &mut failed).for_each(drop);
+        failed
+    };
+    assert!(failure(&checked).is_none());
+    assert!(matches!(failure(&swapped), Some(BackupError::Changed)));
+    // The same head, and a chunk of the store is not there any more.
+    let at = checked.windows(5).position(|part| part == b"hello");
+    assert!(failure(&checked[..at.unwrap()]).is_some());
+}
+
+#[test]
+fn a_signed_state_has_the_key_under_which_it_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let made = group();
+    save(&made, &mut site(&made, None), &path);
+    let contents = read(&std::fs::read(&path).unwrap()).unwrap();
+    let mut own = contents.keys.summaries().find(|key| key.name == "group");
+    let own = own.as_mut().unwrap();
+    let check = |own: &KeySummary| {
+        let (key, signature) = ([3; GroupKey::BYTES], [7; 48]);
+        let signed = Provenance::Signed { key, signature };
+        check_key(&signed, std::iter::once(own.clone()))
+    };
+    own.public_key = None;
+    assert!(matches!(check(own), Err(BackupError::OtherKey)));
+    own.public_key = Some(vec![4; GroupKey::BYTES]);
+    assert!(matches!(check(own), Err(BackupError::OtherKey)));
+    own.public_key = Some(vec![3; GroupKey::BYTES]);
+    assert!(check(own).is_ok());
+    own.name = "vault".into();
+    assert!(matches!(check(own), Err(BackupError::OtherKey)));
+}
+
+#[test]
+fn only_its_owner_reads_what_is_written_in_place_of_a_partial_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backup");
+    let partial = BackupWriter::partial(&path);
+    std::fs::write(&partial, "left by an attempt").unwrap();
+    std::fs::set_permissions(&partial, Permissions::from_mode(0o644)).unwrap();
+    let made = group();
+    save(&made, &mut site(&made, None), &path);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

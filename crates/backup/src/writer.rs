@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -29,14 +29,22 @@ impl BackupWriter {
         name.into()
     }
 
-    /// Begins; the preamble has been checked. Readable by its owner only: the store's values are in it.
+    /// Begins anew; the preamble has been checked. Readable by its owner only: the store's values
+    /// are in it.
     ///
     /// # Errors
     /// [`BackupError::Disk`].
     pub fn create(path: &Path, preamble: &Preamble) -> Result<Self, BackupError> {
+        let partial = Self::partial(path);
+        // One that is there would keep its mode, and whoever has opened it would read along.
+        if let Err(error) = fs::remove_file(&partial)
+            && error.kind() != ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
         let mut options = File::options();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut to = BufWriter::new(options.open(Self::partial(path))?);
+        options.write(true).create_new(true).mode(0o600);
+        let mut to = BufWriter::new(options.open(partial)?);
         let bytes = preamble.to_bytes();
         let length = length_of(&bytes);
         to.write_all(MAGIC)?;

@@ -38,7 +38,6 @@ impl GroupDir {
     /// Makes keys, configuration and the sites' empty logs.
     pub(crate) fn create(&self, wanted: Wanted) -> Result<GroupFile, Failure> {
         self.must_be_empty()?;
-        let http = wanted.http.clone();
         let plan = Plan {
             name: wanted.name,
             kind: wanted.kind,
@@ -50,7 +49,7 @@ impl GroupDir {
         };
         let made =
             generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;
-        self.write(&made, &http, |data| {
+        self.write(&made, |data| {
             maftia_site::create(data)
                 .map_err(|error| Failure::chain(crate::failure::Exit::Failed, &error))
         })?;
@@ -67,15 +66,34 @@ impl GroupDir {
         Ok(())
     }
 
-    /// Writes configuration and keys, and has the data of each site made, in the folder that is given.
+    /// Takes an empty or new folder for a group: of several who do, one succeeds.
+    pub(crate) fn claim(&self) -> Result<(), Failure> {
+        self.must_be_empty()?;
+        make_dir(&self.0)?;
+        let sites = self.sites_dir();
+        fs::create_dir(&sites)
+            .map_err(|error| Failure::failed(format!("cannot make {}: {error}", sites.display())))
+    }
+
+    /// Removes what [`Self::write`] has left of a failure, in a folder that was claimed, and the
+    /// folder if nothing else is in it.
+    pub(crate) fn unmake(&self) {
+        // Whatever stays has no group file, and is no group.
+        let _gone = fs::remove_file(self.group_path());
+        for own in [self.sites_dir(), self.0.join("clients")] {
+            let _gone = fs::remove_dir_all(own);
+        }
+        let _gone = fs::remove_dir(&self.0);
+    }
+
+    /// Writes configuration and keys, and has the data of each site made, in the folder that is
+    /// given.
     pub(crate) fn write(
         &self,
         made: &Generated,
-        http: &[SocketAddr],
         mut make_data: impl FnMut(&Path) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let sites = made.group.sites().zip(&made.sites).enumerate();
-        for (index, ((_, entry), named)) in sites {
+        for ((_, entry), named) in made.group.sites().zip(&made.sites) {
             let dir = self.site_dir(&entry.name);
             make_dir(&dir)?;
             save_key(&dir.join("key"), &named.key)?;
@@ -85,7 +103,7 @@ impl GroupDir {
                 data: "data".into(),
                 key: "key".into(),
                 listen: entry.address,
-                http: http.get(index).copied(),
+                http: entry.http,
                 token: None,
             };
             file.save(&dir.join("site.toml"))?;
@@ -109,7 +127,11 @@ impl GroupDir {
     }
 
     pub(crate) fn site_dir(&self, name: &str) -> PathBuf {
-        self.0.join("sites").join(name)
+        self.sites_dir().join(name)
+    }
+
+    fn sites_dir(&self) -> PathBuf {
+        self.0.join("sites")
     }
 
     pub(crate) fn site_config(&self, name: &str) -> PathBuf {
@@ -124,4 +146,27 @@ impl GroupDir {
 pub(crate) fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)
         .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_made_in_a_claimed_folder_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = GroupDir::new(&folder.path().join("again"));
+        dir.claim().unwrap();
+        // Another one who was late to look.
+        assert!(dir.claim().is_err());
+        fs::write(dir.path().join("notes"), "of somebody else").unwrap();
+        make_dir(&dir.site_dir("A")).unwrap();
+        dir.unmake();
+        assert!(dir.path().join("notes").exists() && !dir.sites_dir().exists());
+        assert!(dir.claim().is_err(), "it is not empty");
+        fs::remove_file(dir.path().join("notes")).unwrap();
+        dir.claim().unwrap();
+        dir.unmake();
+        assert!(!dir.path().exists());
+    }
 }

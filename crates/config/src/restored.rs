@@ -41,8 +41,8 @@ pub struct Rebirth {
     pub state: Digest,
     /// Where each site is to be dialed; as many sites as addresses.
     pub sites: Vec<SocketAddr>,
-    /// Where each site's HTTP interface listens; sites beyond the end have none.
-    pub http: Vec<SocketAddr>,
+    /// Where each site's HTTP interface listens, if it has one; sites beyond the end have none.
+    pub http: Vec<Option<SocketAddr>>,
     /// Clients that get a new key, since their old one is lost; one that the group did not have is
     /// new, with all powers.
     pub clients: Vec<String>,
@@ -88,8 +88,7 @@ pub fn reborn(plan: Rebirth, rng: &mut impl CryptoRng) -> Result<Generated, Grou
             }),
         }
     }
-    let http = plan.http.into_iter().map(Some);
-    let http = http.chain(std::iter::repeat(None));
+    let http = plan.http.into_iter().chain(std::iter::repeat(None));
     let places = plan.sites.into_iter().zip(http);
     let entries = sites.iter().zip(places);
     let group = Group {
@@ -171,6 +170,22 @@ mod tests {
             clients: clients.iter().map(|name| (*name).to_owned()).collect(),
         };
         reborn(plan, &mut rng(seed)).unwrap()
+    }
+
+    #[test]
+    fn each_site_has_the_http_interface_that_it_was_given_and_others_have_none() {
+        let http = SocketAddr::from(([127, 0, 0, 1], 8002));
+        let plan = Rebirth {
+            former: former(),
+            commit: 7,
+            state: Digest([3; 32]),
+            sites: addresses(4),
+            http: vec![None, Some(http)],
+            clients: Vec::new(),
+        };
+        let made = reborn(plan, &mut rng(2)).unwrap();
+        let sites = made.group.sites().map(|(_, own)| own.http);
+        assert_eq!(sites.collect::<Vec<_>>(), [None, Some(http), None, None]);
     }
 
     #[test]

@@ -22,4 +22,4 @@ pub use harness::{Harness, NoHarness};
 pub use run::{Site, run};
 pub use status::{CheckpointStatus, EvidenceStatus, PeerStatus, SiteStatus};
 pub use stopped::{Stopped, StoppedError, stopped};
-pub use store::{StoreError, create, create_with};
+pub use store::{Incomplete, StoreError, create, create_with};

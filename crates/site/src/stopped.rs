@@ -13,7 +13,7 @@ use maftia_types::{SITES_MAX, SiteId, Time};
 use crate::chain::ChainFile;
 use crate::daemon::suite;
 use crate::run::{beginning, parameters, settings};
-use crate::store::{StoreError, exists, peek};
+use crate::store::{Incomplete, StoreError, exists, peek};
 
 /// What a stopped site has left.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub enum StoppedError {
     /// It holds no state of the group's last epoch, only a place for one.
     #[error("it holds no state: this site was still fetching one")]
     NoState,
+    /// What it holds is not its whole state.
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
     /// The log or the snapshots.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,14 +46,14 @@ pub enum StoppedError {
 }
 
 /// Reads what a stopped site has left in its data folder: its newest snapshot, and the commits that
-/// its log determines above it. Nobody is told anything, and nothing is signed: the log is read as by
-/// one who only follows it.
+/// its log determines above it. Nobody is told anything, and nothing is signed: the log is read as
+/// by one who only follows it.
 ///
 /// # Errors
 /// [`StoppedError`]; among others if the site still runs.
 ///
 /// # Panics
-/// Never: the clock of a machine that reads a log is after 1970.
+/// Never: a group may have one site at least, so there is a last one of those it may have.
 pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> {
     if !exists(data) {
         return Err(StoppedError::Nothing);

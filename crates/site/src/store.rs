@@ -9,9 +9,11 @@ use maftia_codec::Wire;
 use maftia_membership::Certificate;
 use maftia_replica::{Boot, Image, Record, Restored, Vault};
 use maftia_storage::{
-    AppendError, Log, LogFailed, OnDurable, OpenError, Options, Position, ReplayError,
+    AppendError, Log, LogFailed, OnDurable, OpenError, Options, Position, Recovered, ReplayError,
     SnapshotError, Snapshots, Tail,
 };
+
+use crate::stopped::StoppedError;
 
 /// First byte of a log record: a record of the replica.
 const REPLICA: u8 = 0;
@@ -83,34 +85,46 @@ pub(crate) fn exists(dir: &Path) -> bool {
     log_dir(dir).is_dir() || snapshot_dir(dir).is_dir()
 }
 
-/// What the disk of a site holds that was stopped and is not to start again. Unlike a start, this sets
-/// nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It cuts a torn
-/// tail, as every opening does.
-pub(crate) fn peek(dir: &Path) -> Result<Boot, StoreError> {
-    let loaded = match Snapshots::open(&snapshot_dir(dir))?.latest() {
+/// Why what a stopped site's disk holds is not its whole state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Incomplete {
+    /// There is neither a log nor a snapshot.
+    #[error("its log is missing, and there is no snapshot: what it kept is lost")]
+    LogMissing,
+    /// The log follows a snapshot that is gone.
+    #[error("its log begins at {start}, after a snapshot that is gone: its state is lost")]
+    LogCut {
+        /// Where it begins.
+        start: Position,
+    },
+    /// An earlier log was lost, and the state was not fetched since.
+    #[error("an earlier log of it was lost, and there is no snapshot: its state is lost")]
+    LogLost,
+    /// There are snapshots, and none can be read.
+    #[error("all its snapshots are damaged: its state is lost")]
+    SnapshotsDamaged,
+}
+
+/// What the disk of a site holds that was stopped and is not to start again. Unlike a start, this
+/// sets nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It
+/// cuts a torn tail, as every opening does. Without a snapshot only a log that goes back to the
+/// beginning says what the state was: taken for a new site's, what is left would be a state that
+/// never was.
+pub(crate) fn peek(dir: &Path) -> Result<Boot, StoppedError> {
+    let snapshots = Snapshots::open(&snapshot_dir(dir)).map_err(StoreError::from)?;
+    let loaded = match snapshots.latest() {
         Ok(loaded) => loaded,
-        Err(SnapshotError::AllDamaged { .. }) => None,
-        Err(error) => return Err(error.into()),
+        Err(SnapshotError::AllDamaged { .. }) => return Err(Incomplete::SnapshotsDamaged.into()),
+        Err(error) => return Err(StoreError::from(error).into()),
     };
-    let covered = loaded
-        .as_ref()
-        .map_or(Position(0), |loaded| loaded.position);
-    let mut records = Vec::new();
-    match Log::open(&log_dir(dir), options(Arc::new(|_| {}))) {
-        Err(OpenError::Missing { .. }) => {}
-        Err(error) => return Err(error.into()),
-        // What was cut off before the image is covered by it; without one, nothing can follow.
-        Ok((_, recovered)) if covered < recovered.start => {}
-        Ok((_log, recovered)) => {
-            let found = Found {
-                start: recovered.start,
-                end: recovered.end,
-                lost_now: false,
-                recovered: Some(recovered),
-            };
-            (records, _) = found.read(covered.min(found.end))?;
-        }
-    }
+    let covered = loaded.as_ref().map(|loaded| loaded.position);
+    let records = match Log::open(&log_dir(dir), options(Arc::new(|_| {}))) {
+        Ok((_log, recovered)) => readable(recovered, covered)?,
+        Err(OpenError::Missing { .. }) if covered.is_some() => Vec::new(),
+        Err(OpenError::Missing { .. }) => return Err(Incomplete::LogMissing.into()),
+        Err(error) => return Err(StoreError::from(error).into()),
+    };
     let image = match loaded {
         None => None,
         Some(loaded) => {
@@ -125,6 +139,34 @@ pub(crate) fn peek(dir: &Path) -> Result<Boot, StoreError> {
         records,
         ..Boot::default()
     })
+}
+
+/// The records that follow the snapshot, which covers the log up to there.
+fn readable(
+    recovered: Recovered,
+    covered: Option<Position>,
+) -> Result<Vec<maftia_ordering::Record>, StoppedError> {
+    let (start, end) = (recovered.start, recovered.end);
+    let from = covered.unwrap_or(Position(0));
+    if from < start {
+        // What stood between them is gone: nothing in the log follows the snapshot.
+        return match covered {
+            Some(_) => Ok(Vec::new()),
+            None => Err(Incomplete::LogCut { start }.into()),
+        };
+    }
+    let lost_now = recovered.generation > 0 && start == end;
+    let found = Found {
+        start,
+        end,
+        lost_now,
+        recovered: Some(recovered),
+    };
+    let (records, lost) = found.read(from.min(end))?;
+    if covered.is_none() && (lost || lost_now) {
+        return Err(Incomplete::LogLost.into());
+    }
+    Ok(records)
 }
 
 fn options(on_durable: OnDurable) -> Options {
@@ -296,7 +338,7 @@ impl Store {
 }
 
 struct Found {
-    recovered: Option<maftia_storage::Recovered>,
+    recovered: Option<Recovered>,
     start: Position,
     end: Position,
     lost_now: bool,

@@ -9,10 +9,11 @@ use crate::http::Connection;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A backup holds the whole state: the store's values in clear, so keep it as you keep \
-                  them; no key of a site and no share of the group's keys, so nobody can sign with \
-                  it.\n\nExamples:\n  maftia backup create vault.backup\n  maftia backup verify \
-                  vault.backup --key group.key\n  maftia backup restore vault.backup --dir ./again"
+    after_help = "A backup holds the whole state: the store's values in clear, so keep it as you \
+                  keep them; no key of a site and no share of the group's keys, so nobody can \
+                  sign with it.\n\nExamples:\n  maftia backup create vault.backup\n  maftia \
+                  backup verify vault.backup --key group.key\n  maftia backup restore \
+                  vault.backup --key group.key --dir ./again"
 )]
 pub(crate) struct Backup {
     #[command(subcommand)]
@@ -32,12 +33,12 @@ pub(crate) enum BackupCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "In the backup is everything that was confirmed before the command was typed. An \
-                  attempt that was cut off leaves FILE.part; typed again, it goes on from there.\n\n\
-                  With --from-site the newest state of a stopped site is copied, for a group that \
-                  lost too many sites to sign one. It is that site's word alone.\n\nExamples:\n  \
-                  maftia backup create vault.backup\n  maftia backup create today.backup --reuse \
-                  yesterday.backup\n  maftia backup create last.backup --from-site \
-                  ./group/sites/B"
+                  attempt that was cut off leaves FILE.part; typed again, it goes on from \
+                  there.\n\nWith --from-site the newest state of a stopped site is copied, for a \
+                  group that lost too many sites to sign one. It is that site's word \
+                  alone.\n\nExamples:\n  maftia backup create vault.backup\n  maftia backup \
+                  create today.backup --reuse yesterday.backup\n  maftia backup create \
+                  last.backup --from-site ./group/sites/B"
 )]
 pub(crate) struct Create {
     /// File to write, in place of what is there once the backup is whole
@@ -57,10 +58,10 @@ pub(crate) struct Create {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --key the signature is checked under the key that is in the file: compare \
-                  what is printed with the group's key, from a place you trust.\n\nExample:\n  \
-                  maftia key export group --format raw -o group.key\n  maftia backup verify \
-                  vault.backup --key group.key"
+    after_help = "Without --key the signature is checked under the key that is in the file: \
+                  compare what is printed with the group's key, from a place you \
+                  trust.\n\nExample:\n  maftia key export group --format raw -o group.key\n  \
+                  maftia backup verify vault.backup --key group.key"
 )]
 pub(crate) struct Verify {
     /// The backup
@@ -75,11 +76,14 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --yes nothing is written: it shows what would be lost. The new group has \
-                  new keys, sites and a fingerprint of its own; the former one, if it lives or comes \
-                  back, and any other that is made of this backup, have no part in it.\n\nExamples:\n  \
-                  maftia backup restore vault.backup --survivor ./group/sites/B\n  maftia backup \
-                  restore vault.backup --dir ./again --yes"
+    after_help = "Without --yes nothing is written: it shows what would be lost. The new group \
+                  has new keys, sites and a fingerprint of its own; the former one, if it lives \
+                  or comes back, and any other that is made of this backup, have no part in \
+                  it.\n\nA signed backup is made a group of with --key only: anybody can sign a \
+                  state of their own with a key of their own, and write that key into the \
+                  file.\n\nExamples:\n  maftia backup restore vault.backup --survivor \
+                  ./group/sites/B\n  maftia backup restore vault.backup --key group.key --dir \
+                  ./again --yes"
 )]
 pub(crate) struct Restore {
     /// The backup
@@ -99,6 +103,9 @@ pub(crate) struct Restore {
     /// The former group's public key: 192 hexadecimal digits, or a file of these or of the 96 bytes
     #[arg(long, value_name = "HEX|FILE")]
     pub(crate) key: Option<String>,
+    /// Believe that the key in a signed backup is the former group's, instead of --key
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) trust_key_in_file: bool,
     /// Believe the one site of which the backup is, since no group has signed it
     #[arg(long)]
     pub(crate) accept_unsigned: bool,

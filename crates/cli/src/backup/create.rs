@@ -5,7 +5,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use maftia_backup::{Backup, BackupWriter, Checked, Contents, Pool, Preamble, Provenance, examine};
+use maftia_backup::{
+    Backup, BackupError, BackupWriter, Checked, Contents, PARTS_BYTES_MAX, Pool, Preamble,
+    Provenance, examine,
+};
 use maftia_codec::Wire as _;
 use maftia_replica::Legacy;
 
@@ -48,18 +51,22 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
     let (mut after, mut wanted) = (0, None);
     for _ in 0..RESTARTS_MAX {
         let answer = client.read(format!("/v1/backup?after={after}"))?;
-        let wanted = *wanted.get_or_insert(answer.number(POSITION).unwrap_or(0));
+        let before = match wanted {
+            Some(before) => before,
+            None => answer.number(POSITION).ok_or_else(unasked)?,
+        };
+        wanted = Some(before);
         let preamble = Preamble::from_bytes(answer.body.into()).map_err(|_| unasked())?;
         let checked = Checked::new(preamble, None).map_err(|error| bad(&typed.file, &error))?;
         set_aside(&typed.file, &mut pools)?;
-        match fill(&client, &typed.file, &checked, &mut pools, wanted)? {
+        match fill(&client, &typed.file, &checked, &mut pools, before)? {
             Filled::Whole(writer) => {
                 let contents = complete(writer, &typed.file, &checked)?;
                 let _gone = fs::remove_file(earlier(&typed.file));
                 return Ok((checked, contents));
             }
-            Filled::TooOld => after = checked.preamble.head.commit,
-            Filled::Gone => {}
+            // There is a later one: who offers this one again has nothing to give.
+            Filled::TooOld | Filled::Gone => after = checked.preamble.head.commit,
         }
     }
     let what = "the group makes states faster than they can be copied";
@@ -67,7 +74,8 @@ fn of_group(typed: &Create) -> Result<(Checked, Contents), Problem> {
         .next("type the same again: what is in FILE.part is taken from there"))
 }
 
-/// What became of copying a state. What was copied of one that is not whole is a source for the next.
+/// What became of copying a state. What was copied of one that is not whole is a source for the
+/// next.
 enum Filled {
     Whole(BackupWriter),
     /// No site has it any more.
@@ -88,7 +96,7 @@ fn fill(
     let (commit, count) = (checked.preamble.head.commit, checked.preamble.digests.len());
     let mut writer = BackupWriter::create(path, &checked.preamble).map_err(disk)?;
     let parts = usize::try_from(checked.preamble.head.parts).unwrap_or(usize::MAX);
-    let mut own = Vec::new();
+    let (mut own, mut own_bytes) = (Vec::new(), 0);
     let mut progress = Progress::new("copied", count);
     while let Some((place, digest)) = writer.wanted() {
         let here = pools.iter_mut().find_map(|pool| pool.take(&digest));
@@ -112,6 +120,13 @@ fn fill(
                 }
             },
         };
+        if own.len() < parts {
+            own_bytes += chunk.len();
+            if own_bytes > PARTS_BYTES_MAX {
+                let bytes_max = PARTS_BYTES_MAX;
+                return Err(disk(BackupError::TooLarge { bytes_max }));
+            }
+        }
         writer.append(&chunk).map_err(disk)?;
         progress.step();
         if own.len() < parts {

@@ -36,6 +36,14 @@ fn bad(path: &Path, error: &BackupError) -> Problem {
         BackupError::Disk(_) => ("file", "see whether the disk is full, and the path right"),
         BackupError::Version(_) => ("bad-backup", "use a newer version of this program"),
         BackupError::NotABackup => ("bad-backup", "name a file of `maftia backup create`"),
+        BackupError::TooLarge { .. } => (
+            "too-large",
+            "let clients finish what they have begun, which waits in it, and type the same again",
+        ),
+        BackupError::OtherKey => (
+            "forged",
+            "use another copy of this backup, and ask where this one comes from",
+        ),
         BackupError::WrongKey => (
             "wrong-key",
             "compare the key with that of `maftia key export group` at the time of the backup",

@@ -3,19 +3,22 @@
 use std::path::Path;
 
 use maftia_activity::keys::{KeySummary, Scheme, State};
-use maftia_backup::{Checked, Contents};
+use maftia_backup::{Checked, Contents, Provenance};
 use maftia_config::GroupFile;
 use maftia_verify::Utc;
 use serde_json::{Value, json};
 
-use super::report::{key, public};
+use super::report::{key, public, safe};
 use super::survivors::Survivor;
 use crate::http::Problem;
+use crate::key::api::hex;
 use crate::output;
 
 /// What is known before anything is made.
 pub(super) struct Preview {
     pub(super) checked: Checked,
+    /// Whether the key under which it is signed is the one that was given.
+    compared: bool,
     entries: u64,
     revision: u64,
     sessions: usize,
@@ -38,8 +41,8 @@ struct Later {
 
 impl Preview {
     pub(super) fn new(
-        checked: &Checked,
-        contents: &Contents,
+        (checked, contents): (&Checked, &Contents),
+        compared: bool,
         survivors: &[Survivor],
         living: Vec<String>,
         new: &GroupFile,
@@ -64,6 +67,7 @@ impl Preview {
         let in_use = contents.keys.summaries();
         Ok(Self {
             checked: checked.clone(),
+            compared,
             entries: contents.store.entries,
             revision: contents.store.revision,
             sessions: contents.legacy.sessions(),
@@ -77,6 +81,14 @@ impl Preview {
     /// Too many former sites answer for their group to be gone.
     pub(super) fn may_live(&self) -> bool {
         self.living.len() >= self.checked.group.resilience().quorum()
+    }
+
+    /// The key under which it is signed.
+    fn key(&self) -> Option<String> {
+        match &self.checked.preamble.provenance {
+            Provenance::Signed { key, .. } => Some(hex(key)),
+            Provenance::Site { .. } => None,
+        }
     }
 
     fn named(&self, which: impl Fn(&KeySummary) -> bool) -> Vec<&str> {
@@ -117,6 +129,8 @@ impl Preview {
                 "commit": head.commit,
                 "time": Utc(head.time_ms).to_string(),
                 "signed": self.checked.is_signed(),
+                "key": self.key(),
+                "key_compared": self.compared,
             },
             "kept": {
                 "entries": self.entries,
@@ -144,28 +158,32 @@ impl Preview {
 
     pub(super) fn tell(&self) {
         let head = &self.checked.preamble.head;
-        output::line(format!(
+        line(format!(
             "from    group {}, epoch {}, as it was after commit {} at {}",
             head.realm.group,
             head.realm.epoch,
             head.commit,
             Utc(head.time_ms)
         ));
-        if !self.checked.is_signed() {
-            output::line("        signed by nobody: it is the word of one site");
-        }
-        output::line(format!(
+        line(match (self.key(), self.compared) {
+            (Some(key), true) => format!("        signed under the key that was given, {key}"),
+            (Some(key), false) => {
+                format!("        signed under a key in it that was compared with nothing: {key}")
+            }
+            (None, _) => "        signed by nobody: it is the word of one site".to_owned(),
+        });
+        line(format!(
             "kept    entries: {}, to revision {}; sessions of clients: {}; who may do what",
             self.entries, self.revision, self.sessions
         ));
-        output::line(format!(
+        line(format!(
             "lost    all that was confirmed after commit {}",
             head.commit
         ));
         self.tell_later();
         self.tell_keys();
         let restored = self.new.group().restored;
-        output::line(format!(
+        line(format!(
             "new     {} sites that tolerate {}, incarnation {}; it makes its keys when it starts",
             self.new.group().sites.len(),
             self.new.resilience().intruded_max(),
@@ -177,12 +195,12 @@ impl Preview {
             .sites()
             .map(|(_, own)| own.name.as_str())
             .collect();
-        output::line(format!(
+        line(format!(
             "out     the former sites {}: none has a part in the new group",
             names.join(" ")
         ));
         if !self.living.is_empty() {
-            output::line(format!(
+            line(format!(
                 "ALIVE   the former sites {} answer: stop them, or both groups will be used",
                 self.living.join(" ")
             ));
@@ -191,16 +209,14 @@ impl Preview {
 
     fn tell_later(&self) {
         if self.later.is_empty() {
-            output::line(
-                "        nothing is known of that: name folders of former sites with --survivor",
-            );
+            line("        nothing is known of that: name folders of former sites with --survivor");
         }
         for own in &self.later {
-            output::line(match own.commits {
+            line(match own.commits {
                 0 => format!("        site {} has nothing later", own.site),
                 _ => format!(
-                    "        site {} has {} commits more, with {} requests and reads, to commit {} at \
-                     {}: `maftia backup create --from-site` keeps them",
+                    "        site {} has {} commits more, with {} requests and reads, to commit \
+                     {} at {}: `maftia backup create --from-site` keeps them",
                     own.site,
                     own.commits,
                     own.requests,
@@ -214,17 +230,22 @@ impl Preview {
     fn tell_keys(&self) {
         for own in &self.keys {
             let public = public(own).unwrap_or_else(|| "which was being made".to_owned());
-            output::line(format!("        the key {} {public}", own.name));
+            line(format!("        the key {} {public}", own.name));
         }
         for name in self.sealing() {
-            output::line(format!(
+            line(format!(
                 "        what is sealed to {name} can never be opened again"
             ));
         }
         for name in self.with_slots() {
-            output::line(format!(
+            line(format!(
                 "        which slots {name} has signed after that commit: go on in other registers"
             ));
         }
     }
+}
+
+/// Prints a line: names in it come from elsewhere, and must not steer the terminal.
+fn line(text: impl AsRef<str>) {
+    output::line(safe(text.as_ref()));
 }

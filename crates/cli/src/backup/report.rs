@@ -118,7 +118,11 @@ fn plain(value: &Value) -> String {
         }
         other => other.to_string(),
     };
-    // Names come from elsewhere, and must not steer the terminal.
+    safe(&text)
+}
+
+/// A text with names that come from elsewhere, and must not steer the terminal.
+pub(super) fn safe(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 
@@ -174,5 +178,15 @@ impl Progress {
         let text = format!("\r{} {} of {} chunks{end}", self.what, self.done, self.of);
         // Nobody may be listening.
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_not_steer_the_terminal() {
+        assert_eq!(safe("B\u{1b}[2J\r\u{9b}1A"), "B?[2J??1A");
     }
 }

@@ -1,6 +1,6 @@
 //! `maftia backup restore`.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -32,7 +32,8 @@ pub(super) fn run(typed: &Restore) -> Result<(), Problem> {
     let survivors = typed.survivors.iter().map(|dir| survivors::read(dir));
     let survivors: Vec<Survivor> = survivors.collect::<Result<_, _>>()?;
     let living = living(&checked.group)?;
-    let preview = Preview::new(&checked, &contents, &survivors, living, &made.group)?;
+    let (known, compared) = ((&checked, &contents), key.is_some());
+    let preview = Preview::new(known, compared, &survivors, living, &made.group)?;
     let (true, Some(dir)) = (typed.yes, &typed.dir) else {
         return show(typed, &preview);
     };
@@ -60,6 +61,13 @@ fn permit(typed: &Restore, preview: &Preview) -> Result<(), Problem> {
         return Err(Problem::failed("unsigned", what)
             .next("use a signed one, or believe that site with --accept-unsigned"));
     }
+    if preview.checked.is_signed() && typed.key.is_none() && !typed.trust_key_in_file {
+        let what =
+            "the key in this backup was compared with nothing: anybody can sign with their own";
+        return Err(Problem::failed("key-unknown", what).next(
+            "give the former group's key with --key; or believe it with --trust-key-in-file",
+        ));
+    }
     if preview.may_live() && !typed.beside_living {
         let what = format!(
             "the former group may live: its sites {} answer",
@@ -73,17 +81,25 @@ fn permit(typed: &Restore, preview: &Preview) -> Result<(), Problem> {
 
 /// The new group, its keys in memory only.
 fn plan(typed: &Restore, checked: &Checked) -> Result<Generated, Problem> {
-    let former = checked.group.sites().map(|(_, site)| site.address);
-    let sites: Vec<SocketAddr> = match typed.addresses.as_slice() {
-        [] => former.collect(),
-        given => given.to_vec(),
+    let clients: BTreeSet<&String> = typed.clients.iter().collect();
+    if clients.len() < typed.clients.len() {
+        return Err(Problem::usage("one --client is named twice").next("name each client once"));
+    }
+    let former = checked
+        .group
+        .sites()
+        .map(|(_, own)| (own.address, own.http));
+    let (sites, http): (Vec<SocketAddr>, Vec<_>) = match typed.addresses.as_slice() {
+        [] => former.unzip(),
+        // Elsewhere, the former sites' interfaces mean nothing.
+        given => (given.to_vec(), Vec::new()),
     };
     let plan = Rebirth {
         former: checked.group.clone(),
         commit: checked.preamble.head.commit,
         state: checked.digest,
         sites,
-        http: Vec::new(),
+        http,
         clients: typed.clients.clone(),
     };
     reborn(plan, &mut rand::rng()).map_err(|error| {
@@ -100,10 +116,10 @@ fn make(
     made: &Generated,
     contents: Contents,
 ) -> Result<(), Problem> {
-    let parts = open(file, key)?.checked().preamble.head.parts;
-    let heir = heir(contents, parts, &made.group);
+    let heir = heir(contents, &made.group);
     let make_data = |data: &Path| {
-        // Read anew, and checked again, for each site: the state may be larger than the memory.
+        // Read anew, and checked again, for each site: the state may be larger than the memory. If
+        // it is not the file any more that was checked, the heir says so.
         let mut backup = open(file, key).map_err(Failure::from)?;
         let mut failed = None;
         let chunks = heir.chunks(&mut backup, &mut failed);
@@ -113,10 +129,10 @@ fn make(
         }
         created.map_err(|error| Failure::chain(Exit::Failed, &error))
     };
-    let written = GroupDir::new(dir).write(made, &[], make_data);
-    written.map_err(|failure| {
-        // It was empty before. Whatever is left then has no group file, and is no group.
-        let _gone = fs::remove_dir_all(dir);
+    let dir = GroupDir::new(dir);
+    dir.claim().map_err(|failure| refused(&failure))?;
+    dir.write(made, make_data).map_err(|failure| {
+        dir.unmake();
         refused(&failure)
     })
 }
@@ -136,8 +152,8 @@ fn told(typed: &Restore, dir: &Path, preview: &Preview, made: &Generated) -> Res
         output::line(format!("  maftia site run --config {}", config.display()));
     }
     output::line(format!(
-        "next: move each folder of {} to its machine whole: the state is in it; give every client {}, \
-         and outsiders the new key of `maftia key export group`",
+        "next: move each folder of {} to its machine whole: the state is in it; give every client \
+         {}, and outsiders the new key of `maftia key export group`",
         dir.path().join("sites").display(),
         dir.group_path().display(),
     ));

@@ -261,8 +261,12 @@ fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
         "--dir",
         path(&again),
         "--yes",
+        "--key",
+        path(&scene.key),
     ];
     assert_eq!(refused(&restore), "alive");
+    // Nor of what anybody may have signed.
+    assert_eq!(refused(&restore[..6]), "key-unknown");
     assert!(!again.exists());
 
     // Two of four sites are gone for good: more than f.

@@ -249,8 +249,15 @@ fn a_log_that_ends_before_its_image_counts_as_lost_until_recovered() {
     assert_eq!(named(&boot.records), "adef");
 }
 
-#[test]
-fn a_log_cut_by_an_image_that_is_gone_counts_as_lost() {
+/// The files of the snapshots.
+fn saved(disk: &Disk) -> Vec<PathBuf> {
+    let entries = fs::read_dir(snapshot_dir(disk.0.path())).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).collect()
+}
+
+/// A disk whose log was cut by an image.
+fn cut() -> Disk {
     let disk = Disk::new();
     let (mut store, _) = disk.open();
     let long = vec![b'x'; 2 * MIB];
@@ -260,13 +267,15 @@ fn a_log_cut_by_an_image_that_is_gone_counts_as_lost() {
     }
     store.save_now(&image(0)).unwrap();
     drop(store);
+    disk
+}
+
+#[test]
+fn a_log_cut_by_an_image_that_is_gone_counts_as_lost() {
+    let disk = cut();
     assert!(!disk.open().1.lost);
-    let snapshots = snapshot_dir(disk.0.path());
-    for entry in fs::read_dir(snapshots).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::remove_file(path).unwrap();
-        }
+    for path in saved(&disk) {
+        fs::remove_file(path).unwrap();
     }
     let (_, boot) = disk.open();
     assert!(boot.lost && boot.image.is_none());
@@ -289,4 +298,64 @@ fn an_image_with_a_long_ledger_is_saved_and_read_back() {
     assert!(boot.image.is_some());
     let replica = replica(boot);
     assert!(replica.engine().frontier().index >= image.index());
+}
+
+/// Why what a stopped site has left is refused.
+fn refusal(disk: &Disk) -> Incomplete {
+    match peek(disk.0.path()) {
+        Err(StoppedError::Incomplete(why)) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn of_a_stopped_site_without_an_image_the_whole_log_is_read() {
+    let disk = Disk::new();
+    drop(disk.write("abc"));
+    let boot = peek(disk.0.path()).unwrap();
+    assert!(boot.image.is_none());
+    assert_eq!(named(&boot.records), "abc");
+}
+
+#[test]
+fn a_stopped_site_whose_snapshots_are_all_damaged_is_refused() {
+    let disk = Disk::new();
+    let (mut store, _) = disk.write("abc");
+    store.save_now(&image(0)).unwrap();
+    drop(store);
+    assert!(peek(disk.0.path()).unwrap().image.is_some());
+    for path in saved(&disk) {
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 1;
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    assert!(matches!(refusal(&disk), Incomplete::SnapshotsDamaged));
+}
+
+#[test]
+fn a_stopped_site_without_log_and_image_is_refused() {
+    let disk = Disk::new();
+    drop(disk.write("abc"));
+    fs::remove_dir_all(log_dir(disk.0.path())).unwrap();
+    assert!(matches!(refusal(&disk), Incomplete::LogMissing));
+}
+
+#[test]
+fn a_stopped_site_whose_log_follows_an_image_that_is_gone_is_refused() {
+    let disk = cut();
+    for path in saved(&disk) {
+        fs::remove_file(path).unwrap();
+    }
+    assert!(matches!(refusal(&disk), Incomplete::LogCut { .. }));
+}
+
+#[test]
+fn a_stopped_site_that_lost_its_log_and_did_not_recover_is_refused() {
+    let disk = Disk::new();
+    drop(disk.write("abc"));
+    fs::remove_dir_all(log_dir(disk.0.path())).unwrap();
+    drop(disk.write("d"));
+    assert!(matches!(refusal(&disk), Incomplete::LogLost));
 }
