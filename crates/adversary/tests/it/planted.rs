@@ -103,7 +103,7 @@ planted! {
         Planted::new("own block leaves before it is durable", &["no self-contradiction",
             "no lost tail"], 400);
     an_unchecked_chunk_is_caught:
-        Planted::new("chunk not checked", &["total order", "state agreement", "liveness"], 400)
+        Planted::new("chunk not checked", &["no alarm", "state agreement", "liveness"], 400)
             .of_seven().asleep().attacked_by(Attack::LieAboutState);
     a_checkpoint_by_one_vote_is_caught:
         Planted::new("one checkpoint vote is enough", &["no alarm", "state agreement"], 400)

@@ -89,9 +89,6 @@ planted! {
     a_lost_log_that_a_new_epoch_forgets_is_caught:
         Planted::new("lost log forgotten in a new epoch", &["no self-contradiction",
             "no lost tail"], 400).of(Kind::NoIntruder);
-    a_view_after_one_that_nobody_can_prove_is_caught:
-        Planted::new("next change before the certificate", &["certificates", "liveness"], 400)
-            .of(Kind::ReplaceIntruder);
     a_certificate_that_nobody_checks_is_caught:
         Planted::new("certificate not checked", &["views", "certificates", "blame soundness"], 200)
             .of(Kind::ReplaceCorrect);

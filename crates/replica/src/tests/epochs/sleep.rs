@@ -2,6 +2,7 @@
 
 use maftia_activity::kv;
 use maftia_codec::Wire;
+use maftia_protocol::plant;
 
 use super::change::replace;
 use super::world::World;
@@ -142,9 +143,8 @@ fn who_lacks_the_last_blocks_of_an_epoch_gets_them_from_those_who_are_in_the_nex
     }
 }
 
-/// A view that follows on one which nobody can prove would be one to which nobody could be led.
-#[test]
-fn no_further_change_is_made_before_the_certificate_of_the_one_before() {
+/// The first change is made, nobody gets a vote for its certificate, and a second one is proposed.
+fn changed_without_a_certificate() -> World {
     let mut world = World::new(4, false);
     world.put("before");
     world.run(100);
@@ -163,7 +163,19 @@ fn no_further_change_is_made_before_the_certificate_of_the_one_before() {
         world.put(&format!("meanwhile {i}"));
         world.run(20);
     }
+    world
+}
+
+/// A view that follows on one which nobody can prove would be one to which nobody could be led.
+#[test]
+fn no_further_change_is_made_before_the_certificate_of_the_one_before() {
+    let mut world = changed_without_a_certificate();
     assert!(world.machines[0].is_in(1), "it waits, and serves");
+    let wrong = plant(
+        "next change before the certificate",
+        changed_without_a_certificate,
+    );
+    assert!(!wrong.machines[0].is_in(1));
     world.lost = Box::new(|_, _, _| false);
     world.run_until("there", |own| own.is_in(2) || own.has_left());
     world.run_until("certified", |own| own.is_certified());
