@@ -137,6 +137,10 @@ impl PublicKey {
     /// # Errors
     /// If the bytes are not the canonical encoding of a point, or one of small order.
     pub fn new(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        #[cfg(feature = "danger-mock-signatures")]
+        if bytes.starts_with(MOCK_MARK) {
+            return Err(KeyError::Malformed);
+        }
         let point = CompressedEdwardsY(bytes)
             .decompress()
             .ok_or(KeyError::Malformed)?;
