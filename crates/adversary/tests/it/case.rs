@@ -125,15 +125,7 @@ impl Case {
                 time_ms: 36_000_000,
                 payload_bytes: 1 << 20,
             },
-            pacing: Pacing {
-                idle_interval: ms(dice.between(20, 100)),
-                block_interval_min: if dice.chance(500) {
-                    Duration::ZERO
-                } else {
-                    ms(5)
-                },
-                ..Pacing::default()
-            },
+            pacing: pacing(dice),
         };
         let limits = Limits {
             window: 16,
@@ -261,5 +253,18 @@ impl Case {
         plan.0.push((at + lasts, nothing));
         plan.0.sort_by_key(|(at, _)| *at);
         plan
+    }
+}
+
+/// How often blocks are made, of either campaign.
+pub(crate) fn pacing(dice: &mut Dice) -> Pacing {
+    Pacing {
+        idle_interval: ms(dice.between(20, 100)),
+        block_interval_min: if dice.chance(500) {
+            Duration::ZERO
+        } else {
+            ms(5)
+        },
+        ..Pacing::default()
     }
 }

@@ -1,8 +1,11 @@
 //! The negative control: known bugs, each caught by the property that should catch it; and an
 //! assumption broken on purpose.
 
+use std::ops::Range;
+
 use maftia_adversary::Attack;
 use maftia_protocol::plant;
+use maftia_simulator::{Failure, Report};
 
 use crate::case::{Case, Weather};
 
@@ -55,20 +58,28 @@ impl Planted {
             attack: self.attack,
             ..Case::new(self.n, self.corrupted, self.weather)
         };
-        let found = plant(self.name, || {
-            (0..self.seeds).find_map(|seed| {
-                let failure = case.run(seed).0.err()?;
-                let property = failure.violation.property.as_str();
-                self.by
-                    .contains(&property)
-                    .then(|| (seed, failure.violation.clone()))
-            })
-        });
-        let (seed, violation) =
-            found.unwrap_or_else(|| panic!("\"{}\" survives {} seeds", self.name, self.seeds));
-        let text: String = violation.to_string().chars().take(200).collect();
-        println!("\"{}\" is caught by seed {seed}: {text}", self.name);
+        must_be_caught(self.name, self.by, 0..self.seeds, |seed| case.run(seed).0);
     }
+}
+
+/// Plants the bug and runs seeds until one of the properties `by` reports it.
+pub(crate) fn must_be_caught(
+    name: &'static str,
+    by: &[&str],
+    mut seeds: Range<u64>,
+    run: impl Fn(u64) -> Result<Report, Box<Failure>>,
+) {
+    let last = seeds.end;
+    let found = plant(name, || {
+        seeds.find_map(|seed| {
+            let violation = run(seed).err()?.violation;
+            by.contains(&violation.property.as_str())
+                .then_some((seed, violation))
+        })
+    });
+    let (seed, violation) = found.unwrap_or_else(|| panic!("\"{name}\" survives {last} seeds"));
+    let text: String = violation.to_string().chars().take(200).collect();
+    println!("\"{name}\" is caught by seed {seed}: {text}");
 }
 
 macro_rules! planted {
@@ -79,6 +90,7 @@ macro_rules! planted {
         }
     )*};
 }
+pub(crate) use planted;
 
 planted! {
     a_vouch_counted_twice_is_caught:

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use maftia_adversary::{Attack, Strategy};
 use maftia_membership::View;
-use maftia_ordering::{CheckpointPolicy, Pacing, Parameters};
+use maftia_ordering::{CheckpointPolicy, Parameters};
 use maftia_protocol::Step;
 use maftia_replica::{Limits, Message, Record, Settings};
 use maftia_simulator::{
@@ -23,6 +23,7 @@ use super::properties::{Holders, Keys, Rarities, Sanity, Settled, Signed, Views}
 use super::script::{FOUNDERS, Kind, Script};
 use super::usurper::Usurper;
 use crate::book;
+use crate::case::pacing;
 use crate::clients::{Audience, Clients, Load};
 use crate::properties::{Durability, TotalOrder};
 use crate::site;
@@ -124,15 +125,7 @@ impl Case {
                 time_ms: 36_000_000,
                 payload_bytes: 1 << 20,
             },
-            pacing: Pacing {
-                idle_interval: ms(dice.between(20, 100)),
-                block_interval_min: if dice.chance(500) {
-                    Duration::ZERO
-                } else {
-                    ms(5)
-                },
-                ..Pacing::default()
-            },
+            pacing: pacing(dice),
         };
         let limits = Limits {
             window: 16,

@@ -2,10 +2,10 @@
 //! promise that it breaks.
 
 use maftia_adversary::Attack;
-use maftia_protocol::plant;
 
 use super::case::Case;
 use super::script::Kind;
+use crate::planted::{must_be_caught, planted};
 
 /// A bug, the world in which it is looked for, and how many seeds that may take.
 struct Planted {
@@ -48,28 +48,8 @@ impl Planted {
             attack: self.attack,
             ..Case::ANY
         };
-        let found = plant(self.name, || {
-            (0..self.seeds).find_map(|seed| {
-                let violation = case.run(seed).0.err()?.violation;
-                self.by
-                    .contains(&violation.property.as_str())
-                    .then_some((seed, violation))
-            })
-        });
-        let (seed, violation) =
-            found.unwrap_or_else(|| panic!("\"{}\" survives {} seeds", self.name, self.seeds));
-        let text: String = violation.to_string().chars().take(200).collect();
-        println!("\"{}\" is caught by seed {seed}: {text}", self.name);
+        must_be_caught(self.name, self.by, 0..self.seeds, |seed| case.run(seed).0);
     }
-}
-
-macro_rules! planted {
-    ($($test:ident: $planted:expr;)*) => {$(
-        #[test]
-        fn $test() {
-            $planted.is_caught();
-        }
-    )*};
 }
 
 planted! {
