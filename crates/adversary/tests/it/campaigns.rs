@@ -248,7 +248,7 @@ fn seven_sites_with_an_intruder_slow() {
 fn four_sites_with_an_intruder_and_the_fast_path_slow() {
     if is_slow() {
         let case = Case::new(4, 1, Weather::Storm).with_fast_path();
-        storm(case, part(SLOW));
+        storm(case, part(SLOW_HOSTILE));
     }
 }
 
@@ -256,7 +256,7 @@ fn four_sites_with_an_intruder_and_the_fast_path_slow() {
 fn seven_sites_with_two_intruders_and_the_fast_path_slow() {
     if is_slow() {
         let case = Case::new(7, 2, Weather::Storm).with_fast_path();
-        storm(case, part(SLOW));
+        storm(case, part(SLOW_HOSTILE));
     }
 }
 
