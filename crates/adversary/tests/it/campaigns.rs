@@ -114,6 +114,10 @@ fn storm(case: Case, seeds: Range<u64>) {
         ]),
     }
     reached(&seen, &rare);
+    assert!(
+        50 * sometimes.forgotten <= seen.statistics.seeds + 50,
+        "sites give up results only where a client's key has too many under way"
+    );
 }
 
 fn sleeper(n: usize, corrupted: usize, seeds: Range<u64>) {
