@@ -59,6 +59,7 @@
 
 mod certificate;
 mod echo;
+mod opening;
 mod shared;
 mod signatures;
 mod verifiable;

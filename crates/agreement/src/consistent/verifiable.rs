@@ -4,6 +4,7 @@ use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Digest, SiteId, SiteSet, Time};
 
 use super::Certifier;
+use super::opening::Opening;
 use crate::reliable::{BroadcastError, PAYLOAD_BYTES_MAX};
 use crate::votes::{Cast, Votes};
 use crate::{Context, Instance, Misbehaviour, Predicate, Taken};
@@ -43,10 +44,9 @@ pub enum VerifiableMessage<V, C> {
 pub struct Verifiable<C: Certifier> {
     context: Context,
     instance: Instance,
-    sender: SiteId,
     certifier: C,
     predicate: Predicate,
-    received: Option<(Digest, Bytes)>,
+    opening: Opening,
     votes: Votes<C::Vote>,
     /// Whose votes were bad: they have no other.
     barred: SiteSet,
@@ -70,10 +70,9 @@ impl<C: Certifier> Verifiable<C> {
         Self {
             context,
             instance,
-            sender,
             certifier,
             predicate,
-            received: None,
+            opening: Opening::new(instance, context.own(), sender),
             votes: Votes::new(),
             barred: SiteSet::EMPTY,
             certified: None,
@@ -84,30 +83,19 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn on_send(&mut self, step: &mut Step<Self>, from: SiteId, payload: Bytes) {
-        if from != self.sender {
-            return step.blame(from, Misbehaviour::NotTheSender);
+        let is_valid = |payload: &Bytes| (self.predicate)(from, payload);
+        if let Some(digest) = self.opening.take(step, from, payload, is_valid) {
+            let vote = VerifiableMessage::Vote(self.certifier.vote(&digest));
+            step.send(Target::One(self.opening.sender), vote); // K1
+            self.settle(step);
         }
-        let digest = statement_of(self.instance, &payload);
-        match &self.received {
-            Some((first, _)) if *first == digest => return,
-            Some(_) => return step.blame(from, Misbehaviour::Contradiction),
-            None => {}
-        }
-        if !(self.predicate)(self.sender, &payload) {
-            return step.blame(from, Misbehaviour::InvalidProposal);
-        }
-        step.records.push(Taken);
-        self.received = Some((digest, payload));
-        let vote = self.certifier.vote(&digest);
-        step.send(Target::One(self.sender), VerifiableMessage::Vote(vote)); // K1
-        self.settle(step);
     }
 
     fn on_vote(&mut self, step: &mut Step<Self>, from: SiteId, vote: C::Vote) {
-        let Some((digest, _)) = &self.received else {
+        let Some((digest, _)) = &self.opening.taken else {
             return;
         };
-        let is_needed = self.context.own() == self.sender && self.certified.is_none();
+        let is_needed = self.context.own() == self.opening.sender && self.certified.is_none();
         if !is_needed || self.barred.contains(from) {
             return;
         }
@@ -144,7 +132,8 @@ impl<C: Certifier> Verifiable<C> {
         step.records.push(Taken);
         self.certified = Some((of, by));
         if self
-            .received
+            .opening
+            .taken
             .as_ref()
             .is_none_or(|(digest, _)| *digest != of)
         {
@@ -165,7 +154,7 @@ impl<C: Certifier> Verifiable<C> {
         let is_wanted = self.certified.as_ref().is_some_and(|(of, _)| *of == digest);
         if is_wanted && !self.delivered {
             step.records.push(Taken);
-            self.received = Some((digest, payload));
+            self.opening.taken = Some((digest, payload));
             self.settle(step);
         }
     }
@@ -176,7 +165,8 @@ impl<C: Certifier> Verifiable<C> {
         for (to, of) in wishes {
             self.answer(step, to, of);
         }
-        let (Some((digest, payload)), Some((of, certificate))) = (&self.received, &self.certified)
+        let (Some((digest, payload)), Some((of, certificate))) =
+            (&self.opening.taken, &self.certified)
         else {
             return;
         };
@@ -190,7 +180,7 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn answer(&mut self, step: &mut Step<Self>, to: SiteId, of: Digest) {
-        if let Some((digest, payload)) = &self.received
+        if let Some((digest, payload)) = &self.opening.taken
             && *digest == of
             && self.answered.insert(to)
         {
@@ -208,21 +198,13 @@ impl<C: Certifier> Protocol for Verifiable<C> {
     type Error = BroadcastError;
 
     fn command(&mut self, _: Time, payload: Bytes) -> Result<Step<Self>, BroadcastError> {
-        if self.context.own() != self.sender {
-            return Err(BroadcastError::NotTheSender(self.sender));
-        }
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(BroadcastError::TooLarge(payload.len()));
-        }
-        if self.received.is_some() {
-            return Err(BroadcastError::AlreadySent);
-        }
-        if !(self.predicate)(self.sender, &payload) {
+        self.opening.allows(&payload)?;
+        if !(self.predicate)(self.context.own(), &payload) {
             return Err(BroadcastError::Invalid);
         }
         let mut step = Step::none();
         step.send(Target::Others, VerifiableMessage::Send(payload.clone()));
-        self.on_send(&mut step, self.sender, payload);
+        self.on_send(&mut step, self.context.own(), payload);
         Ok(step)
     }
 
