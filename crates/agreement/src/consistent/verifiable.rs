@@ -48,7 +48,7 @@ pub struct Verifiable<C: Certifier> {
     predicate: Predicate,
     opening: Opening,
     votes: Votes<C::Vote>,
-    /// Whose votes were bad: they have no other.
+    /// Whose vote or certificate was bad: no other is looked at, since each costs a check.
     barred: SiteSet,
     certified: Option<(Digest, C::Certificate)>,
     wishes: Votes<Digest>,
@@ -109,8 +109,11 @@ impl<C: Certifier> Verifiable<C> {
         }
         match self.certifier.combine(digest, self.votes.map()) {
             Ok(certificate) => {
+                // Taken here at once: a vote that comes meanwhile must not make another.
+                self.certified = Some((*digest, certificate.clone()));
                 let message = VerifiableMessage::Final(*digest, certificate);
-                step.send(Target::All, message); // K2
+                step.send(Target::Others, message); // K2
+                self.settle(step);
             }
             Err(culprits) => {
                 for culprit in culprits.iter() {
@@ -123,10 +126,11 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn on_final(&mut self, step: &mut Step<Self>, from: SiteId, of: Digest, by: C::Certificate) {
-        if self.certified.is_some() {
+        if self.certified.is_some() || self.barred.contains(from) {
             return;
         }
         if !self.certifier.verify(&of, &by) {
+            self.barred.insert(from);
             return step.blame(from, Misbehaviour::BadCertificate);
         }
         step.records.push(Taken);
