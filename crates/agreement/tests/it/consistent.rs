@@ -2,19 +2,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use maftia_agreement::consistent::{
-    Certified, Certifier, Echo, EchoMessage, MultiSignature, SharedKeyCertifier,
+    Certified, Certifier, CertifierError, Echo, EchoMessage, MultiSignature, SharedKeyCertifier,
     SignatureCertifier, Verifiable, VerifiableMessage, statement_of,
 };
-use maftia_agreement::{Context as Place, Instance, Misbehaviour, Predicate};
+use maftia_agreement::{Context as Place, Instance, Misbehaviour, Predicate, SharedKey};
 use maftia_codec::Bytes;
 use maftia_crypto::{PublicKey, Signature, SigningKey};
 use maftia_protocol::{Event, Protocol, plant};
 use maftia_simulator::{Dice, check};
-use maftia_threshold::bls::Purpose;
+use maftia_threshold::bls::{Purpose, Tag};
 use maftia_types::{SiteId, SiteSet, Time};
 
 use crate::arena::{Case, Scenario, largest, place};
-use crate::keys::{keys, shared_keys, site};
+use crate::keys::{keys, shared_keys, sharing, site};
 use crate::lockstep;
 
 fn payload(number: u64, face: u8) -> Bytes {
@@ -356,4 +356,28 @@ fn keys_that_are_no_groups_are_refused() {
     assert!(SignatureCertifier::new(own, Arc::clone(&secret[1]), Arc::clone(&all)).is_err());
     let real = Arc::new(SigningKey::from_seed([1; 32]));
     assert!(SignatureCertifier::new(own, real, all).is_err());
+}
+
+#[test]
+fn a_shared_key_that_too_few_or_more_than_a_quorum_use_is_refused() {
+    // n = 7: two quorums of ⌈(7+2+1)/2⌉ = 5 share a correct site; f = 2 need never answer.
+    let seven = place(largest(7), site(0));
+    let threshold = |threshold: u8| {
+        let (sharing, share) = sharing(7, threshold, 1).swap_remove(0);
+        SharedKey::new(
+            &seven,
+            sharing,
+            share,
+            Tag::new("test", Purpose::Vote).unwrap(),
+        )
+        .err()
+    };
+    let refused = |threshold| CertifierError::Threshold {
+        threshold,
+        least: 5,
+        most: 5,
+    };
+    assert_eq!(threshold(4), Some(refused(4)));
+    assert_eq!(threshold(5), None);
+    assert_eq!(threshold(6), Some(refused(6)));
 }
