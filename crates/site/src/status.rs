@@ -140,6 +140,7 @@ fn key(record: &KeyRecord) -> KeyStatus {
             Scheme::Bls => "bls",
             Scheme::Seal => "seal",
             Scheme::Beacon => "beacon",
+            Scheme::Coin => "coin",
         },
         state: match record.state {
             State::Generating => "generating",
