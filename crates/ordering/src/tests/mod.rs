@@ -13,6 +13,7 @@ mod epochs;
 mod fast_path;
 mod harness;
 mod hostile;
+mod inherit;
 mod misbehaviour;
 mod payloads;
 mod smoke;
