@@ -159,6 +159,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
+                ..Settings::default()
             },
             keys: self.keys,
             asynchrony: self.asynchrony,

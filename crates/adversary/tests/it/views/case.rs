@@ -144,6 +144,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
+                ..Settings::default()
             },
             machines,
             founders,
