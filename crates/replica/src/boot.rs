@@ -123,7 +123,6 @@ impl Replica {
             chain: Chain::default(),
             reign: Reign::default(),
             custodian: None,
-            site_half: boot.site_half,
             replay,
             nonce: boot.nonce,
             evidence: Vec::new(),
@@ -133,7 +132,7 @@ impl Replica {
         };
         let mut step = Step::none();
         replica.begin(now, below, &mut step);
-        if let Some(site) = replica.site_half.take() {
+        if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
         replica.finish(&mut step);

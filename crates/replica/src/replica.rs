@@ -3,7 +3,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maftia_activity::keys::Site;
 use maftia_activity::replication::StateMachine;
 use maftia_crypto::PublicKey;
 use maftia_membership::Certificate;
@@ -49,9 +48,6 @@ pub struct Replica {
     pub(crate) chain: Chain,
     pub(crate) reign: Reign,
     pub(crate) custodian: Option<Custodian>,
-    /// This site's half of the keyed services while the log is read: it gives shares of the coin and
-    /// does nothing else before it is employed.
-    pub(crate) site_half: Option<Site>,
     pub(crate) epochs: Option<Epochs>,
     /// What the log held of later epochs, while it is read again.
     pub(crate) replay: BTreeMap<Epoch, Vec<maftia_ordering::Record>>,

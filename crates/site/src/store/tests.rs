@@ -40,6 +40,7 @@ fn replica(boot: Boot) -> Replica {
             ..Limits::default()
         },
         image_bytes: 0,
+        ..Settings::default()
     };
     let key = SigningKey::from_seed([7; 32]);
     let identity = Identity {
