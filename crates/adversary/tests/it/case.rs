@@ -150,6 +150,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
+                ..Settings::default()
             },
             keys: self.keys,
             asynchrony: self.asynchrony,
