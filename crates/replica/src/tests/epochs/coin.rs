@@ -107,7 +107,7 @@ fn with_auto_known_leaders_decide_as_long_as_they_do() {
 
 #[test]
 fn a_group_comes_to_its_coin_although_all_lose_power_at_each_phase_on_the_way() {
-    for steps in [10, 40, 80, 120, 160, 200, 240, 280, 320, 400] {
+    for steps in [10, 80, 160, 220, 280, 340] {
         let mut world = World::with_coin(4, CoinUse::Always);
         world.run(steps);
         world.restart_all();
@@ -148,7 +148,7 @@ fn changing(steps: usize) -> World {
 
 #[test]
 fn a_change_between_two_epochs_with_coins_completes_although_all_lose_power() {
-    for steps in [0, 40, 80, 120, 160, 200, 240, 280] {
+    for steps in [0, 60, 120, 180, 240] {
         let mut world = changing(steps);
         world.restart_all();
         world.run_until("tossing", |own| tosses(own, 2) || own.has_left());
@@ -179,9 +179,7 @@ fn a_replaced_site_leaves_the_coin_to_the_one_in_its_place() {
     world.run_until("certified", |own| own.is_certified());
     world.machines[2].off = true;
     // A former share is with nobody, neither on a disk nor in an engine that answers stragglers.
-    world.run_until("agreed", |own| {
-        own.replica.epochs.as_ref().unwrap().former.is_none()
-    });
+    world.run_until("agreed", has_no_former);
     for (of, seat) in [(0, 0), (1, 1), (2, 2), (3, 3)] {
         assert!(!share(&world.machines[of], seat, &of_then), "{of}");
     }
@@ -192,6 +190,10 @@ fn a_replaced_site_leaves_the_coin_to_the_one_in_its_place() {
     world.finish();
     assert!(by_coin(&world.machines[1]) > before);
     assert!(coin(&world.machines[4]).unwrap().is_held());
+}
+
+fn has_no_former(own: &Machine) -> bool {
+    own.replica.epochs.as_ref().unwrap().former.is_none()
 }
 
 /// Whether a machine's disk holds the share of the coin of a former state, as the site it was then.
@@ -208,11 +210,17 @@ fn key_of(own: &Machine) -> usize {
     (0..8).find(|of| key(*of).public() == public).unwrap()
 }
 
-/// A group, one of whose sites was off while the keys were made and shared.
+/// A group, one of whose sites was off while the keys were made and shared, and comes back when the
+/// others have no blocks of that time any more.
 fn late() -> World {
     let mut world = World::with_coin(4, CoinUse::Always);
     world.machines[3].off = true;
     world.run_until("tossing", |own| tosses(own, 1));
+    for i in 0..10 {
+        world.put(&format!("meanwhile {i}"));
+        world.run(20);
+    }
+    world.run_until("agreed", has_no_former);
     world.restart(3);
     world.run_until("there", |own| own.is_in(1));
     world.run(500);
