@@ -7,8 +7,8 @@
 //! at the ordered state.
 
 use maftia_activity::keys::{Ordered, Site, coin};
-use maftia_ordering::Asynchronous;
 use maftia_ordering::coin::{BlsCoin, Coin};
+use maftia_ordering::{Asynchronous, Parameters};
 use maftia_protocol::planted;
 use maftia_types::{CoinUse, SiteId};
 
@@ -17,7 +17,7 @@ use crate::replica::Replica;
 
 /// How the present epoch of that state is decided in a group that wants a coin so: by known leaders
 /// as long as the epoch has none. The share is that of site `me`; one that has no seat has none.
-pub(crate) fn asynchronous(
+fn asynchronous(
     wanted: CoinUse,
     ordered: Option<&Ordered>,
     (half, me): (Option<&Site>, SiteId),
@@ -34,6 +34,19 @@ pub(crate) fn asynchronous(
         CoinUse::Never => Asynchronous::Never,
         CoinUse::Auto => coin().map_or(Asynchronous::Never, Asynchronous::Auto),
         CoinUse::Always => coin().map_or(Asynchronous::Never, Asynchronous::Always),
+    }
+}
+
+/// The same in the parameters of an epoch, when this site starts.
+pub(crate) fn with_coin(
+    parameters: Parameters,
+    wanted: CoinUse,
+    ordered: Option<&Ordered>,
+    own: (Option<&Site>, SiteId),
+) -> Parameters {
+    Parameters {
+        asynchronous: asynchronous(wanted, ordered, own),
+        ..parameters
     }
 }
 

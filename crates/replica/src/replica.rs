@@ -10,7 +10,7 @@ use maftia_membership::detector::Change;
 use maftia_membership::evidence::Proof;
 use maftia_ordering::{Commit, Engine, Frontier, Standing};
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Alarm, ClientId, CoinUse, Digest, Epoch, Incarnation, SiteId, Time};
+use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
@@ -24,10 +24,10 @@ use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::lending::Lending;
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::repeats::Repeats;
 use crate::ruling::Reign;
+use crate::settings::Settings;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -62,27 +62,6 @@ pub struct Replica {
 
 /// How often the intake is searched for what nobody will execute any more.
 const INTAKE_EXPIRY_COMMITS: u64 = 64;
-
-/// What the replica is built with besides the engine's parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Bounds of the ordered state.
-    pub limits: Limits,
-    /// When a coin names leaders, as the group's file says.
-    pub coin: CoinUse,
-    /// Write an image, so that the log can be cut, after this many bytes of log. Local.
-    pub image_bytes: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            coin: CoinUse::Never,
-            image_bytes: 128 * 1024 * 1024,
-        }
-    }
-}
 
 /// What the driver asks of the replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
