@@ -86,7 +86,7 @@ pub(crate) struct Init {
     /// Name of a client to make a key for; may be repeated
     #[arg(long = "client", value_name = "NAME", default_values_t = [String::from("agent")])]
     pub(crate) clients: Vec<String>,
-    /// Final after two message delays where almost all sites agree: on or off
+    /// Final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
     /// When a coin names leaders, which no scheduler can stop: never, auto or always

@@ -28,7 +28,7 @@ pub(crate) struct Dev {
     /// Sites of a new group
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=31))]
     sites: Option<u8>,
-    /// In a new group, final after two message delays where almost all sites agree: on or off
+    /// In a new group, final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     fast_path: Option<bool>,
     /// In a new group, when a coin names leaders, which no scheduler can stop: never, auto or always

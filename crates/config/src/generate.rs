@@ -9,7 +9,7 @@ use crate::group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Ki
 
 /// Whether a new group that carries it gets the fast path, if nobody says otherwise.
 /// `docs/adr/0010-fast-path.md` says why.
-pub const FAST_PATH_DEFAULT: bool = false;
+pub const FAST_PATH_DEFAULT: bool = true;
 
 /// What a new group is to be.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ pub(crate) struct Bench {
     /// Sites of the group that is started for the measurement
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=31))]
     pub(crate) sites: u8,
-    /// In that group, final after two message delays where almost all sites agree: on or off
+    /// In that group, final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
     /// In that group, when a coin names leaders, which no scheduler can stop: never, auto or always

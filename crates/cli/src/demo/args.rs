@@ -15,7 +15,7 @@ pub(crate) struct Demo {
     /// Sites; 3f+1 of them tolerate f intruded ones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=31))]
     pub(crate) sites: u8,
-    /// Final after two message delays where almost all sites agree: on or off
+    /// Final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
     /// When a coin names leaders, which no scheduler can stop: never, auto or always

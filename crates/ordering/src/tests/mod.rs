@@ -8,6 +8,7 @@ mod blocks;
 mod coin;
 mod coin_rule;
 mod corrections;
+mod delivery;
 mod epochs;
 mod fast_path;
 mod harness;
