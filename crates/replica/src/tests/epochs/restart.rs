@@ -2,6 +2,9 @@
 
 use maftia_activity::kv;
 use maftia_codec::Wire;
+use maftia_ordering::{Record as Logged, Standing};
+use maftia_protocol::plant;
+use maftia_types::Epoch;
 
 use super::change::replace;
 use super::world::World;
@@ -140,4 +143,44 @@ fn who_loses_its_log_during_a_change_recovers_in_either_epoch() {
         world.restart(of);
         completes(&mut world);
     }
+}
+
+/// Its log ends before its newest blocks, and its image is gone too: what is left of the log is read
+/// with the state that it fetches, and does not say all that it has signed in that epoch.
+#[test]
+fn a_log_that_lost_its_end_is_no_proof_to_who_must_fetch_its_state() {
+    let mut world = hollow_with_half_a_log();
+    assert!(matches!(standing(&world, 4), Standing::Recovering { .. }));
+    world.put("then");
+    world.finish();
+    world.run_until("serving", |own| own.is_seated() || own.has_left());
+    let wrong = plant(
+        "gap forgotten where a state is fetched",
+        hollow_with_half_a_log,
+    );
+    assert!(!matches!(standing(&wrong, 4), Standing::Recovering { .. }));
+}
+
+fn standing(world: &World, of: usize) -> &Standing {
+    world.machines[of].replica.engine().standing()
+}
+
+/// Site 4, when it has fetched its state.
+fn hollow_with_half_a_log() -> World {
+    let mut world = changing(false, 0);
+    completes(&mut world);
+    let begins = |record: &Record| matches!(record, Record::Ordering(Logged::Epoch(Epoch(1))));
+    let machine = &mut world.machines[4];
+    machine
+        .records
+        .retain(|record| !matches!(record, Record::Image(_)));
+    let mark = machine.records.iter().position(begins).unwrap();
+    machine.records.truncate(mark + 4);
+    machine.lost_log = true;
+    world.restart(4);
+    assert!(world.machines[4].replica.is_hollow());
+    while !world.machines[4].is_in(1) {
+        world.run(1);
+    }
+    world
 }
