@@ -15,4 +15,5 @@ mod hostile;
 mod misbehaviour;
 mod payloads;
 mod smoke;
+mod twins;
 mod validity;
