@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::blocks::*;
 use super::harness::*;
+use crate::heads::PASSED_ON_MAX;
 use crate::*;
 use bytes::Bytes;
 use maftia_protocol::{Event, Protocol, Step, plant};
-use maftia_types::{Digest, Round, SiteId, Time};
+use maftia_types::{Digest, Epoch, Round, SiteId, Time};
 
 fn hears(engine: &mut Engine, from: SiteId, block: &Arc<Block>) -> Step<Engine> {
     let message = Message::Block {
@@ -16,6 +17,134 @@ fn hears(engine: &mut Engine, from: SiteId, block: &Arc<Block>) -> Step<Engine> 
         payload: None,
     };
     engine.handle(Time::ZERO, Event::Message { from, message })
+}
+
+/// Seven sites, of which two are hostile: the author of many twins, and who passes them on.
+struct Seven {
+    leader: usize,
+    one: usize,
+    other: usize,
+    author: usize,
+    relay: usize,
+    /// Round 1 of all but the relay, and round 2 of the correct ones: of these the leader's own
+    /// block votes for it, the other four do not, and a skip takes five.
+    dag: Dag,
+}
+
+impl Seven {
+    fn new() -> Self {
+        let schedule = Schedule::permuted(CONFIG, Epoch(0), 7);
+        let leader = schedule.leader(Round(1)).index();
+        let rest: Vec<usize> = (0..7).filter(|site| *site != leader).collect();
+        let [one, other, third, fourth, author, relay] = rest[..] else {
+            unreachable!("six are left");
+        };
+        let mut dag = Dag::genesis(CONFIG, Epoch(0), 7);
+        for site in [leader, one, other, third, fourth, author] {
+            add(&mut dag, site, 1, &[0, 1, 2, 3, 4, 5, 6]);
+        }
+        for site in [one, other, third, fourth] {
+            add(&mut dag, site, 2, &[one, other, third, fourth, author]);
+        }
+        add(&mut dag, leader, 2, &[leader, one, other, third, fourth]);
+        Self {
+            leader,
+            one,
+            other,
+            author,
+            relay,
+            dag,
+        }
+    }
+
+    fn engine(&self, me: usize) -> Engine {
+        let mut engine = Engine::boot(parameters(7), identity(7, me), fresh_boot(), Time::ZERO).0;
+        engine.dag = self.dag.clone();
+        engine
+    }
+
+    /// The author's block at round 2 that votes for the leader or does not.
+    fn twin(&self, votes: bool, time_ms: u64) -> Arc<Block> {
+        let mut parents = at_round(&self.dag, 1);
+        let left_out = if votes { self.one } else { self.leader };
+        parents.retain(|parent| parent.author.index() != left_out);
+        let header = header(self.author, 2, own_first(self.author, &parents));
+        Block::sign(Header { time_ms, ..header }, &key(self.author))
+    }
+}
+
+fn id(of: usize) -> SiteId {
+    site(of as u8)
+}
+
+/// How far the other site comes once it has asked the one.
+fn settled_by_the_other() -> Round {
+    let group = Seven::new();
+    let (author, relay) = (id(group.author), id(group.relay));
+    let (mut one, mut other) = (group.engine(group.one), group.engine(group.other));
+    let _ = hears(&mut one, author, &group.twin(true, 11));
+    let _ = hears(&mut one, author, &group.twin(true, 12));
+    assert_eq!(one.frontier().settled, Round(0));
+    let _ = hears(&mut one, relay, &group.twin(false, 13));
+    assert_eq!(
+        one.frontier().settled,
+        Round(1),
+        "the fifth that does not vote"
+    );
+    for (from, twins) in [(author, 21..23), (relay, 31..40)] {
+        for time_ms in twins {
+            let _ = hears(&mut other, from, &group.twin(true, time_ms));
+        }
+    }
+    let held = other.dag().slot(author, Round(2)).len();
+    assert_eq!(
+        held,
+        2 + PASSED_ON_MAX,
+        "its own two, and the relay's share"
+    );
+    let from = id(group.other);
+    let knowledge = Knowledge {
+        tips: vec![Round(2); 7],
+        base: Round(0),
+        settled: Round(0),
+        ask: true,
+    };
+    let message = Message::Knowledge(knowledge);
+    let step = one.handle(Time::ZERO, Event::Message { from, message });
+    for out in step.messages {
+        if let Message::Block { block, .. } = out.message {
+            let _ = hears(&mut other, id(group.one), &block);
+        }
+    }
+    other.frontier().settled
+}
+
+/// One site has skipped a slot with the third twin that it knows of an author; no block builds on it,
+/// and another has no room left for what hostile sites send of that slot.
+#[test]
+fn correction_5_with_two_hostile_sites_a_twin_that_decides_reaches_all() {
+    assert_eq!(settled_by_the_other(), Round(1));
+    let wrong = plant("deciders not passed on", settled_by_the_other);
+    assert_eq!(wrong, Round(0), "it would stay behind for ever");
+}
+
+/// A site restarts from its log: which twins have decided it finds out again.
+#[test]
+fn what_a_verdict_rests_on_is_known_again_after_a_start() {
+    let group = Seven::new();
+    let mut dag = group.dag.clone();
+    let twins = [(true, 11), (true, 12), (false, 13)];
+    let twins = twins.map(|(votes, time_ms)| group.twin(votes, time_ms));
+    for twin in &twins {
+        assert!(dag.insert(Arc::clone(twin), None, false));
+    }
+    let resilience = parameters(7).resilience;
+    let schedule = Schedule::permuted(CONFIG, Epoch(0), 7);
+    let rule = Rule::new(resilience, false).unwrap();
+    let mut committer = Committer::new(rule, schedule, Round(1));
+    committer.recall(&dag, Round(0));
+    let decides = |twin: &Arc<Block>| committer.is_decider(Round(2), &twin.reference());
+    assert_eq!(twins.each_ref().map(decides), [false, false, true]);
 }
 
 /// A hostile author has filled its room at a site with blocks whose parents do not exist.
