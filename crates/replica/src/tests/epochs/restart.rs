@@ -8,7 +8,7 @@ use maftia_types::Epoch;
 
 use super::change::replace;
 use super::world::World;
-use crate::Record;
+use crate::{Activity, Record};
 
 /// A group whose site 2 is being replaced by machine 4, `steps` after that one has come.
 fn changing(keyed: bool, steps: usize) -> World {
@@ -143,6 +143,34 @@ fn who_loses_its_log_during_a_change_recovers_in_either_epoch() {
         world.restart(of);
         completes(&mut world);
     }
+}
+
+/// The recovery is complete, and one more site is gone: the round from which site 1 may sign needs
+/// its own block below, so that it may have to wait for long. Called serving, it would be counted
+/// among those that keep the group alive.
+#[test]
+fn who_lost_its_log_counts_as_recovering_until_it_signs_again() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.finish();
+    world.machines[1].lose_log(true);
+    world.restart(1);
+    let returns =
+        |world: &World| matches!(standing(world, 1), Standing::Returning { lost: true, .. });
+    let doing = |world: &World| world.machines[1].replica.status().activity;
+    while !returns(&world) {
+        assert_ne!(doing(&world), Activity::Serving);
+        world.run(1);
+    }
+    assert_eq!(doing(&world), Activity::Recovering);
+    world.machines[3].off = true;
+    world.run(200);
+    assert!(returns(&world));
+    assert_eq!(doing(&world), Activity::Recovering);
+    world.restart(3);
+    world.run_until("serving", |own| {
+        own.replica.status().activity == Activity::Serving
+    });
 }
 
 /// Its log ends before its newest blocks, and its image is gone too: what is left of the log is read
