@@ -269,3 +269,102 @@ fn accepts_what_builds_on(engine: &mut Engine, hidden: &[Arc<Block>]) -> bool {
     }
     false
 }
+
+/// Seven sites, of which two make up to seven blocks a round, and everybody cites what luck shows it.
+fn crowded(luck: &mut Luck, rounds: u64) -> Dag {
+    let mut dag = Dag::genesis(CONFIG, Epoch(0), 7);
+    for round in 1..=rounds {
+        for author in 0..7 {
+            let blocks = if author < 5 { 1 } else { luck.below(8) };
+            for time_ms in 0..blocks as u64 {
+                let mut parents: Vec<BlockRef> = Vec::new();
+                let spared = luck.below(8);
+                for of in (0..7).filter(|of| *of != spared || *of == author) {
+                    let slot = dag.slot(id(of), Round(round - 1));
+                    // A correct site has one block, and what it knows of a crowd is mostly the same.
+                    let place = luck.below(2 * slot.len().max(1));
+                    let known = slot.get(place).or_else(|| slot.first());
+                    parents.extend(known.map(|entry| entry.block.reference()));
+                }
+                let header = header(author, round, own_first(author, &parents));
+                let time_ms = round * 10 + time_ms;
+                let block = Block::sign(Header { time_ms, ..header }, &key(author));
+                let alone = crate::validity::check_alone(&parameters(7), block.header());
+                let valid = crate::validity::check_parents(&dag, None, &block);
+                if alone.is_ok() && valid.is_ok() {
+                    dag.insert(block, None, false);
+                }
+            }
+        }
+    }
+    dag
+}
+
+/// A reproducible source of numbers.
+struct Luck(u64);
+
+impl Luck {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+/// What a site has that got nothing but what is passed on, and what these blocks build on.
+fn passed_on(dag: &Dag, decides: impl Fn(&BlockRef) -> bool) -> Dag {
+    let mut kept = std::collections::BTreeSet::new();
+    for slot in dag.slots(Round(1)) {
+        let chosen = slot.iter().map(|entry| entry.block.reference()).enumerate();
+        let chosen = chosen.filter(|(place, block)| *place < 2 || decides(block));
+        kept.extend(chosen.map(|(_, block)| block));
+    }
+    let mut newest_first: Vec<_> = dag.from(Round(1)).collect();
+    newest_first.reverse();
+    for entry in newest_first {
+        if kept.contains(&entry.block.reference()) {
+            kept.extend(entry.block.header().parents.iter().copied());
+        }
+    }
+    let mut lesser = Dag::genesis(CONFIG, Epoch(0), 7);
+    for entry in dag.from(Round(1)) {
+        if kept.contains(&entry.block.reference()) {
+            lesser.insert(Arc::clone(&entry.block), None, false);
+        }
+    }
+    lesser
+}
+
+fn what_is_passed_on_settles_as_much(fast_path: bool) {
+    let (mut luck, mut needed) = (Luck(88), 0);
+    for _ in 0..3000 {
+        let dag = crowded(&mut luck, 7);
+        let rule = Rule::new(parameters(7).resilience, fast_path).unwrap();
+        let schedule = Schedule::permuted(CONFIG, Epoch(0), 7);
+        let mut committer = Committer::new(rule, schedule.clone(), Round(0));
+        let all = committer.advance(&dag).unwrap();
+        let again = |dag: &Dag| {
+            let mut committer = Committer::new(rule, schedule.clone(), Round(0));
+            committer.advance(dag).unwrap()
+        };
+        let deciders = |block: &BlockRef| committer.is_decider(block.round, block);
+        assert_eq!(again(&passed_on(&dag, deciders)), all);
+        needed += usize::from(again(&passed_on(&dag, |_| false)) != all);
+        for slot in dag.slots(Round(1)) {
+            let deciders = slot.iter().filter(|own| deciders(&own.block.reference()));
+            assert!(deciders.count() <= crate::rule::DECIDERS_MAX);
+        }
+    }
+    assert!(needed > 0, "no crowd in which a decider matters");
+}
+
+#[test]
+fn what_is_passed_on_settles_as_much_as_all_that_is_held() {
+    what_is_passed_on_settles_as_much(false);
+}
+
+#[test]
+fn what_is_passed_on_settles_as_much_with_the_fast_path() {
+    what_is_passed_on_settles_as_much(true);
+}
