@@ -65,6 +65,7 @@ fn sample() -> (Preamble, Copied) {
         provenance: Provenance::Site {
             name: "A".to_owned(),
             signed: 0,
+            older: true,
         },
         digests: copied.digests().to_vec(),
     };
