@@ -14,6 +14,7 @@
 //! directly never does, whatever rule has made that block an anchor (`protocols.md` §1.3).
 
 mod coin;
+mod deciders;
 mod fast;
 mod slow;
 
@@ -22,6 +23,7 @@ use maftia_types::{FastPath, Resilience, ResilienceError, Round, SiteId, SiteSet
 
 use crate::block::BlockRef;
 use crate::view::View;
+pub(crate) use deciders::DECIDERS_MAX;
 
 /// Which rule decides a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -17,4 +17,5 @@ mod inherit;
 mod misbehaviour;
 mod payloads;
 mod smoke;
+mod twins;
 mod validity;
