@@ -58,7 +58,6 @@ use maftia_crypto::Domain;
 use maftia_types::{Digest, Round, SiteId, SiteSet};
 
 pub use bls::BlsCoin;
-pub(crate) use exchange::REVEAL;
 pub(crate) use reconstruct::Coins;
 #[cfg(any(test, feature = "danger-simulated-coin"))]
 pub use simulated::SimulatedCoin;

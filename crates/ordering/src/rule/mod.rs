@@ -1,5 +1,6 @@
 //! The decision rules (`protocols.md` §2.3, as repaired by correction 1). Here the S rule: known
-//! leaders, wave of three rounds. In `coin` the A rule: leaders named by a coin, wave of five.
+//! leaders, wave of three rounds. In `coin` the A rule: leaders named by a coin, wave of five. In
+//! `single` both rules of the rows in which no site makes two blocks of a round: waves of two and four.
 //!
 //! Vocabulary: a block at r+1 *votes* for the leader block L of round r if L is among its strong
 //! parents; a block at r+2 *certifies* L if at least q_sp of its strong parents' authors vote for
@@ -15,6 +16,7 @@
 
 mod coin;
 mod fast;
+mod single;
 mod slow;
 
 use maftia_protocol::planted;
@@ -22,6 +24,8 @@ use maftia_types::{FastPath, Resilience, ResilienceError, Round, SiteId, SiteSet
 
 use crate::block::BlockRef;
 use crate::view::View;
+
+pub(crate) use coin::reveal;
 
 /// Which rule decides a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,12 +37,14 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// w: rounds from a leader block to the blocks that certify it, both included. What the first
+    /// w: rounds from a leader block to the blocks that settle it, both included. What the first
     /// block above them can have seen decides, so it is also the floor of the slot's anchors.
-    pub(crate) const fn wave(self) -> u64 {
-        match self {
-            Self::S => 3,
-            Self::A => 5,
+    pub(crate) const fn wave(self, resilience: &Resilience) -> u64 {
+        match (self, resilience.has_single_blocks()) {
+            (Self::S, false) => 3,
+            (Self::A, false) => 5,
+            (Self::S, true) => 2,
+            (Self::A, true) => 4,
         }
     }
 }
@@ -89,6 +95,9 @@ impl Rule {
         round: Round,
     ) -> Result<Verdict<V::Block>, Contradiction> {
         match mode {
+            _ if self.resilience.has_single_blocks() => {
+                self.direct_by_majority(view, mode, leader, round)
+            }
             Mode::S => self.direct_by_votes(view, leader, round),
             Mode::A => self.direct_by_coin(view, leader, round),
         }
@@ -104,6 +113,9 @@ impl Rule {
         round: Round,
     ) -> Verdict<V::Block> {
         match mode {
+            _ if self.resilience.has_single_blocks() => {
+                self.indirect_by_majority(view, anchor, (mode, leader), round)
+            }
             Mode::S => self.indirect_by_votes(view, anchor, leader, round),
             Mode::A => self.indirect_by_coin(view, anchor, leader, round),
         }
