@@ -119,6 +119,7 @@ impl Case {
             resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
             fast_path: self.fast_path,
             asynchronous: maftia_ordering::Asynchronous::Never,
+            seals: None,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,

@@ -94,10 +94,10 @@ impl Rule {
         leader: SiteId,
         round: Round,
     ) -> Result<Verdict<V::Block>, Contradiction> {
+        if self.resilience.has_single_blocks() {
+            return self.direct_by_majority(view, mode, leader, round);
+        }
         match mode {
-            _ if self.resilience.has_single_blocks() => {
-                self.direct_by_majority(view, mode, leader, round)
-            }
             Mode::S => self.direct_by_votes(view, leader, round),
             Mode::A => self.direct_by_coin(view, leader, round),
         }
@@ -112,10 +112,10 @@ impl Rule {
         (mode, leader): (Mode, SiteId),
         round: Round,
     ) -> Verdict<V::Block> {
+        if self.resilience.has_single_blocks() {
+            return self.indirect_by_majority(view, anchor, (mode, leader), round);
+        }
         match mode {
-            _ if self.resilience.has_single_blocks() => {
-                self.indirect_by_majority(view, anchor, (mode, leader), round)
-            }
             Mode::S => self.indirect_by_votes(view, anchor, leader, round),
             Mode::A => self.indirect_by_coin(view, anchor, leader, round),
         }

@@ -14,5 +14,6 @@ mod harness;
 mod hostile;
 mod misbehaviour;
 mod payloads;
+mod seals;
 mod smoke;
 mod validity;
