@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
+use maftia_ordering::seal::Sealer;
 use maftia_ordering::{Block, BlockRef, Header, payload_digest};
 use maftia_replica::{Bodies, Item, Span, items};
 use maftia_types::{Digest, Round};
@@ -78,6 +79,11 @@ impl Forks {
                     }
                 }
             }
+            if let Some(device) = scene.device {
+                for face in &mut faces {
+                    seal(scene, device, face);
+                }
+            }
             self.faces.insert(key, faces);
             while self.faces.len() > FORKS_MAX {
                 self.faces.pop_first();
@@ -118,6 +124,15 @@ impl Forks {
             },
             false => original.clone(),
         }
+    }
+}
+
+/// Has a face sealed. The device does so for the first of a round and the same again: another face
+/// stays without, and nobody takes it.
+fn seal(scene: &Scene<'_>, device: &dyn Sealer, face: &mut Face) {
+    let header = face.block.header().clone();
+    if let Ok(sealed) = Block::seal(header, scene.key, device) {
+        face.block = sealed;
     }
 }
 
