@@ -10,6 +10,7 @@ use maftia_types::Time;
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::coin::asynchronous;
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
 use crate::head::Realm;
@@ -19,6 +20,7 @@ use crate::ledger::Ledger;
 use crate::lending::Lending;
 use crate::repeats::Repeats;
 use crate::replica::{Output, Replica, Settings};
+use crate::ruling::Reign;
 
 /// What the disk held when the site started.
 #[derive(Debug, Default)]
@@ -82,7 +84,13 @@ impl Replica {
         if let Some(beginning) = &beginning {
             ledger.clients.clone_from(&beginning.clients);
         }
+        ledger.coin = settings.coin;
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
+        let half = (boot.site_half.as_ref(), identity.me);
+        let parameters = Parameters {
+            asynchronous: asynchronous(settings.coin, machine.keys(), half),
+            ..parameters
+        };
         let mut replay = by_epoch(boot.records, parameters.epoch);
         let epochs = beginning.map(|own| Epochs::new(own, &ledger, has_image));
         let mut records = window;
@@ -113,7 +121,9 @@ impl Replica {
             keys,
             diverged: false,
             chain: Chain::default(),
+            reign: Reign::default(),
             custodian: None,
+            site_half: boot.site_half,
             replay,
             nonce: boot.nonce,
             evidence: Vec::new(),
@@ -123,7 +133,7 @@ impl Replica {
         };
         let mut step = Step::none();
         replica.begin(now, below, &mut step);
-        if let Some(site) = boot.site_half {
+        if let Some(site) = replica.site_half.take() {
             replica.employ(now, site, &mut step);
         }
         replica.finish(&mut step);

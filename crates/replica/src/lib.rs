@@ -130,6 +130,7 @@ mod catch_up;
 mod chain;
 mod checkpoint;
 mod client_link;
+mod coin;
 mod conduct;
 mod custodian;
 mod epochs;
@@ -146,6 +147,7 @@ mod message;
 mod proof;
 mod repeats;
 mod replica;
+mod ruling;
 mod serve;
 mod session;
 mod sessions;
@@ -182,6 +184,7 @@ pub use limits::{
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use proof::PROOF_BYTES_MAX;
 pub use replica::{Command, Output, Record, Replica, Settings};
+pub use ruling::{Ruling, Since, Why};
 pub use status::{Activity, GroupSuspicion, Status};
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ impl Metrics {
             ("serving", "1 while the site votes and serves", serving),
             ("links_up", "Links to other sites that are up", up),
             ("convicted", "Sites convicted by proof", convicted),
+            (
+                "ruled_by_coin",
+                "1 while leaders are named by a coin (rule A), 0 while they are known (rule S)",
+                u64::from(status.ruling.rule == "A"),
+            ),
             ("round", "Highest round seen", status.tip),
             ("settled_round", "Last settled round", status.settled),
         ];
@@ -62,6 +67,21 @@ impl Metrics {
                 "requests_total",
                 "Requests executed by the group",
                 status.position,
+            ),
+            (
+                "commits_by_coin_total",
+                "Commits decided by rule A",
+                status.ruling.commits_by_coin,
+            ),
+            (
+                "coins_combined",
+                "Coins put together in this epoch",
+                status.ruling.coins,
+            ),
+            (
+                "failovers_total",
+                "Changes from rule S to rule A",
+                status.ruling.failovers.into(),
             ),
             ("replies_total", "Replies made for clients", self.replies),
             (

@@ -11,6 +11,7 @@
 //! - [`management`]: who may have them made, refreshed and retired.
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
 //! - [`certificates`]: how the group signs its own checkpoints.
+//! - [`coin`]: what names leaders that nobody can foresee.
 //! - [`transcripts`]: how it signs what it says of its ceremonies.
 //!
 //! # Duties of the caller
@@ -30,6 +31,7 @@
 pub mod beacon;
 pub mod ceremony;
 pub mod certificates;
+pub mod coin;
 mod epoch;
 pub mod management;
 mod operation;

@@ -18,6 +18,7 @@ mod intruder;
 mod model;
 mod planted;
 mod properties;
+mod rows;
 mod site;
 mod speaks;
 mod views;

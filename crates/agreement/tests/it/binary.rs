@@ -373,6 +373,81 @@ fn b25_messages_have_one_encoding() {
     assert!(GradedMessage::from_bytes(vec![10].into()).is_err());
 }
 
+/// Tells site A of four, which proposes 0, what sites say in round 1; what it says, and whom it
+/// blames.
+fn told(said: &[(usize, GradedMessage)]) -> (Vec<Message<SimulatedShare>>, usize) {
+    let own = place(largest(4), site(0));
+    let scenario = Common {
+        resilience: largest(4),
+        seed: 1,
+        inputs: 0,
+    };
+    let mut agreement = scenario.make(own, 0);
+    let mut step = agreement.command(Time::ZERO, false).unwrap();
+    for (from, message) in said {
+        let (from, message) = (site(*from), Message::Round(1, *message));
+        step.extend(agreement.handle(Time::ZERO, Event::Message { from, message }));
+    }
+    let messages = step.messages.into_iter().map(|out| out.message);
+    (messages.collect(), step.faults.len())
+}
+
+fn all_say(sites: std::ops::Range<usize>, said: CrusaderMessage) -> Vec<(usize, GradedMessage)> {
+    sites
+        .map(|from| (from, GradedMessage::Crusader(said)))
+        .collect()
+}
+
+#[test]
+fn a04_no_share_of_the_coin_leaves_before_the_crusader_agreement_is_through() {
+    use CrusaderMessage::{Echo1, Echo2, Echo3};
+    let shares = |said: &[_]| {
+        let shares = told(said).0.into_iter();
+        let is_share = |message: &Message<_>| matches!(message, Message::Share(..));
+        shares.filter(is_share).count()
+    };
+    let all = all_say(0..3, Echo1(false));
+    let all = [all, all_say(0..3, Echo2(false))].concat();
+    let all = [all, all_say(0..3, Echo3(Some(false)))].concat();
+    for known in 0..all.len() {
+        assert_eq!(shares(&all[..known]), 0, "{known} messages");
+    }
+    assert_eq!(shares(&all), 1);
+}
+
+#[test]
+fn b03_who_says_a_value_and_none_counts_once_and_is_blamed() {
+    use CrusaderMessage::{Echo1, Echo2, Echo3};
+    let approved = [all_say(0..3, Echo1(false)), all_say(0..3, Echo2(false))].concat();
+    let third = |from: usize, value| (from, GradedMessage::Crusader(Echo3(value)));
+    let twice = [third(1, Some(false)), third(1, None), third(2, Some(false))];
+    let (messages, blamed) = told(&[&approved[..], &twice].concat());
+    assert_eq!((messages.len(), blamed), (3, 1), "Echo1, Echo2 and Echo3");
+    let (messages, _) = told(&[&approved[..], &twice, &[third(0, Some(false))]].concat());
+    assert_eq!(
+        messages.last(),
+        Some(&Message::Share(1, SimulatedShare(true)))
+    );
+}
+
+#[test]
+fn b15_over_a_common_coin_a_fourth_echo_is_no_record() {
+    let own = place(largest(4), site(0));
+    let scenario = Common {
+        resilience: largest(4),
+        seed: 1,
+        inputs: 0,
+    };
+    let mut agreement = scenario.make(own, 0);
+    let message = Message::Round(1, GradedMessage::Echo4(Some(true)));
+    let from = site(1);
+    assert!(
+        agreement
+            .handle(Time::ZERO, Event::Message { from, message })
+            .is_empty()
+    );
+}
+
 /// Tells site A of a crusader agreement of seven, input 0, what these sites say; what it says and
 /// gives.
 fn crusade(

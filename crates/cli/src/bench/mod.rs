@@ -47,6 +47,7 @@ async fn bench(typed: &Bench) -> Result<(), Failure> {
                 local::Shape {
                     sites: Some(typed.sites),
                     fast_path: typed.fast_path,
+                    asynchronous: typed.asynchronous,
                 },
             )?;
             (Some(local), Some(scratch))

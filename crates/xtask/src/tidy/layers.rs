@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 25] = [
+pub(super) const LAYERS: [Layer; 26] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -33,6 +33,7 @@ pub(super) const LAYERS: [Layer; 25] = [
     drives("multipoint"),
     pure("activity"),
     pure("ordering"),
+    pure("models"),
     pure("membership"),
     pure("replica"),
     pure("adversary"),

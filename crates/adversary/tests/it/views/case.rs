@@ -145,6 +145,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
+                ..Settings::default()
             },
             machines,
             founders,
