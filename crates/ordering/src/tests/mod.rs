@@ -9,6 +9,7 @@ mod coin;
 mod coin_rule;
 mod corrections;
 mod delivery;
+mod devices;
 mod epochs;
 mod fast_path;
 mod harness;

@@ -7,17 +7,11 @@ use maftia_protocol::{Event, Protocol, plant};
 use maftia_types::{Digest, Epoch, FaultModel, Resilience, Round, SiteId, Time};
 
 use super::blocks::*;
+use super::devices::device;
 use super::harness::*;
 use crate::fault::Invalid;
 use crate::seal::*;
 use crate::*;
-
-/// Devices have keys of their own.
-const DEVICES: usize = 40;
-
-fn device(of: usize, when_off: WhenOff) -> SimulatedDevice {
-    SimulatedDevice::new(key(DEVICES + of), when_off)
-}
 
 /// n sites of the row `hybrid`, each with its device.
 struct Group {
@@ -122,13 +116,24 @@ fn h1_takes_a_seal_of_the_authors_device_over_this_header_only() {
     assert_eq!(check(&plain), Err(Invalid::H1Seal), "without a seal");
     let foreign = Block::seal(group.header(1, 1), &key(1), &group.devices[2]).unwrap();
     assert_eq!(check(&foreign), Err(Invalid::H1Seal), "of another's device");
-    let other = Request {
-        round: Round(2),
-        ..good.request()
+    let devices = &group.devices;
+    let own = group.header(0, 1);
+    let mixed = |other: Request| {
+        let seal = devices[0].seal_unchecked(&other, Last::Known(Round(0)));
+        crate::block::Unsealed::new(own.clone(), &key(0)).sealed(seal)
     };
-    let seal = group.devices[0].seal_unchecked(&other, Last::Known(Round(0)));
-    let mixed = crate::block::Unsealed::new(group.header(0, 1), &key(0)).sealed(seal);
-    assert_eq!(check(&mixed), Err(Invalid::H1Seal), "of another header");
+    let request = good.request();
+    let (round, epoch, group) = (Round(2), Epoch(1), Digest([8; 32]));
+    let digest = Digest([7; 32]);
+    for other in [
+        Request { digest, ..request },
+        Request { round, ..request },
+        Request { epoch, ..request },
+        Request { group, ..request },
+    ] {
+        assert_eq!(check(&mixed(other)), Err(Invalid::H1Seal), "{other:?}");
+    }
+    let mixed = mixed(Request { digest, ..request });
     let planted = plant("H1 seal not checked", || check(&mixed));
     assert_eq!(planted, Ok(()), "the planted bug lets it through");
     let arbitrary = super::harness::parameters(3);
@@ -149,54 +154,6 @@ fn t16_c18_a_device_that_was_switched_off_and_on_seals_nothing_more_in_the_epoch
     assert_eq!(check(&before), Ok(()), "what it sealed before counts");
     let planted = plant("H1 boot not checked", || check(&after));
     assert_eq!(planted, Ok(()), "the planted bug lets both through");
-}
-
-#[test]
-fn c19_a_device_counts_by_epoch_and_round_and_for_each_group() {
-    let device = device(0, WhenOff::Forgets);
-    let ask = |group: u8, epoch: u64, round: u64, digest: u8| {
-        let request = Request {
-            group: Digest([group; 32]),
-            epoch: Epoch(epoch),
-            round: Round(round),
-            digest: Digest([digest; 32]),
-        };
-        device.seal(&request).map(|seal| seal.last)
-    };
-    let last = |round: u64| Ok(Last::Known(Round(round)));
-    assert_eq!(ask(1, 0, 100, 1), last(0));
-    assert_eq!(ask(1, 0, 100, 2), Err(Refused), "another of the round");
-    assert_eq!(ask(1, 0, 99, 1), Err(Refused), "an earlier round");
-    assert_eq!(ask(2, 0, 1, 1), last(0), "another group");
-    assert_eq!(ask(1, 1, 1, 1), last(0), "the first of an epoch");
-    assert_eq!(ask(1, 0, 100, 2), Err(Refused), "an earlier epoch");
-    assert_eq!(ask(1, 0, 101, 2), Err(Refused), "an earlier epoch");
-    assert_eq!(ask(1, 1, 7, 1), last(1), "rounds may be left out");
-    assert_eq!(ask(1, 1, 7, 1), last(1), "c20: the same again");
-}
-
-#[test]
-fn a_device_with_a_lease_refuses_what_it_may_have_sealed() {
-    let device = device(0, WhenOff::Leases(4));
-    let ask = |round: u64| {
-        let request = Request {
-            group: CONFIG,
-            epoch: Epoch(0),
-            round: Round(round),
-            digest: Digest([round as u8; 32]),
-        };
-        device.seal(&request).map(|seal| seal.last)
-    };
-    assert_eq!(ask(3), Ok(Last::Known(Round(0))));
-    device.power_cycle();
-    // 3 to 6 are leased.
-    assert_eq!(ask(3), Err(Refused), "it has forgotten which of them");
-    assert_eq!(ask(6), Err(Refused));
-    assert_eq!(ask(7), Ok(Last::UpTo(Round(6))));
-    assert_eq!(ask(8), Ok(Last::Known(Round(7))));
-    device.power_cycle();
-    assert_eq!(ask(10), Err(Refused));
-    assert_eq!(ask(11), Ok(Last::UpTo(Round(10))));
 }
 
 #[test]
