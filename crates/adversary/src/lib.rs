@@ -7,7 +7,8 @@
 //!
 //! # Model
 //! The intruder owns the site wholly: its signing key, its links, its clients' links. He cannot forge
-//! the signatures of other sites, nor the seals of his own site's trusted device where it has one, and links tell their ends who speaks. Sites with the same seed
+//! the signatures of other sites, nor the seals of his own site's trusted device where it has one,
+//! and links tell their ends who speaks. Sites with the same seed
 //! collude: they show the same peers the same face.
 //!
 //! # Duties of the caller

@@ -157,10 +157,11 @@ pub struct Refused;
 /// A trusted device, as its own site reaches it: all of the trusted interface that ordering needs
 /// (`protocols.md` §3.3).
 pub trait Sealer: Debug + Send + Sync {
-    /// What the device says of itself.
+    /// What the device says of itself. Asked as often as [`Self::last`].
     fn identity(&self) -> DeviceIdentity;
 
-    /// What the next seal in this group and epoch will say was last. Changes nothing.
+    /// What the next seal in this group and epoch will say was last. Changes nothing. Asked at every
+    /// event: a handle to a device elsewhere keeps what its last seal said.
     fn last(&self, group: &Digest, epoch: Epoch) -> Last;
 
     /// Seals a header, or gives the seal again that this header has got.

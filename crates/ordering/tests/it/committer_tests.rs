@@ -418,5 +418,6 @@ caught_in_each_row! {
     a_skip_by_a_majority_is_caught_with_the_coin: "majority skips", A;
     an_anchor_floor_one_too_low_is_caught_in_each_row: "anchor floor one too low", S;
     an_anchor_floor_one_too_low_is_caught_with_the_coin: "anchor floor one too low", A;
-    an_anchor_at_the_floor_of_the_other_rule_is_caught_in_each_row: "coin anchors at the S floor", Mixed;
+    an_anchor_at_the_other_rules_floor_is_caught_in_each_row:
+        "coin anchors at the S floor", Mixed;
 }
