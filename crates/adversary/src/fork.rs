@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
+use maftia_ordering::seal::Sealer;
 use maftia_ordering::{Block, BlockRef, Header, payload_digest};
 use maftia_replica::{Bodies, Item, Span, items};
 use maftia_types::{Digest, Round};
@@ -85,6 +86,11 @@ impl Forks {
             }
             _ => alter(scene, rng, second, difference),
         }
+        if let Some(device) = scene.device {
+            for face in &mut faces {
+                seal(scene, device, face);
+            }
+        }
         faces
     }
 
@@ -132,6 +138,15 @@ fn make_room<T>(faces: &mut BTreeMap<(Round, Digest), T>, key: &(Round, Digest))
     match faces.first_key_value() {
         Some((lowest, _)) if key < lowest => faces.clear(),
         _ => drop(faces.pop_first()),
+    }
+}
+
+/// Has a face sealed. The device does so for the first of a round and the same again: another face
+/// stays without, and nobody takes it.
+fn seal(scene: &Scene<'_>, device: &dyn Sealer, face: &mut Face) {
+    let header = face.block.header().clone();
+    if let Ok(sealed) = Block::seal(header, scene.key, device) {
+        face.block = sealed;
     }
 }
 

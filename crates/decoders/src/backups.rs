@@ -81,6 +81,7 @@ fn site(made: &Generated) -> Replica {
         resilience: group.resilience(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

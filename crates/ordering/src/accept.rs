@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_protocol::{Step, planted};
-use maftia_types::{SiteId, Time};
+use maftia_types::{Alarm, SiteId, Time};
 
 use crate::block::{Block, BlockRef, payload_digest};
 use crate::engine::{Engine, Output};
@@ -12,6 +12,7 @@ use crate::fault::{Equivocation, Misbehaviour};
 use crate::heads::TWINS_MAX;
 use crate::record::Record;
 use crate::recovery::Standing;
+use crate::seal::{self, BrokenSeal};
 use crate::suspended::Waiting;
 use crate::validity;
 
@@ -74,6 +75,7 @@ impl Engine {
         if !planted("signature not checked") {
             block.verify(key).map_err(|_| Misbehaviour::BadSignature)?;
         }
+        seal::check_seal(&self.parameters, &block)?;
         Ok(Verified(block))
     }
 
@@ -89,15 +91,42 @@ impl Engine {
             .suspended
             .twins(&reference)
             .map(|waiting| &waiting.block);
-        let proof = accepted
-            .chain(waiting)
-            .find_map(|twin| Equivocation::new(Arc::clone(twin), Arc::clone(block)));
-        if let Some(proof) = proof
+        let proof = accepted.chain(waiting).find_map(|twin| {
+            let proof = Equivocation::new(Arc::clone(twin), Arc::clone(block))?;
+            Some((proof, BrokenSeal::new(twin, block)))
+        });
+        if let Some((proof, broken)) = proof
             && reference.author != self.me
             && self.equivocators.insert(reference.author)
         {
             step.outputs.push(Output::Equivocation(Box::new(proof)));
+            if self.parameters.resilience.has_single_blocks() {
+                self.stop_at_twins(&reference, broken, step);
+            }
         }
+    }
+
+    /// Two blocks of a round where the model excludes them: what is decided from now on may differ
+    /// from what others decide.
+    fn stop_at_twins(
+        &mut self,
+        twin: &BlockRef,
+        broken: Option<BrokenSeal>,
+        step: &mut Step<Self>,
+    ) {
+        if planted("twins are tolerated") {
+            return;
+        }
+        let why = match broken {
+            Some(_) => "its trusted device is broken",
+            None => "it does more than stop",
+        };
+        let BlockRef { author, round, .. } = twin;
+        let text = format!("{author} has made two blocks of round {round}: {why}");
+        step.outputs
+            .extend(broken.map(|broken| Output::BrokenSeal(Box::new(broken))));
+        step.outputs.push(Output::Alarm(Alarm { text }));
+        self.halted = true;
     }
 
     /// A block of our own that our log does not know: the log has lost its tail.

@@ -107,7 +107,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             wanted.truncate(1);
             return Ok(First::Wants(wanted));
         }
-        wanted.retain(|above| *above >= round.plus(Mode::A.wave()));
+        wanted.retain(|above| *above >= round.plus(self.wave(Mode::A)));
         if !wanted.is_empty() {
             return Ok(First::Wants(wanted));
         }
@@ -152,7 +152,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     /// The rounds whose coin may be read in the view and would help to decide.
     pub fn wanted_coins(&self, view: &impl View<Block = B>) -> Vec<Round> {
         let lowest = self.settled.next().0;
-        let highest = view.tip().minus(Mode::A.wave() - 1).0;
+        let highest = view.tip().minus(self.wave(Mode::A) - 1).0;
         let rounds = (lowest..=highest).map(Round);
         rounds
             .filter(|round| self.modes.of(*round) == Some(Mode::A))
@@ -264,9 +264,9 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         let Some((mode, leader)) = self.leader(view, round) else {
             return Verdict::Undecided;
         };
-        let mut floor = mode.wave() - u64::from(planted("anchor floor one too low"));
+        let mut floor = self.wave(mode) - u64::from(planted("anchor floor one too low"));
         if planted("coin anchors at the S floor") {
-            floor = Mode::S.wave();
+            floor = self.wave(Mode::S);
         }
         let mut above = round.plus(floor);
         while above <= top {
@@ -279,6 +279,10 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             }
         }
         Verdict::Undecided
+    }
+
+    const fn wave(&self, mode: Mode) -> u64 {
+        mode.wave(self.rule.resilience())
     }
 
     /// The last slot whose verdict has been given out.

@@ -230,9 +230,10 @@ fn lasting(payload: &Bytes) -> Bytes {
 pub(crate) fn by_epoch(records: Vec<Logged>, start: Epoch) -> BTreeMap<Epoch, Vec<Logged>> {
     let first = records.iter().find_map(|record| match record {
         Logged::Block { block, .. } => Some(block.header().epoch),
+        Logged::Draft { header, .. } => Some(header.epoch),
         Logged::Epoch(epoch) if *epoch <= start => Some(Epoch(epoch.0.saturating_sub(1))),
         Logged::Epoch(_) => Some(start),
-        Logged::Floor(_) | Logged::Recovering => None,
+        Logged::Floor(_) | Logged::Recovering | Logged::Sealed(_) => None,
     });
     let mut epoch = first.unwrap_or(start);
     let mut all: BTreeMap<Epoch, Vec<Logged>> = BTreeMap::new();

@@ -27,6 +27,7 @@ fn replica(boot: Boot) -> Replica {
         resilience: Resilience::largest(FaultModel::Arbitrary, 1).unwrap(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy {
             commits: 1,
