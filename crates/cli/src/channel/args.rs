@@ -64,7 +64,7 @@ pub(crate) enum Class {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  maftia channel open news --member agent --member ci\n  \
-                  maftia key create bids --scheme seal\n  \
+                  maftia key create bids --scheme seal --user agent\n  \
                   maftia channel open auction --class secure-causal --key bids --member agent"
 )]
 pub(crate) struct Open {

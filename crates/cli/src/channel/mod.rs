@@ -27,7 +27,7 @@ fn hint(problem: Problem) -> Problem {
             "maftia channel list"
         }
         "no-sealing-key" | "no-such-key" => {
-            "maftia key create NAME --scheme seal, and open a channel with it"
+            "maftia key create NAME --scheme seal --user CLIENT, and open a channel with it"
         }
         "no-answer" => "maftia status, then type the same again",
         "no-power" => "use the agent of a client to which group.toml gives this power",

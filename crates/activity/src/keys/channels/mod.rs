@@ -43,7 +43,7 @@
 //! commit more, and two exponentiations for each share.
 //!
 //! # Sources
-//! \[CKPS01 §2.6\] secure causal atomic broadcast; \[ShoupGennaro\] for the encryption; `protocols.md`
+//! \[CKPS01\] secure causal atomic broadcast; \[ShoupGennaro\] for the encryption; `protocols.md`
 //! §4.6, corrections 26.
 
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
