@@ -90,7 +90,7 @@ impl Order {
         let Some(sender) = u8::try_from(place).ok().and_then(SiteId::new) else {
             return;
         };
-        if matches!(self.class, Class::Reliable | Class::Consistent) {
+        if matches!(self.class, Class::Reliable | Class::Consistent) || planted("out of turn") {
             self.unordered(sender, turns);
         }
         loop {

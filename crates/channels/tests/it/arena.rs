@@ -11,16 +11,13 @@ use maftia_codec::{Bytes, Wire, Writer};
 use maftia_crypto::SigningKey;
 use maftia_protocol::Step;
 use maftia_simulator::{
-    BlameSoundness, Boot, Carriage, ClockModel, Context, Dice, DiskModel, Environment, Failure,
-    Item, LinkModel, Plan, PlanOptions, Report, Rude, Setup, Subject, World, fingerprint_of_bytes,
-    fingerprint_of_debug,
+    BlameSoundness, Boot, Carriage, ClockModel, Context, Cut, Dice, DiskModel, Environment,
+    Failure, Incident, Item, LinkModel, Plan, PlanOptions, Report, Rude, Setup, Subject, World,
+    fingerprint_of_bytes, fingerprint_of_debug,
 };
 use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
 use crate::promises::Promises;
-
-/// How many messages each member sends.
-pub(crate) const SENT: u64 = 12;
 
 pub(crate) fn site(index: u8) -> SiteId {
     SiteId::new(index).unwrap()
@@ -49,6 +46,10 @@ pub(crate) struct Case {
     pub(crate) class: Class,
     pub(crate) n: usize,
     pub(crate) corrupted: usize,
+    /// How many messages each member sends, this many at a time.
+    pub(crate) sent: (u64, usize),
+    /// Whether one correct member is cut off for most of the time.
+    pub(crate) cut_off: bool,
 }
 
 impl Case {
@@ -57,6 +58,18 @@ impl Case {
             class,
             n: 4,
             corrupted: 1,
+            sent: (12, 1),
+            cut_off: false,
+        }
+    }
+
+    /// One member is cut off until the others have closed the runs that it needs.
+    pub(crate) fn far_behind(class: Class) -> Self {
+        Self {
+            corrupted: 0,
+            sent: (90, 4),
+            cut_off: true,
+            ..Self::new(class)
         }
     }
 
@@ -78,7 +91,7 @@ impl Case {
             Class::BestEffort => Carriage::Datagram,
             _ => Carriage::Reliable(Duration::from_millis(30)),
         };
-        let setup = Setup {
+        let mut setup = Setup {
             links: LinkModel::random(carriage, &mut dice),
             disks: DiskModel::ORDINARY,
             clocks: ClockModel::FREE_RUNNING,
@@ -86,6 +99,11 @@ impl Case {
             heal_at: Time::from_nanos(3_000_000_000),
             ..Setup::quiet(n, seed)
         };
+        if self.cut_off {
+            let cut = Cut::isolate(dice.site(n), n);
+            let lasts = Duration::from_millis(2_900);
+            setup.plan = Plan(vec![(Time::ZERO, Incident::Partition { cut, lasts })]);
+        }
         let rude: Rude<Channel> = Rude::new(corrupted, &mut dice);
         World::new(
             setup,
@@ -93,7 +111,7 @@ impl Case {
                 class: self.class,
                 n,
             },
-            Users::new((self.class, n), correct),
+            Users::new(self, correct),
             rude.forging(forge),
         )
         .checking(Promises::new(self.class, correct))
@@ -184,6 +202,7 @@ struct Users {
     class: Class,
     correct: SiteSet,
     n: usize,
+    sent: (u64, usize),
     /// What each member has been given of each.
     given: BTreeMap<(SiteId, SiteId), BTreeSet<u64>>,
     /// Whom each correct member has yet to deliver to the end.
@@ -192,13 +211,15 @@ struct Users {
 }
 
 impl Users {
-    fn new((class, n): (Class, usize), correct: SiteSet) -> Self {
+    fn new(case: &Case, correct: SiteSet) -> Self {
+        let (class, n) = (case.class, case.n);
         let pairs = correct.iter();
         let pairs = pairs.flat_map(|at| correct.iter().map(move |of| (at, of)));
         Self {
             class,
             correct,
             n,
+            sent: case.sent,
             given: BTreeMap::new(),
             waiting: match class {
                 Class::BestEffort => BTreeSet::new(),
@@ -243,11 +264,14 @@ impl Environment<Channel> for Users {
         for site in self.correct.iter() {
             let given = |of| self.given.get(&(site, of)).map_or(0, BTreeSet::len) as u64;
             let past: Vec<_> = SiteId::all(self.n).map(given).collect();
-            let command = match given(site) >= SENT {
-                true => Command::Close,
-                false => Command::Send(payload(site, &past)),
-            };
-            context.command(site, command);
+            let (most, at_a_time) = self.sent;
+            if given(site) >= most {
+                context.command(site, Command::Close);
+                continue;
+            }
+            for _ in 0..at_a_time {
+                context.command(site, Command::Send(payload(site, &past)));
+            }
         }
         // Links may have broken without notice.
         if self.class != Class::BestEffort && context.now.as_millis() % 200 == 0 {

@@ -34,15 +34,25 @@ fn best_effort_delivers_each_message_once_under_its_sender_over_links_that_lose(
     holds("best effort", Class::BestEffort);
 }
 
+#[test]
+fn n10_a_member_for_which_runs_were_closed_is_told_what_it_missed() {
+    for class in [Class::Reliable, Class::Causal] {
+        let case = Case::far_behind(class);
+        check("far behind", 0..4, |seed| case.run(seed)).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
 /// Whether a run breaks a promise with a mistake planted.
 fn caught(bug: &'static str, case: &Case) -> bool {
-    (0..200).any(|seed| plant(bug, || case.run(seed)).is_err())
+    (0..100).any(|seed| plant(bug, || case.run(seed)).is_err())
 }
 
 #[test]
-fn planted_mistakes_in_order_and_in_the_broadcast_are_caught() {
+fn planted_mistakes_in_order_and_in_help_are_caught() {
     assert!(caught("causal past ignored", &Case::new(Class::Causal)));
-    assert!(caught("echoes every proposal", &Case::new(Class::Reliable)));
+    assert!(caught("out of turn", &Case::new(Class::Fifo)));
+    let far_behind = Case::far_behind(Class::Reliable);
+    assert!(caught("no help for members behind", &far_behind));
 }
 
 #[test]
