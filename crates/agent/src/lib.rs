@@ -109,6 +109,7 @@ mod kv;
 mod metrics;
 mod prove;
 mod reports;
+mod ruling;
 mod serve;
 pub mod status;
 pub mod txn;

@@ -1,5 +1,7 @@
 use serde::Deserialize;
 
+use crate::ruling::RulingReport;
+
 /// What a site says of itself and the others: one site's word. Fields that are not needed are
 /// ignored, so that sites may be newer.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +22,9 @@ pub(crate) struct Report {
     pub(crate) keys: Vec<KeyReport>,
     #[serde(default)]
     pub(crate) peers: Vec<PeerReport>,
+    /// None of a site that does not know the rules yet.
+    #[serde(default)]
+    pub(crate) ruling: Option<RulingReport>,
     pub(crate) pid: Option<u32>,
 }
 

@@ -28,6 +28,8 @@ use tokio::time::timeout;
 
 use crate::reports::Report;
 pub use crate::reports::{Checkpoint, KeyReport};
+use crate::ruling;
+pub use crate::ruling::RulingReport;
 use crate::serve::Shared;
 
 /// The state of the group.
@@ -51,6 +53,8 @@ pub struct GroupStatus {
     pub model: String,
     /// What else has to be trusted.
     pub trusted_base: &'static str,
+    /// By which rule f+1 sites say that the log is decided.
+    pub ruling: Option<RulingReport>,
     /// The newest checkpoint that f+1 sites agree on.
     pub checkpoint: Option<Checkpoint>,
     /// The keys that f+1 sites show alike: shared among the sites, held by none.
@@ -181,6 +185,7 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         view: group.view().epoch().0,
         model: group.resilience().model().to_string(),
         trusted_base: "none",
+        ruling: merge.ruling(),
         checkpoint,
         keys: merge.keys(),
         sites: sites.collect(),
@@ -270,6 +275,11 @@ impl Merge<'_> {
         }
         let agreed = votes.into_iter().filter(|(_, count)| *count >= self.needed);
         agreed.map(|(key, _)| key.clone()).collect()
+    }
+
+    fn ruling(&self) -> Option<RulingReport> {
+        let words = self.reports.values().take(self.sites.len());
+        ruling::merge(words.filter_map(|own| own.ruling.as_ref()), self.needed)
     }
 
     /// The newest checkpoint that f+1 sites give.

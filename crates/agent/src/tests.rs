@@ -19,6 +19,7 @@ fn group(kind: Kind) -> GroupFile {
         http: Vec::new(),
         clients: Vec::new(),
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
     };
     generate(plan, &mut ChaCha20Rng::seed_from_u64(1))

@@ -19,7 +19,8 @@ impl SharedKey {
     /// Participant i + 1 of the sharing is the site with index i.
     ///
     /// # Errors
-    /// If the sharing is not among n, its threshold is no quorum, or the share is not this site's.
+    /// If the sharing is not among n, its threshold is below ⌈(n+f+1)/2⌉ or above q, or the share is
+    /// not this site's.
     pub fn new(
         context: &Context,
         sharing: Sharing<Bls12381G2>,
@@ -32,9 +33,14 @@ impl SharedKey {
             return Err(CertifierError::Keys { keys, sites });
         }
         let threshold = usize::from(committee.threshold());
-        let quorum = context.resilience().slow_path_quorum();
-        if threshold < quorum {
-            return Err(CertifierError::Threshold { threshold, quorum });
+        let least = context.resilience().slow_path_quorum();
+        let most = context.resilience().quorum();
+        if !(least..=most).contains(&threshold) {
+            return Err(CertifierError::Threshold {
+                threshold,
+                least,
+                most,
+            });
         }
         let is_own = index_of(context.own()) == Some(share.index());
         if !is_own || sharing.check(&share).is_err() {

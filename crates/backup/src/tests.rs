@@ -44,6 +44,7 @@ fn group() -> Generated {
         clients: vec!["agent".into()],
         member_approvals: std::num::NonZeroU8::MIN,
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
     };
     generate(plan, &mut rng(1)).unwrap()
 }

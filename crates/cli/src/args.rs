@@ -5,6 +5,7 @@ use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use maftia_types::{CoinUse, FaultModel};
 
 /// Intrusion-tolerant middleware: a service on n sites stays right while an attacker owns f of them.
 #[derive(Debug, Parser)]
@@ -87,9 +88,12 @@ pub(crate) struct Init {
     /// Name of a client to make a key for; may be repeated
     #[arg(long = "client", value_name = "NAME", default_values_t = [String::from("agent")])]
     pub(crate) clients: Vec<String>,
-    /// Final after two message delays where almost all sites agree: on or off
+    /// Final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
+    /// When a coin names leaders, which no scheduler can stop: never, auto or always
+    #[arg(long, value_name = "WHEN", default_value = "never", value_parser = coin_use)]
+    pub(crate) asynchronous: CoinUse,
     /// How many clients must approve a change of the sites, the one that proposes it among them
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) member_approvals: NonZeroU8,
@@ -152,5 +156,23 @@ pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err("say on or off".to_owned()),
+    }
+}
+
+/// When a coin names leaders.
+pub(crate) fn coin_use(text: &str) -> Result<CoinUse, String> {
+    text.parse()
+        .map_err(|error: maftia_types::NoCoinUse| error.to_string())
+}
+
+/// A fault model that a group of real processes can have.
+pub(crate) fn model(text: &str) -> Result<FaultModel, String> {
+    let known = [FaultModel::Arbitrary, FaultModel::Hybrid, FaultModel::Crash];
+    match known.into_iter().find(|model| model.to_string() == text) {
+        Some(FaultModel::Arbitrary) => Ok(FaultModel::Arbitrary),
+        Some(other) => Err(format!(
+            "{other} sites need what this version has only in the simulator; say arbitrary"
+        )),
+        None => Err("the models are arbitrary, hybrid and crash".to_owned()),
     }
 }

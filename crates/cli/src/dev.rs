@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use maftia_config::Kind;
+use maftia_types::CoinUse;
 
-use crate::args::on_or_off;
+use crate::args::{coin_use, on_or_off};
 use crate::bench::ready;
 use crate::failure::Failure;
 use crate::front;
@@ -27,9 +28,12 @@ pub(crate) struct Dev {
     /// Sites of a new group
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=31))]
     sites: Option<u8>,
-    /// In a new group, final after two message delays where almost all sites agree: on or off
+    /// In a new group, final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     fast_path: Option<bool>,
+    /// In a new group, when a coin names leaders, which no scheduler can stop: never, auto or always
+    #[arg(long, value_name = "WHEN", value_parser = coin_use)]
+    asynchronous: Option<CoinUse>,
     /// Where the agent listens; a free port if that one is taken and none was named
     #[arg(long, value_name = "IP:PORT")]
     http: Option<SocketAddr>,
@@ -55,6 +59,7 @@ async fn dev(typed: &Dev) -> Result<(), Failure> {
         Shape {
             sites: typed.sites,
             fast_path: typed.fast_path,
+            asynchronous: typed.asynchronous,
         },
     )?;
     let result = tokio::select! {

@@ -6,6 +6,7 @@ use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate, save_key};
+use maftia_types::CoinUse;
 
 use crate::failure::Failure;
 
@@ -22,6 +23,7 @@ pub(crate) struct Wanted {
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) clients: Vec<String>,
     pub(crate) fast_path: Option<bool>,
+    pub(crate) asynchronous: CoinUse,
     pub(crate) member_approvals: NonZeroU8,
 }
 
@@ -45,6 +47,7 @@ impl GroupDir {
             http: wanted.http,
             clients: wanted.clients,
             fast_path: wanted.fast_path,
+            asynchronous: wanted.asynchronous,
             member_approvals: wanted.member_approvals,
         };
         let made =

@@ -34,6 +34,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
         http: Vec::new(),
         clients: typed.clients.clone(),
         fast_path: typed.fast_path,
+        asynchronous: typed.asynchronous,
         member_approvals: typed.member_approvals,
     })?;
     if typed.json {
@@ -43,6 +44,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
             "tolerance": group.resilience().intruded_max(),
             "fast_path": group.group().fast_path,
+            "asynchronous": group.group().asynchronous.as_str(),
             "member_approvals": group.group().members.approvals,
         }));
     }

@@ -9,6 +9,7 @@ mod beacon;
 mod bench;
 mod ceremony;
 mod channel;
+mod coin;
 mod demo;
 mod dev;
 mod evidence;

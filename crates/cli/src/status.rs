@@ -55,9 +55,21 @@ struct Status {
     #[serde(default)]
     trusted_base: Value,
     #[serde(default)]
+    ruling: Option<Ruling>,
+    #[serde(default)]
     keys: Vec<Key>,
     #[serde(default)]
     sites: Vec<Site>,
+}
+
+/// By which rule the log is decided.
+#[derive(Debug, Deserialize)]
+struct Ruling {
+    asynchronous: String,
+    rule: String,
+    why: String,
+    #[serde(default)]
+    since_commit: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,6 +154,7 @@ fn render(status: &Status) -> String {
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     lines.push(facts.join(", "));
+    lines.extend(status.ruling.as_ref().map(ruling));
     let header = ["SITE", "STATE", "POSITION", "DIGEST", "ADDRESS"].map(String::from);
     let rows: Vec<[String; 5]> = std::iter::once(header)
         .chain(status.sites.iter().map(row))
@@ -150,6 +163,28 @@ fn render(status: &Status) -> String {
     lines.extend(status.keys.iter().filter_map(key));
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
+}
+
+/// Which rule decides, since when, and why. A group that never uses a coin has one rule: no word.
+fn ruling(own: &Ruling) -> String {
+    if own.asynchronous == "never" {
+        return String::new();
+    }
+    let leaders = match own.rule.as_str() {
+        "A" => "leaders named by a coin",
+        _ => "known leaders",
+    };
+    let since = own
+        .since_commit
+        .map(|commit| format!(" since commit {commit}"));
+    let text = format!(
+        "rule {} ({leaders}){}: {} (asynchronous {})",
+        own.rule,
+        since.unwrap_or_default(),
+        own.why,
+        own.asynchronous
+    );
+    text.replace(char::is_control, "?")
 }
 
 /// Keys that can be used.

@@ -2,14 +2,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroU8;
 
 use maftia_crypto::SigningKey;
-use maftia_types::{FaultModel, Powers, Resilience, SiteId};
+use maftia_types::{CoinUse, FaultModel, Powers, Resilience, SiteId};
 use rand::CryptoRng;
 
 use crate::group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 
 /// Whether a new group that carries it gets the fast path, if nobody says otherwise.
 /// `docs/adr/0010-fast-path.md` says why.
-pub const FAST_PATH_DEFAULT: bool = false;
+pub const FAST_PATH_DEFAULT: bool = true;
 
 /// What a new group is to be.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Plan {
     pub clients: Vec<String>,
     /// Whether it has the fast path; none for [`FAST_PATH_DEFAULT`] where its size carries one.
     pub fast_path: Option<bool>,
+    /// When a coin names its leaders.
+    pub asynchronous: CoinUse,
     /// How many clients must approve a change of its sites.
     pub member_approvals: NonZeroU8,
 }
@@ -86,6 +88,7 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         fast_path: plan
             .fast_path
             .unwrap_or(FAST_PATH_DEFAULT && resilience.fast_path().is_ok()),
+        asynchronous: plan.asynchronous,
         sites: sites
             .iter()
             .zip(plan.sites)

@@ -6,7 +6,7 @@ use maftia_crypto::{Domain, Hasher, PublicKey};
 use maftia_membership::{NAME_BYTES_MAX, View, ViewError, is_name};
 use maftia_multipoint::{Directory, DirectoryError, Peer};
 use maftia_types::{
-    Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SITES_MAX, SiteId,
+    CoinUse, Digest, FaultModel, Power, Powers, Resilience, ResilienceError, SITES_MAX, SiteId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,10 @@ pub struct Group {
     /// was sent. Needs f ≥ 1.
     #[serde(default)]
     pub fast_path: bool,
+    /// When a coin names its leaders, so that nobody who rules the network can hold it up for ever:
+    /// from the first change of epoch on, which the group makes by itself once it has the coin's key.
+    #[serde(with = "crate::spelling::coin_use", default)]
+    pub asynchronous: CoinUse,
     /// Its sites. A site's [`SiteId`] is its place in this list.
     #[serde(rename = "site")]
     pub sites: Vec<SiteEntry>,
@@ -157,6 +161,9 @@ pub enum GroupError {
     /// The model is not built yet.
     #[error("only model = \"arbitrary\" is available in this version, not \"{0}\"")]
     Model(FaultModel),
+    /// The sites cannot share the key of a coin.
+    #[error("asynchronous = \"{0}\" needs a key that these sites cannot share: n >= 3f+2c+1")]
+    Asynchronous(CoinUse),
     /// A name is empty, too long or has odd characters.
     #[error("`{0}` is no name: use 1 to {NAME_BYTES_MAX} letters, digits, `-` or `_`")]
     Name(String),
@@ -221,6 +228,9 @@ impl GroupFile {
         let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
         if group.fast_path {
             resilience.fast_path()?;
+        }
+        if group.asynchronous.needs_key() && !resilience.hides_dealt_secrets() {
+            return Err(GroupError::Asynchronous(group.asynchronous));
         }
         check_names(&group)?;
         check_addresses(&group)?;
@@ -335,8 +345,9 @@ impl Group {
     /// The digest of what must be equal at all sites and clients of the first epoch: name, kind,
     /// model, f, and in order the names and keys of sites and clients. Powers and approvals are
     /// covered where a file says other than what holds for one that does not speak of them, which
-    /// keeps its digest; and so are that the group was restored, and the fast path where it is on: sites that decide by different
-    /// rules must not take one another for the same group (correction 1).
+    /// keeps its digest; and so are that the group was restored, the fast path where it is on, and
+    /// the coin where it is used: sites that decide by different rules must not take one another for
+    /// the same group (correction 1).
     ///
     /// Addresses are left out: a site may move, and may be reached under different addresses from
     /// different places, without becoming another group. The constants of the protocols are left
@@ -375,6 +386,9 @@ impl Group {
         // Where it is off nothing is added: such groups are as old as the format.
         if self.fast_path {
             text(&mut hasher, "fast path");
+        }
+        if self.asynchronous.needs_key() {
+            text(&mut hasher, &format!("asynchronous {}", self.asynchronous));
         }
         if let Some(restored) = &self.restored {
             text(&mut hasher, "restored");

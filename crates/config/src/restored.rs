@@ -148,6 +148,7 @@ mod tests {
             clients: vec!["agent".into(), "ci".into()],
             member_approvals: std::num::NonZeroU8::MIN,
             fast_path: None,
+            asynchronous: maftia_types::CoinUse::Never,
         };
         generate(plan, &mut rng(1)).unwrap().group
     }

@@ -36,6 +36,25 @@ pub(crate) mod model {
     }
 }
 
+pub(crate) mod coin_use {
+    use maftia_types::CoinUse;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    pub(crate) fn serialize<S: Serializer>(own: &CoinUse, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(own.as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CoinUse, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
 pub(crate) mod digest {
     use maftia_types::Digest;
     use serde::de::{Deserialize, Deserializer, Error};

@@ -2,7 +2,7 @@ use std::num::NonZeroU8;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use maftia_types::{Power, Powers};
+use maftia_types::{CoinUse, Power, Powers};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -16,6 +16,7 @@ fn plan(n: usize) -> Plan {
         http: consecutive("127.0.0.1:8000".parse().unwrap(), n).unwrap(),
         clients: vec!["app".to_owned(), "operator".to_owned()],
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: NonZeroU8::MIN,
     }
 }
@@ -61,8 +62,14 @@ fn the_digest_covers_all_but_the_addresses() {
     let differs = |change: fn(&mut Group)| *changed(change).unwrap().digest() != base;
     assert!(differs(|group| group.name.push('2')));
     assert!(differs(|group| group.kind = Kind::Production));
-    assert!(differs(|group| group.f = 0));
+    // No fault, no fast path: the two are told apart without it.
+    let slow = |f: usize| changed(move |group| (group.f, group.fast_path) = (f, false)).unwrap();
+    assert_ne!(slow(0).digest(), slow(1).digest());
     assert!(differs(|group| group.fast_path = !group.fast_path));
+    assert!(differs(|group| group.asynchronous = CoinUse::Auto));
+    let auto = changed(|group| group.asynchronous = CoinUse::Auto).unwrap();
+    let always = changed(|group| group.asynchronous = CoinUse::Always).unwrap();
+    assert_ne!(auto.digest(), always.digest());
     assert!(differs(|group| group.sites.swap(0, 1)));
     assert!(differs(|group| group.sites[0].name.push('2')));
     assert!(differs(|group| group.clients.truncate(1)));
@@ -126,7 +133,7 @@ fn refuses_what_is_no_group() {
 #[test]
 fn a_file_that_does_not_speak_of_powers_keeps_its_digest_and_gives_all() {
     let folder = tempfile::tempdir().unwrap();
-    let text = saved(folder.path());
+    let text = saved(folder.path()).replace("fast_path = true\n", "fast_path = false\n");
     let silent: Vec<&str> = text
         .lines()
         .filter(|line| {
@@ -140,7 +147,8 @@ fn a_file_that_does_not_speak_of_powers_keeps_its_digest_and_gives_all() {
     std::fs::write(&path, silent.join("\n")).unwrap();
     let old = GroupFile::load(&path).unwrap();
     assert_eq!(old.powers(), [Powers::ALL; 2]);
-    assert_eq!(old.digest(), made(4).group.digest());
+    let slow = changed(|group| group.fast_path = false).unwrap();
+    assert_eq!(old.digest(), slow.digest());
     // As it was before there were powers.
     let digest = "a60dd5cc3592c7e747d707bc5c6e362569504a7145f18f646e394109fc9e44ba";
     assert_eq!(old.digest().to_string(), digest);
@@ -313,4 +321,20 @@ fn a_sites_paths_start_at_its_folder() {
     assert_eq!(loaded.group, folder.path().join("../group.toml"));
     assert_eq!(loaded.key, Path::new("/etc/a.key"));
     assert_eq!(loaded.token, Some(folder.path().join("token")));
+}
+
+#[test]
+fn a_file_says_when_a_coin_names_leaders_and_an_older_one_says_never() {
+    let file = changed(|group| group.asynchronous = CoinUse::Always).unwrap();
+    let text = file.text().unwrap();
+    let line = "asynchronous = \"always\"\n";
+    assert!(text.contains(line), "{text}");
+    let read = |text: &str| GroupFile::from_text(text);
+    assert_eq!(read(&text).unwrap().digest(), file.digest());
+    let older = read(&text.replace(line, "")).unwrap();
+    assert_eq!(older.group().asynchronous, CoinUse::Never);
+    let plain = changed(|_| ()).unwrap();
+    assert_eq!(older.digest(), plain.digest());
+    let wrong = read(&text.replace("always", "sometimes")).unwrap_err();
+    assert!(wrong.contains("never"), "{wrong}");
 }

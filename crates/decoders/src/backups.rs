@@ -55,6 +55,7 @@ fn sample() -> (Preamble, Copied) {
         clients: vec!["agent".to_owned()],
         member_approvals: std::num::NonZeroU8::MIN,
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
     };
     let made = generate(plan, &mut crate::samples::rng()).expect("the plan is sound");
     let copied = site(&made).copy().expect("it begins with a state");

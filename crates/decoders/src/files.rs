@@ -70,6 +70,7 @@ pub(crate) fn group_seeds() -> Vec<Bytes> {
         http: consecutive(http),
         clients: vec!["agent".to_owned(), "bench".to_owned()],
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
     };
     let generated = generate(plan, &mut crate::samples::rng()).expect("the plan is sound");

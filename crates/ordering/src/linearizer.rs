@@ -7,10 +7,11 @@ use maftia_protocol::planted;
 use maftia_types::{Alarm, Digest, Round};
 
 use crate::block::{Block, BlockRef};
-use crate::control::ControlState;
+use crate::control::{ControlState, Inherited};
 use crate::dag::{Dag, Entry};
 use crate::history::History;
 use crate::parameters::Parameters;
+use crate::rule::Mode;
 
 const COMMIT: Domain = Domain::new("commit");
 
@@ -26,6 +27,10 @@ pub struct Commit {
     /// Agreed time in milliseconds since 1970: strictly increasing, the lower median of the clocks
     /// of the leader's strong parents.
     pub time_ms: u64,
+    /// Which rule rules the slot.
+    pub mode: Mode,
+    /// With a control chain: what the next epoch takes over if this commit is the last.
+    pub control: Option<Inherited>,
     /// The delivered blocks with their payloads, in the order of delivery.
     pub blocks: Vec<(Arc<Block>, Bytes)>,
     /// If this commit is a checkpoint: what delivery had come to with it.
@@ -121,12 +126,19 @@ impl Linearizer {
             leader,
             digest: self.frontier.digest,
             time_ms,
+            mode: parameters.mode(leader.round, self.frontier.control.as_deref()),
+            control: self.inheritance(parameters, leader.round),
             blocks,
             checkpoint: self
                 .checkpoint(parameters, bytes as u64)
                 .then(|| Box::new(self.frontier.clone())),
         };
         Ok((commit, dropped))
+    }
+
+    fn inheritance(&self, parameters: &Parameters, slot: Round) -> Option<Inherited> {
+        let state = self.frontier.control.as_deref()?;
+        state.bequeath(parameters.interval_of(slot))
     }
 
     /// Whether the commit just made is a checkpoint (correction 13).

@@ -63,6 +63,14 @@ impl Asynchronous {
             Self::Auto(coin) | Self::Always(coin) => Some(coin),
         }
     }
+
+    /// With another handle to the same coin.
+    pub(crate) fn exchange(&mut self, with: &Coin) {
+        match self {
+            Self::Never => {}
+            Self::Auto(coin) | Self::Always(coin) => coin.clone_from(with),
+        }
+    }
 }
 
 /// A commit is a checkpoint if any of these has been reached since the last one. A function of the
@@ -171,6 +179,21 @@ impl Parameters {
     /// is held below the settled prefix (correction 3).
     pub fn interval(&self) -> u64 {
         INTERVAL_MAX.min(2 * self.delivery_depth / 5).max(1)
+    }
+
+    /// The interval of a round; that of none is the first.
+    pub(crate) fn interval_of(&self, round: Round) -> u64 {
+        round.0.saturating_sub(1) / self.interval()
+    }
+
+    /// Which rule rules a slot, by the control state from which it is decided.
+    pub(crate) fn mode(&self, slot: Round, control: Option<&ControlState>) -> Mode {
+        let agreed = || control.and_then(|own| own.mode(self.interval_of(slot)));
+        match self.asynchronous {
+            Asynchronous::Never => Mode::S,
+            Asynchronous::Auto(_) => agreed().unwrap_or(Mode::S),
+            Asynchronous::Always(_) => Mode::A,
+        }
     }
 
     /// D_ref = D_gc / 2: the deepest parent a block may have (V8, correction 5).

@@ -10,6 +10,7 @@ use maftia_types::Time;
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::coin::with_coin;
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
 use crate::head::Realm;
@@ -18,7 +19,9 @@ use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::lending::Lending;
 use crate::repeats::Repeats;
-use crate::replica::{Output, Replica, Settings};
+use crate::replica::{Output, Replica};
+use crate::ruling::Reign;
+use crate::settings::Settings;
 
 /// What the disk held when the site started.
 #[derive(Debug, Default)]
@@ -79,10 +82,10 @@ impl Replica {
                 (image.frontier, ledger, image.window)
             }
         };
-        if let Some(beginning) = &beginning {
-            ledger.clients.clone_from(&beginning.clients);
-        }
+        ledger.read_file(beginning.as_ref(), settings.coin);
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
+        let half = (boot.site_half.as_ref(), identity.me);
+        let parameters = with_coin(parameters, settings.coin, machine.keys(), half);
         let mut replay = by_epoch(boot.records, parameters.epoch);
         let epochs = beginning.map(|own| Epochs::new(own, &ledger, has_image));
         let mut records = window;
@@ -113,6 +116,7 @@ impl Replica {
             keys,
             diverged: false,
             chain: Chain::default(),
+            reign: Reign::default(),
             custodian: None,
             replay,
             nonce: boot.nonce,

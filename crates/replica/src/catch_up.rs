@@ -168,6 +168,7 @@ impl Replica {
         let clients = std::mem::take(&mut self.ledger.clients);
         self.ledger = ledger;
         self.ledger.clients = clients;
+        self.ledger.coin = self.settings.coin;
         self.watch_convicted();
         self.chain.clear();
         self.intake = Intake::default();

@@ -50,6 +50,10 @@ impl Custodian {
         }
     }
 
+    pub(crate) const fn site(&self) -> &Site {
+        &self.site
+    }
+
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         self.site.next_timeout()
     }
@@ -131,6 +135,7 @@ impl Replica {
         self.with_custodian(now, step, |custodian, ordered, effects| {
             custodian.site.observe(now, ordered, effects);
         });
+        self.hold_coin();
     }
 
     /// A message of another site's half.

@@ -7,7 +7,7 @@ use maftia_membership::membership::Asked;
 use maftia_membership::{MEMBERSHIP, Member, Membership};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, Power, Powers, SITES_MAX, SiteId, SiteSet};
+use maftia_types::{CoinUse, Digest, Power, Powers, SITES_MAX, SiteId, SiteSet};
 
 use crate::batch::{BatchId, RequestId};
 use crate::client_link::Fate;
@@ -42,6 +42,8 @@ pub(crate) struct Ledger {
     /// The clients' keys, which no site may have, and what each may do. Of the group's file, whose
     /// digest covers them, and not of the state.
     pub(crate) clients: Vec<(PublicKey, Powers)>,
+    /// When a coin names leaders: of the group's file too.
+    pub(crate) coin: CoinUse,
 }
 
 /// A request that a commit has executed or refused.
@@ -70,6 +72,7 @@ impl Ledger {
             preparing: false,
             certified: SiteSet::EMPTY,
             clients: Vec::new(),
+            coin: CoinUse::Never,
             limits,
             needed,
             vouches: Vouches::default(),

@@ -129,6 +129,7 @@ mod catch_up;
 mod chain;
 mod checkpoint;
 mod client_link;
+mod coin;
 mod conduct;
 mod custodian;
 mod epochs;
@@ -145,9 +146,11 @@ mod message;
 mod proof;
 mod repeats;
 mod replica;
+mod ruling;
 mod serve;
 mod session;
 mod sessions;
+mod settings;
 mod status;
 mod transfer;
 mod tree;
@@ -180,7 +183,9 @@ pub use limits::{
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use proof::PROOF_BYTES_MAX;
-pub use replica::{Command, Output, Record, Replica, Settings};
+pub use replica::{Command, Output, Record, Replica};
+pub use ruling::{Ruling, Since, Why};
+pub use settings::Settings;
 pub use status::{Activity, GroupSuspicion, Status};
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::lending::Lending;
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::repeats::Repeats;
+use crate::ruling::Reign;
+use crate::settings::Settings;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -45,6 +46,7 @@ pub struct Replica {
     /// Whether this site's state was found to differ from what f+1 others have.
     pub(crate) diverged: bool,
     pub(crate) chain: Chain,
+    pub(crate) reign: Reign,
     pub(crate) custodian: Option<Custodian>,
     pub(crate) epochs: Option<Epochs>,
     /// What the log held of later epochs, while it is read again.
@@ -60,24 +62,6 @@ pub struct Replica {
 
 /// How often the intake is searched for what nobody will execute any more.
 const INTAKE_EXPIRY_COMMITS: u64 = 64;
-
-/// What the replica is built with besides the engine's parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Bounds of the ordered state.
-    pub limits: Limits,
-    /// Write an image, so that the log can be cut, after this many bytes of log. Local.
-    pub image_bytes: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            image_bytes: 128 * 1024 * 1024,
-        }
-    }
-}
 
 /// What the driver asks of the replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -299,6 +283,7 @@ impl Replica {
         };
         let applied = self.ledger.apply(self.machine.as_mut(), members, commit);
         self.watch_commit(now, commit, &applied.convicted);
+        self.reign.note(commit);
         for id in &applied.expired {
             self.intake.forget(id);
         }

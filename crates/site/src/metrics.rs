@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use maftia_multipoint::Network;
 
-use crate::status::SiteStatus;
+use crate::status::{RulingStatus, SiteStatus};
 use crate::store::Store;
 
 /// What the loop counts.
@@ -88,11 +88,54 @@ impl Metrics {
         let mut text = String::new();
         let gauges = gauges.into_iter().map(|line| ("gauge", line));
         let counters = counters.into_iter().map(|line| ("counter", line));
-        for (kind, (name, help, value)) in gauges.chain(counters) {
+        for (kind, (name, help, value)) in gauges.chain(counters).chain(of_rules(&status.ruling)) {
             // Writing to a string does not fail.
             let _ = writeln!(text, "# HELP maftia_{name} {help}");
             let _ = writeln!(text, "# TYPE maftia_{name} {kind}\nmaftia_{name} {value}");
         }
         text
     }
+}
+
+/// A kind, and a name, what it is, and its value.
+type Line = (&'static str, (&'static str, &'static str, u64));
+
+/// By which rule the log is decided.
+fn of_rules(own: &RulingStatus) -> [Line; 4] {
+    let by_coin = u64::from(own.rule == "A");
+    let failovers = own.failovers.into();
+    [
+        (
+            "gauge",
+            (
+                "ruled_by_coin",
+                "1 while a coin names leaders (rule A), 0 while they are known (rule S)",
+                by_coin,
+            ),
+        ),
+        (
+            "gauge",
+            (
+                "coins",
+                "Coins put together in this epoch since the start",
+                own.coins,
+            ),
+        ),
+        (
+            "counter",
+            (
+                "commits_by_coin_total",
+                "Commits decided by rule A",
+                own.commits_by_coin,
+            ),
+        ),
+        (
+            "counter",
+            (
+                "failovers_total",
+                "Changes from rule S to rule A",
+                failovers,
+            ),
+        ),
+    ]
 }

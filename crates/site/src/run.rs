@@ -127,7 +127,7 @@ pub(crate) fn beginning(group: &GroupFile) -> Beginning {
     }
 }
 
-/// Bounds of the ordered state: all sites of a group have the same.
+/// Bounds of the ordered state, and when a coin names leaders: all sites of a group have the same.
 pub(crate) fn settings(group: &GroupFile) -> Settings {
     let client_keys = u32::try_from(group.group().clients.len()).unwrap_or(u32::MAX);
     let limits = maftia_replica::Limits {
@@ -136,11 +136,13 @@ pub(crate) fn settings(group: &GroupFile) -> Settings {
     };
     Settings {
         limits,
+        coin: group.group().asynchronous,
         ..Settings::default()
     }
 }
 
-/// The constants of every epoch, with what the group's file says of its own.
+/// The constants of every epoch, with what the group's file says of its own. The coin is of an epoch
+/// and not of the file: see [`settings`].
 pub(crate) fn parameters(group: &GroupFile) -> Parameters {
     Parameters {
         config: *group.digest(),

@@ -3,7 +3,8 @@
 use maftia_activity::keys::{KeyRecord, Scheme, State};
 use maftia_membership::detector::Level;
 use maftia_membership::evidence::Exhibit;
-use maftia_replica::{Activity, GroupSuspicion, Replica};
+use maftia_ordering::Mode;
+use maftia_replica::{Activity, GroupSuspicion, Replica, Ruling};
 use maftia_types::{Digest, SiteId, SiteSet};
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub struct SiteStatus {
     pub settled: u64,
     /// Highest round seen.
     pub tip: u64,
+    /// By which rule the log is decided.
+    pub ruling: RulingStatus,
     /// Newest stable checkpoint.
     pub checkpoint: Option<CheckpointStatus>,
     /// Sites convicted by proof.
@@ -55,6 +58,29 @@ pub struct SiteStatus {
     pub pid: u32,
     /// Program version.
     pub version: &'static str,
+}
+
+/// By which rule the log is decided, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct RulingStatus {
+    /// When a coin is to name leaders: `never`, `auto` or `always`.
+    pub asynchronous: &'static str,
+    /// `S`, known leaders, or `A`, leaders that a coin names.
+    pub rule: &'static str,
+    /// Why it is that one.
+    pub why: &'static str,
+    /// Whether the epoch has a coin.
+    pub has_coin: bool,
+    /// Since which commit, as far as this site remembers.
+    pub since_commit: Option<u64>,
+    /// Time of that commit, in milliseconds since 1970.
+    pub since_ms: Option<u64>,
+    /// How often known leaders were given up.
+    pub failovers: u32,
+    /// Commits that the coin has decided since the site started.
+    pub commits_by_coin: u64,
+    /// Coins that the site has put together in this epoch since it started.
+    pub coins: u64,
 }
 
 /// A checkpoint the group agrees on.
@@ -140,6 +166,7 @@ fn key(record: &KeyRecord) -> KeyStatus {
             Scheme::Bls => "bls",
             Scheme::Seal => "seal",
             Scheme::Beacon => "beacon",
+            Scheme::Coin => "coin",
         },
         state: match record.state {
             State::Generating => "generating",
@@ -166,6 +193,29 @@ fn evidence(
         commit: exhibit.report.commit,
         time_ms: exhibit.report.time_ms,
         reporter: name(&exhibit.report.reporter),
+    }
+}
+
+const fn ruling(own: Ruling) -> RulingStatus {
+    RulingStatus {
+        asynchronous: own.wanted.as_str(),
+        rule: match own.mode {
+            Mode::S => "S",
+            Mode::A => "A",
+        },
+        why: own.why.text(own.mode),
+        has_coin: own.has_coin,
+        since_commit: match own.since {
+            Some(since) => Some(since.commit),
+            None => None,
+        },
+        since_ms: match own.since {
+            Some(since) => Some(since.time_ms),
+            None => None,
+        },
+        failovers: own.failovers,
+        commits_by_coin: own.commits_by_coin,
+        coins: own.coins,
     }
 }
 
@@ -223,6 +273,7 @@ impl SiteStatus {
             commit_digest: status.commit_digest.to_string(),
             settled: status.settled.0,
             tip: status.tip.0,
+            ruling: ruling(replica.ruling()),
             checkpoint: status.checkpoint.map(|(index, digest)| CheckpointStatus {
                 index,
                 digest: digest.to_string(),

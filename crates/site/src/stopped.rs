@@ -62,7 +62,8 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
     let chain = ChainFile::new(data).read();
     let parameters = parameters(group);
     let clients = (group.powers(), group.group().keys.approvals.get());
-    let machine = suite(&parameters, group.site_keys(), clients);
+    let settings = settings(group);
+    let machine = suite(&parameters, settings.coin, group.site_keys(), clients);
     let boot = Boot {
         beginning: Some(Beginning {
             chain: chain.clone(),
@@ -81,7 +82,7 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
     let now = u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX / 2);
     let now = Time::from_nanos(now);
     let machine = Box::new(machine);
-    let booted = Replica::boot(parameters, settings(group), identity, machine, boot, now);
+    let booted = Replica::boot(parameters, settings, identity, machine, boot, now);
     let (mut replica, _unsaid) = booted?;
     let copied = replica.copy().ok_or(StoppedError::NoState)?;
     Ok(Stopped { copied, chain })

@@ -12,6 +12,7 @@
 //! ```
 
 mod blame;
+mod coin_use;
 mod digest;
 mod fast_path;
 mod id;
@@ -22,6 +23,7 @@ mod site_set;
 mod time;
 
 pub use blame::{Alarm, Fault, Suspicion, TrustedBase};
+pub use coin_use::{CoinUse, NoCoinUse};
 pub use digest::Digest;
 pub use fast_path::FastPath;
 pub use id::{ClientId, Epoch, Incarnation, Round, Sequence, SiteId};

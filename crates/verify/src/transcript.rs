@@ -146,6 +146,7 @@ impl<'a> Transcript<'a> {
             [2] => ("bls", 96),
             [3] => ("seal", 32),
             [4] => ("beacon", 96),
+            [5] => ("coin", 96),
             _ => return Err(ProofError::Statement),
         };
         let (version, dealings) = (reader.u32()?, reader.array()?);

@@ -12,6 +12,7 @@
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
 //! - [`channels`]: messages among clients, hidden until they are ordered if that is wanted.
 //! - [`certificates`]: how the group signs its own checkpoints.
+//! - [`coin`]: what names leaders that nobody can foresee.
 //! - [`transcripts`]: how it signs what it says of its ceremonies.
 //!
 //! # Duties of the caller
@@ -32,6 +33,7 @@ pub mod beacon;
 pub mod ceremony;
 pub mod certificates;
 pub mod channels;
+pub mod coin;
 mod epoch;
 pub mod management;
 mod operation;

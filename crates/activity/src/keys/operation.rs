@@ -110,6 +110,12 @@ pub enum Refusal {
     /// The group's members are changing. Ask again when they have changed.
     #[error("the group's members are changing; ask again when they have changed")]
     Changing,
+    /// The key is the group's own coin, or would be another one: it comes with the group, and only a
+    /// change of the members shares it anew.
+    #[error(
+        "a coin is the group's own: nobody makes, refreshes, rotates or retires one, or uses it"
+    )]
+    Coin,
     /// The bytes are no operation.
     #[error("the bytes are no operation")]
     Malformed,
@@ -304,6 +310,7 @@ impl Wire for Refusal {
             Self::Changing => 15,
             Self::Unrotatable => 16,
             Self::Unsigned => 17,
+            Self::Coin => 18,
         });
         if let Self::NoPower(power) = self {
             encode_power(w, *power);
@@ -329,6 +336,7 @@ impl Wire for Refusal {
             15 => Self::Changing,
             16 => Self::Unrotatable,
             17 => Self::Unsigned,
+            18 => Self::Coin,
             _ => return Err(DecodeError::Invalid { field: "refusal" }),
         })
     }

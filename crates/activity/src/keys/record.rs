@@ -40,6 +40,8 @@ pub enum Scheme {
     Seal,
     /// BLS in the form of drand's quicknet; a key of its own, because that form has no domain.
     Beacon,
+    /// Threshold BLS for the coin that names leaders; see [`coin`](super::coin).
+    Coin,
 }
 
 /// Where a key is in its life.
@@ -56,7 +58,7 @@ pub enum State {
 /// The public part of a shared key, in the group of its scheme.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PublicSharing {
-    /// Of [`Scheme::Bls`] and [`Scheme::Beacon`].
+    /// Of [`Scheme::Bls`], [`Scheme::Beacon`] and [`Scheme::Coin`].
     Bls(Sharing<Bls12381G2>),
     /// Of [`Scheme::Ed25519`].
     Ed25519(Sharing<Ed25519>),
@@ -182,7 +184,9 @@ pub(crate) fn site_at(committee: &[SiteId], index: Index) -> Option<SiteId> {
 macro_rules! in_group {
     ($scheme:expr, $group:ident => $body:expr) => {
         match $scheme {
-            $crate::keys::Scheme::Bls | $crate::keys::Scheme::Beacon => {
+            $crate::keys::Scheme::Bls
+            | $crate::keys::Scheme::Beacon
+            | $crate::keys::Scheme::Coin => {
                 type $group = maftia_threshold::Bls12381G2;
                 $body
             }
@@ -279,6 +283,7 @@ impl Wire for Scheme {
             Self::Bls => 2,
             Self::Seal => 3,
             Self::Beacon => 4,
+            Self::Coin => 5,
         });
     }
 
@@ -288,6 +293,7 @@ impl Wire for Scheme {
             2 => Ok(Self::Bls),
             3 => Ok(Self::Seal),
             4 => Ok(Self::Beacon),
+            5 => Ok(Self::Coin),
             _ => Err(DecodeError::Invalid { field: "scheme" }),
         }
     }

@@ -112,8 +112,13 @@ impl Site {
     /// has none. Secret: whoever has a threshold of them has the key.
     #[must_use]
     pub fn share<G: KeyGroup>(&self, record: &KeyRecord) -> Option<Share<G>> {
+        self.share_as(self.me, record)
+    }
+
+    /// The same, of the site that goes by the number `me` in the record.
+    pub(super) fn share_as<G: KeyGroup>(&self, me: SiteId, record: &KeyRecord) -> Option<Share<G>> {
         let version = record.active()?;
-        let index = version.index_of(self.me)?;
+        let index = version.index_of(me)?;
         let share = self.vault.share_of(record.id, version)?;
         let share = Share::from_bytes(index, share.as_ref()).ok()?;
         let sharing = version.sharing_in::<G>()?;

@@ -76,6 +76,7 @@ sometimes! {
     known_commits,
     coin_commits,
     digest_replies,
+    forgotten,
     reincarnations,
     resent,
 }

@@ -29,6 +29,9 @@ pub(crate) enum Weather {
     Sleeper,
 }
 
+/// Instead of a storm's links and incidents: those of one row of network faults.
+pub(crate) type Network = fn(&mut Setup, &mut Dice);
+
 /// One kind of run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
@@ -40,6 +43,7 @@ pub(crate) struct Case {
     pub(crate) asynchrony: Asynchrony,
     /// None draws one per seed.
     pub(crate) attack: Option<Attack>,
+    pub(crate) network: Option<Network>,
     pub(crate) keep_log: bool,
 }
 
@@ -61,6 +65,7 @@ impl Case {
             fast_path: false,
             asynchrony: Asynchrony::Never,
             attack: None,
+            network: None,
             keep_log: false,
         }
     }
@@ -92,7 +97,11 @@ impl Case {
         let blueprint = Rc::new(self.blueprint(&mut dice));
         let f = blueprint.parameters.resilience.intruded_max();
         let book = Shared::default();
-        let setup = self.setup(seed, f, corrupted, &mut dice);
+        let mut setup = self.setup(seed, f, corrupted, &mut dice);
+        if let Some(network) = self.network {
+            setup.plan = Plan::default();
+            network(&mut setup, &mut dice);
+        }
         let load = Load {
             sessions: u32::try_from(dice.between(1, 4)).unwrap(),
             requests: dice.between(4, 16),
@@ -150,6 +159,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
+                ..Settings::default()
             },
             keys: self.keys,
             asynchrony: self.asynchrony,

@@ -8,7 +8,7 @@ use maftia_codec::Wire;
 use maftia_replica::{BatchId, Bodies, Span, request_digest, result_digest};
 use maftia_replica::{ClientMessage, Command, Fate, Reply, RequestId};
 use maftia_simulator::{Context, Dice, Environment};
-use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, Time};
+use maftia_types::{ClientId, Digest, Duration, Incarnation, Sequence, SiteId, SiteSet, Time};
 
 use crate::book::{Asked, Shared};
 use crate::speaks::Speaks;
@@ -59,6 +59,8 @@ struct Outstanding {
     tries: u64,
     deadline: Time,
     votes: BTreeMap<SiteId, (u64, Digest)>,
+    /// Who says that it was executed and its result given up.
+    forgotten: SiteSet,
     result: Option<Bytes>,
 }
 
@@ -126,7 +128,10 @@ impl Clients {
         self.audience = audience;
         for session in &mut self.sessions {
             let waiting = session.outstanding.values_mut();
-            waiting.for_each(|waiting| waiting.votes.clear());
+            waiting.for_each(|waiting| {
+                waiting.votes.clear();
+                waiting.forgotten = SiteSet::EMPTY;
+            });
         }
     }
 
@@ -162,7 +167,17 @@ impl Clients {
                     ((*position, result_digest(result)), Some(result))
                 }
                 Fate::ExecutedDigest { position, digest } => ((*position, *digest), None),
-                Fate::Forgotten | Fate::Closed | Fate::Other => continue,
+                // What one key's sessions have under way may exceed what sites keep for it: a client
+                // that f + 1 tell so knows that it will get no result.
+                Fate::Forgotten => {
+                    waiting.forgotten.insert(site);
+                    if waiting.forgotten.len() >= needed {
+                        session.outstanding.remove(&reply.sequence);
+                        self.book.borrow_mut().sometimes.forgotten += 1;
+                    }
+                    continue;
+                }
+                Fate::Closed | Fate::Other => continue,
             };
             waiting.votes.insert(site, vote);
             let equal = waiting
@@ -388,6 +403,7 @@ impl Session {
             tries: 0,
             deadline: context.now + self.patience,
             votes: BTreeMap::new(),
+            forgotten: SiteSet::EMPTY,
             result: None,
         };
         self.outstanding.insert(sequence, waiting);

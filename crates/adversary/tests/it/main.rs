@@ -17,6 +17,7 @@ mod intruder;
 mod model;
 mod planted;
 mod properties;
+mod rows;
 mod site;
 mod speaks;
 mod views;

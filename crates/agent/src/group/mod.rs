@@ -42,7 +42,7 @@ pub(crate) async fn file(
     let next = state
         .underway
         .as_ref()
-        .map(|own| state.view.change(&own.change));
+        .map(|own| state.view.next(&own.change));
     let joiners = match next {
         Some(Ok(next)) => next.joiners,
         Some(Err(_)) | None => Vec::new(),

@@ -106,7 +106,7 @@ fn underway(group: &GroupFile, present: &View, own: &Underway) -> Value {
     } else {
         READY_MS
     };
-    let next = present.change(&own.change).ok();
+    let next = present.next(&own.change).ok();
     let rest = json!({
         "proposal": own.proposal,
         "approved_by": clients(group, &own.approvals),

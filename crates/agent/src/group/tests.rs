@@ -33,6 +33,7 @@ fn replace() -> Change {
 fn file() -> maftia_config::GroupFile {
     let plan = maftia_config::Plan {
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
         name: "test".into(),
         kind: maftia_config::Kind::Dev,

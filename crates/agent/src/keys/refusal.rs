@@ -63,6 +63,11 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
             "unsigned",
             "ask again in a moment: sites sign it once the ceremony is over; see `GET /v1/ceremonies`",
         ),
+        keys::Refusal::Coin => (
+            StatusCode::CONFLICT,
+            "coin",
+            "leave it as it is: a change of the members shares it anew",
+        ),
         keys::Refusal::Unshareable => (
             StatusCode::CONFLICT,
             "unshareable",

@@ -11,6 +11,7 @@ pub(super) const fn scheme(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Beacon => "beacon",
         Scheme::Bls => "bls",
+        Scheme::Coin => "coin",
         Scheme::Ed25519 => "ed25519",
         Scheme::Seal => "seal",
     }

@@ -9,7 +9,7 @@ use crate::{Misbehaviour, Taken};
 pub struct Graded {
     resilience: Resilience,
     crusader: Crusader,
-    /// Whether G5 follows: else this is its crusader agreement.
+    /// Whether G5 follows: not over a common coin, and no more once it has given.
     is_graded: bool,
     /// What G4 gave, until G5 gives.
     crusade: Option<Crusade>,
@@ -109,7 +109,8 @@ impl Protocol for Graded {
                 self.absorb(&mut step, child);
             }
             GradedMessage::Echo4(value) => {
-                if taken(&mut step, from, self.echo4.cast(from, value)) {
+                // Over a common coin, and once G5 has given, it says nothing: no record of it.
+                if self.is_graded && taken(&mut step, from, self.echo4.cast(from, value)) {
                     self.grade(&mut step);
                 }
             }

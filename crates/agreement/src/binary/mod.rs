@@ -58,7 +58,8 @@
 //! # Bounds
 //! Each round keeps one `Echo2`, `Echo3`, `Echo4` and share, and two `Echo1`, of each site. Rounds
 //! beyond [`Coin::ROUNDS_MAX`](crate::coin::Coin::ROUNDS_MAX) do not exist. What an intruder can fill
-//! ahead of time is its own places in those rounds, some 300 bytes each.
+//! ahead of time is its own places in those rounds. A round costs up to a kilobyte then, so an
+//! agreement 64 KB over a shared coin, and a megabyte over local ones.
 //!
 //! # Deviations
 //! Correction 23. G5 is this project's form of the graded agreement that \[ABY22 §5\] uses over weak

@@ -42,13 +42,15 @@ pub enum CertifierError {
         /// Needed.
         sites: usize,
     },
-    /// Fewer sites than a quorum can use the shared key.
-    #[error("{threshold} sites use the shared key, a quorum is {quorum}")]
+    /// Fewer sites than two quorums must share, or more than are always there, use the shared key.
+    #[error("{threshold} sites use the shared key, it must be {least} to {most}")]
     Threshold {
         /// Of the key.
         threshold: usize,
-        /// ⌈(n+f+1)/2⌉.
-        quorum: usize,
+        /// ⌈(n+f+1)/2⌉: fewer could sign two things.
+        least: usize,
+        /// q: that more sign cannot be waited for.
+        most: usize,
     },
     /// The secret is another site's.
     #[error("the secret belongs to another site")]

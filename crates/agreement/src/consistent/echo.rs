@@ -2,7 +2,7 @@ use maftia_codec::{Bytes, DecodeError, Reader, Wire, Writer};
 use maftia_protocol::{Event, Protocol, Step, Target, planted};
 use maftia_types::{Digest, SiteId, Time};
 
-use super::statement_of;
+use super::opening::Opening;
 use crate::reliable::{BroadcastError, PAYLOAD_BYTES_MAX};
 use crate::votes::{Votes, taken};
 use crate::{Context, Instance, Misbehaviour, Taken};
@@ -19,9 +19,7 @@ pub enum EchoMessage {
 /// Consistent broadcast without signatures. See the [module](super).
 pub struct Echo {
     context: Context,
-    instance: Instance,
-    sender: SiteId,
-    received: Option<(Digest, Bytes)>,
+    opening: Opening,
     echoes: Votes<Digest>,
     delivered: bool,
 }
@@ -31,34 +29,22 @@ impl Echo {
     pub const fn new(context: Context, instance: Instance, sender: SiteId) -> Self {
         Self {
             context,
-            instance,
-            sender,
-            received: None,
+            opening: Opening::new(instance, context.own(), sender),
             echoes: Votes::new(),
             delivered: false,
         }
     }
 
     fn on_send(&mut self, step: &mut Step<Self>, from: SiteId, payload: Bytes) {
-        if from != self.sender {
-            return step.blame(from, Misbehaviour::NotTheSender);
-        }
-        let digest = statement_of(self.instance, &payload);
-        match &self.received {
-            Some((first, _)) if *first == digest => {}
-            Some(_) => step.blame(from, Misbehaviour::Contradiction),
-            None => {
-                self.received = Some((digest, payload));
-                step.records.push(Taken);
-                step.send(Target::All, EchoMessage::Echo(digest)); // E1
-                self.try_deliver(step);
-            }
+        if let Some(digest) = self.opening.take(step, from, payload, |_| true) {
+            step.send(Target::All, EchoMessage::Echo(digest)); // E1
+            self.try_deliver(step);
         }
     }
 
     /// E2
     fn try_deliver(&mut self, step: &mut Step<Self>) {
-        let Some((digest, payload)) = &self.received else {
+        let Some((digest, payload)) = &self.opening.taken else {
             return;
         };
         let slack = usize::from(planted("consistent quorum minus one"));
@@ -79,18 +65,10 @@ impl Protocol for Echo {
     type Error = BroadcastError;
 
     fn command(&mut self, _: Time, payload: Bytes) -> Result<Step<Self>, BroadcastError> {
-        if self.context.own() != self.sender {
-            return Err(BroadcastError::NotTheSender(self.sender));
-        }
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(BroadcastError::TooLarge(payload.len()));
-        }
-        if self.received.is_some() {
-            return Err(BroadcastError::AlreadySent);
-        }
+        self.opening.allows(&payload)?;
         let mut step = Step::none();
         step.send(Target::Others, EchoMessage::Send(payload.clone()));
-        self.on_send(&mut step, self.sender, payload);
+        self.on_send(&mut step, self.context.own(), payload);
         Ok(step)
     }
 

@@ -34,13 +34,14 @@
 //!
 //! [`Verifiable`]:
 //! - K1 upon the first valid `Send(m)` of the sender: keep m, `Vote` to the sender.
-//! - K2 the sender, upon ⌈(n+f+1)/2⌉ votes that combine: `Final` to all.
+//! - K2 the sender, upon ⌈(n+f+1)/2⌉ votes that combine, once: `Final` to all.
 //! - K3 upon a `Final(h, σ)` that verifies, whoever sends it: deliver if m is here, else `Request(h)`
 //!   to all.
 //! - K4 upon `Request(h)`: `Answer(m)`, once m with digest h is here.
 //!
 //! # Bounds
-//! One payload of the sender and one that was asked for; one vote and one wish of each site.
+//! One payload of the sender and one that was asked for; one vote and one wish of each site. One bad
+//! vote or certificate of each site is checked, no other.
 //!
 //! # Deviations
 //! \[CKPS01 §3\] asks the site that sent the certificate for the payload; here all are asked, since
@@ -59,6 +60,7 @@
 
 mod certificate;
 mod echo;
+mod opening;
 mod shared;
 mod signatures;
 mod verifiable;

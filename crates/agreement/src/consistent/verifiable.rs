@@ -4,6 +4,7 @@ use maftia_protocol::{Event, Protocol, Step, Target};
 use maftia_types::{Digest, SiteId, SiteSet, Time};
 
 use super::Certifier;
+use super::opening::Opening;
 use crate::reliable::{BroadcastError, PAYLOAD_BYTES_MAX};
 use crate::votes::{Cast, Votes};
 use crate::{Context, Instance, Misbehaviour, Predicate, Taken};
@@ -43,12 +44,11 @@ pub enum VerifiableMessage<V, C> {
 pub struct Verifiable<C: Certifier> {
     context: Context,
     instance: Instance,
-    sender: SiteId,
     certifier: C,
     predicate: Predicate,
-    received: Option<(Digest, Bytes)>,
+    opening: Opening,
     votes: Votes<C::Vote>,
-    /// Whose votes were bad: they have no other.
+    /// Whose vote or certificate was bad: no other is looked at, since each costs a check.
     barred: SiteSet,
     certified: Option<(Digest, C::Certificate)>,
     wishes: Votes<Digest>,
@@ -70,10 +70,9 @@ impl<C: Certifier> Verifiable<C> {
         Self {
             context,
             instance,
-            sender,
             certifier,
             predicate,
-            received: None,
+            opening: Opening::new(instance, context.own(), sender),
             votes: Votes::new(),
             barred: SiteSet::EMPTY,
             certified: None,
@@ -84,30 +83,19 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn on_send(&mut self, step: &mut Step<Self>, from: SiteId, payload: Bytes) {
-        if from != self.sender {
-            return step.blame(from, Misbehaviour::NotTheSender);
+        let is_valid = |payload: &Bytes| (self.predicate)(from, payload);
+        if let Some(digest) = self.opening.take(step, from, payload, is_valid) {
+            let vote = VerifiableMessage::Vote(self.certifier.vote(&digest));
+            step.send(Target::One(self.opening.sender), vote); // K1
+            self.settle(step);
         }
-        let digest = statement_of(self.instance, &payload);
-        match &self.received {
-            Some((first, _)) if *first == digest => return,
-            Some(_) => return step.blame(from, Misbehaviour::Contradiction),
-            None => {}
-        }
-        if !(self.predicate)(self.sender, &payload) {
-            return step.blame(from, Misbehaviour::InvalidProposal);
-        }
-        step.records.push(Taken);
-        self.received = Some((digest, payload));
-        let vote = self.certifier.vote(&digest);
-        step.send(Target::One(self.sender), VerifiableMessage::Vote(vote)); // K1
-        self.settle(step);
     }
 
     fn on_vote(&mut self, step: &mut Step<Self>, from: SiteId, vote: C::Vote) {
-        let Some((digest, _)) = &self.received else {
+        let Some((digest, _)) = &self.opening.taken else {
             return;
         };
-        let is_needed = self.context.own() == self.sender && self.certified.is_none();
+        let is_needed = self.context.own() == self.opening.sender && self.certified.is_none();
         if !is_needed || self.barred.contains(from) {
             return;
         }
@@ -121,8 +109,11 @@ impl<C: Certifier> Verifiable<C> {
         }
         match self.certifier.combine(digest, self.votes.map()) {
             Ok(certificate) => {
+                // Taken here at once: a vote that comes meanwhile must not make another.
+                self.certified = Some((*digest, certificate.clone()));
                 let message = VerifiableMessage::Final(*digest, certificate);
-                step.send(Target::All, message); // K2
+                step.send(Target::Others, message); // K2
+                self.settle(step);
             }
             Err(culprits) => {
                 for culprit in culprits.iter() {
@@ -135,16 +126,18 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn on_final(&mut self, step: &mut Step<Self>, from: SiteId, of: Digest, by: C::Certificate) {
-        if self.certified.is_some() {
+        if self.certified.is_some() || self.barred.contains(from) {
             return;
         }
         if !self.certifier.verify(&of, &by) {
+            self.barred.insert(from);
             return step.blame(from, Misbehaviour::BadCertificate);
         }
         step.records.push(Taken);
         self.certified = Some((of, by));
         if self
-            .received
+            .opening
+            .taken
             .as_ref()
             .is_none_or(|(digest, _)| *digest != of)
         {
@@ -165,7 +158,7 @@ impl<C: Certifier> Verifiable<C> {
         let is_wanted = self.certified.as_ref().is_some_and(|(of, _)| *of == digest);
         if is_wanted && !self.delivered {
             step.records.push(Taken);
-            self.received = Some((digest, payload));
+            self.opening.taken = Some((digest, payload));
             self.settle(step);
         }
     }
@@ -176,7 +169,8 @@ impl<C: Certifier> Verifiable<C> {
         for (to, of) in wishes {
             self.answer(step, to, of);
         }
-        let (Some((digest, payload)), Some((of, certificate))) = (&self.received, &self.certified)
+        let (Some((digest, payload)), Some((of, certificate))) =
+            (&self.opening.taken, &self.certified)
         else {
             return;
         };
@@ -190,7 +184,7 @@ impl<C: Certifier> Verifiable<C> {
     }
 
     fn answer(&mut self, step: &mut Step<Self>, to: SiteId, of: Digest) {
-        if let Some((digest, payload)) = &self.received
+        if let Some((digest, payload)) = &self.opening.taken
             && *digest == of
             && self.answered.insert(to)
         {
@@ -208,21 +202,13 @@ impl<C: Certifier> Protocol for Verifiable<C> {
     type Error = BroadcastError;
 
     fn command(&mut self, _: Time, payload: Bytes) -> Result<Step<Self>, BroadcastError> {
-        if self.context.own() != self.sender {
-            return Err(BroadcastError::NotTheSender(self.sender));
-        }
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(BroadcastError::TooLarge(payload.len()));
-        }
-        if self.received.is_some() {
-            return Err(BroadcastError::AlreadySent);
-        }
-        if !(self.predicate)(self.sender, &payload) {
+        self.opening.allows(&payload)?;
+        if !(self.predicate)(self.context.own(), &payload) {
             return Err(BroadcastError::Invalid);
         }
         let mut step = Step::none();
         step.send(Target::Others, VerifiableMessage::Send(payload.clone()));
-        self.on_send(&mut step, self.sender, payload);
+        self.on_send(&mut step, self.context.own(), payload);
         Ok(step)
     }
 

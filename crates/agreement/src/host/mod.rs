@@ -6,7 +6,7 @@
 //!   function of the same events.
 //! - A message between correct sites arrives in the end although either of them restarts: who starts
 //!   asks the others to repeat themselves, and repeats itself.
-//! - Outputs are given at least once: those of before a restart come again.
+//! - Outputs are given at least once: those of before a restart come again, but for closed runs.
 //!
 //! # Model
 //! That of the service; the driver performs steps as `maftia_protocol` demands.
@@ -17,7 +17,8 @@
 //! # Bounds
 //! Runs `floor .. floor + WINDOW` are open. A message for a later one is dropped, not kept (row B18);
 //! its sender is asked again when the window has moved. A peer's wish for repetition is granted once
-//! in [`REPEAT_EVERY`]: it costs as much as the runs have said.
+//! in [`REPEAT_EVERY`] and [`REPEAT_EACH`] for each message of it: it costs as much as the runs have
+//! said.
 //!
 //! # Duties of the caller
 //! [`Command::Close`] the runs that no correct site needs any more: a site that has not finished one
@@ -42,6 +43,10 @@ pub const WINDOW: u64 = 64;
 /// How often a peer may have everything repeated: longer than a round trip, shorter than a restart.
 pub const REPEAT_EVERY: Duration = Duration::from_millis(50);
 
+/// How much later for each message that was repeated: who asks without end is told a thousand
+/// messages a second at most, whatever the runs have said.
+pub const REPEAT_EACH: Duration = Duration::from_millis(1);
+
 /// What a host can run: a service whose records only say that an event counted.
 pub trait Service: Protocol<Record = Taken, Misbehaviour = Misbehaviour> {}
 
@@ -55,9 +60,9 @@ pub struct Host<P: Protocol, M> {
     runs: BTreeMap<u64, Run<P>>,
     /// Who has spoken of runs beyond the window.
     missed: SiteSet,
-    /// Who waits for repetition, and when each last got it.
+    /// Who waits for repetition, and since when each may have it again.
     owed: SiteSet,
-    repeated: BTreeMap<SiteId, Time>,
+    repeatable: BTreeMap<SiteId, Time>,
 }
 
 struct Run<P: Protocol> {
@@ -112,7 +117,7 @@ where
             runs: BTreeMap::new(),
             missed: SiteSet::EMPTY,
             owed: SiteSet::EMPTY,
-            repeated: BTreeMap::new(),
+            repeatable: BTreeMap::new(),
         };
         let mut step = Step::none();
         for record in records {
@@ -144,7 +149,16 @@ where
                     self.lift(step, number, child);
                 }
             }
-            Record::Closed { below } => self.close(below),
+            Record::Closed { below } => {
+                self.close(below);
+                // Nobody wants more of those, and there may be as many as the log is old.
+                let is_open = |number: &u64| *number >= self.floor;
+                step.outputs.retain(|output| is_open(&output.number));
+                step.messages.retain(|out| match &out.message {
+                    Message::Say { number, .. } => is_open(number),
+                    Message::Again { .. } => true,
+                });
+            }
             Record::Heard {
                 number,
                 from,
@@ -230,13 +244,14 @@ where
     /// Says again to one site what this has said to it.
     fn repeat(&mut self, step: &mut Step<Self>, now: Time, to: SiteId) {
         self.owed.remove(to);
-        self.repeated.insert(to, now);
         let epoch = self.context.epoch();
+        let mut next = now + REPEAT_EVERY;
         for (number, run) in &self.runs {
             for out in &run.said {
                 if matches!(out.target, Target::One(other) if other != to) {
                     continue;
                 }
+                next += REPEAT_EACH;
                 let message = Message::Say {
                     epoch,
                     number: *number,
@@ -245,12 +260,12 @@ where
                 step.send(Target::One(to), message);
             }
         }
+        self.repeatable.insert(to, next);
     }
 
     /// When a site may have everything repeated.
     fn due(&self, site: SiteId) -> Time {
-        let last = self.repeated.get(&site);
-        last.map_or(Time::ZERO, |last| *last + REPEAT_EVERY)
+        self.repeatable.get(&site).copied().unwrap_or(Time::ZERO)
     }
 
     fn repeat_what_is_due(&mut self, step: &mut Step<Self>, now: Time) {

@@ -54,6 +54,11 @@ const INLINE: u8 = 0;
 /// In front of the root of one that is dispersed.
 const ROOT: u8 = 1;
 
+fn root_in(descriptor: &[u8]) -> Option<Digest> {
+    let bytes = descriptor.strip_prefix(&[ROOT])?;
+    bytes.try_into().ok().map(Digest)
+}
+
 impl Broadcast {
     /// An instance in which nothing has happened.
     ///
@@ -86,10 +91,13 @@ impl Broadcast {
 
     fn absorb_plain(&mut self, step: &mut Step<Self>, child: Step<Plain>) {
         for descriptor in step.absorb(child, Message::Plain, |taken| taken) {
-            match descriptor.split_first() {
-                Some((&INLINE, _)) => self.deliver(step, descriptor.slice(1..)),
-                Some((&ROOT, root)) => self.root = root.try_into().ok().map(Digest),
-                _ => {}
+            if descriptor.first() == Some(&INLINE) {
+                self.deliver(step, descriptor.slice(1..));
+                continue;
+            }
+            self.root = root_in(&descriptor);
+            if self.root.is_none() {
+                step.blame(self.sender, Misbehaviour::OutOfRange);
             }
         }
         self.try_large(step);

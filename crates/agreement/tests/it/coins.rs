@@ -67,7 +67,7 @@ fn threshold_coins(seed: u64) -> Vec<Arc<ThresholdCoin>> {
 }
 
 #[test]
-fn all_see_the_same_coin_whichever_quorum_shows_it_and_names_differ() {
+fn b06_all_see_the_same_coin_whichever_share_is_withheld_and_names_differ() {
     let coins = threshold_coins(1);
     let mut values = Vec::new();
     for (number, silent) in [(0, 0), (0, 1), (0, 3), (1, 3)] {

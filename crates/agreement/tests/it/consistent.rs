@@ -2,19 +2,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use maftia_agreement::consistent::{
-    Certified, Certifier, Echo, EchoMessage, MultiSignature, SharedKeyCertifier,
+    Certified, Certifier, CertifierError, Echo, EchoMessage, MultiSignature, SharedKeyCertifier,
     SignatureCertifier, Verifiable, VerifiableMessage, statement_of,
 };
-use maftia_agreement::{Context as Place, Instance, Misbehaviour, Predicate};
+use maftia_agreement::{Context as Place, Instance, Misbehaviour, Predicate, SharedKey};
 use maftia_codec::Bytes;
 use maftia_crypto::{PublicKey, Signature, SigningKey};
-use maftia_protocol::plant;
+use maftia_protocol::{Event, Protocol, plant};
 use maftia_simulator::{Dice, check};
-use maftia_threshold::bls::Purpose;
-use maftia_types::{SiteId, SiteSet};
+use maftia_threshold::bls::{Purpose, Tag};
+use maftia_types::{SiteId, SiteSet, Time};
 
 use crate::arena::{Case, Scenario, largest, place};
-use crate::keys::{keys, shared_keys, site};
+use crate::keys::{keys, shared_keys, sharing, site};
 use crate::lockstep;
 
 fn payload(number: u64, face: u8) -> Bytes {
@@ -281,16 +281,14 @@ fn a_certificate_of_one_makes_the_others_ask_for_the_payload_and_deliver() {
 fn a_bad_vote_is_blamed_and_the_next_good_one_completes_the_certificate() {
     let own = place(largest(4), site(0));
     let mut sender = Certificates(4).make(own, 0);
-    let now = maftia_types::Time::ZERO;
-    let sent = maftia_protocol::Protocol::command(&mut sender, now, payload(0, 0));
-    assert!(sent.is_ok());
+    let now = Time::ZERO;
+    assert!(sender.command(now, payload(0, 0)).is_ok());
     let statement = statement_of(Instance::new(&own, "certified", 0), &payload(0, 0));
     let mut tell = |from: usize, bend: bool| {
         let mut vote = certifier(place(largest(4), site(from))).vote(&statement);
         vote.0[0] ^= u8::from(bend);
         let (from, message) = (site(from), VerifiableMessage::Vote(vote));
-        let event = maftia_protocol::Event::Message { from, message };
-        let step = maftia_protocol::Protocol::handle(&mut sender, now, event);
+        let step = sender.handle(now, Event::Message { from, message });
         (
             step.messages.len(),
             step.faults
@@ -308,6 +306,45 @@ fn a_bad_vote_is_blamed_and_the_next_good_one_completes_the_certificate() {
         "whose vote was bad has no other"
     );
     assert_eq!(tell(3, false), (1, vec![]));
+    assert_eq!(tell(3, false), (0, vec![]), "one certificate is made, once");
+}
+
+#[test]
+fn a_vote_after_the_quorum_makes_no_second_certificate() {
+    let own = place(largest(4), site(0));
+    let mut sender = Certificates(4).make(own, 0);
+    let now = Time::ZERO;
+    let sent = sender.command(now, payload(0, 0)).unwrap();
+    assert_eq!(sent.messages.len(), 2);
+    let statement = statement_of(Instance::new(&own, "certified", 0), &payload(0, 0));
+    let mut given = Vec::new();
+    for from in 0..4 {
+        let vote = certifier(place(largest(4), site(from))).vote(&statement);
+        let (from, message) = (site(from), VerifiableMessage::Vote(vote));
+        let step = sender.handle(now, Event::Message { from, message });
+        given.push((step.messages.len(), step.outputs.len()));
+    }
+    assert_eq!(given, [(0, 0), (0, 0), (1, 1), (0, 0)]);
+}
+
+#[test]
+fn b19_of_who_has_sent_a_bad_certificate_no_other_is_checked() {
+    let own = place(largest(4), site(3));
+    let statement = statement_of(Instance::new(&own, "certified", 0), &payload(0, 0));
+    let vote = |own: usize| certifier(place(largest(4), site(own))).vote(&statement);
+    let votes = [0, 1, 2].map(|own| (site(own), vote(own))).into();
+    let good = certifier(own).combine(&statement, &votes).unwrap();
+    let mut receiver = Certificates(4).make(own, 0);
+    let mut tell = |from: usize, of| {
+        let (from, message) = (site(from), VerifiableMessage::Final(of, good.clone()));
+        let step = receiver.handle(Time::ZERO, Event::Message { from, message });
+        (step.faults.len(), step.records.len())
+    };
+    let other = statement_of(Instance::new(&own, "certified", 0), b"another");
+    assert_eq!(tell(1, other), (1, 0));
+    assert_eq!(tell(1, other), (0, 0), "not looked at");
+    assert_eq!(tell(1, statement), (0, 0));
+    assert_eq!(tell(2, statement), (0, 1), "another's is");
 }
 
 #[test]
@@ -319,4 +356,28 @@ fn keys_that_are_no_groups_are_refused() {
     assert!(SignatureCertifier::new(own, Arc::clone(&secret[1]), Arc::clone(&all)).is_err());
     let real = Arc::new(SigningKey::from_seed([1; 32]));
     assert!(SignatureCertifier::new(own, real, all).is_err());
+}
+
+#[test]
+fn a_shared_key_that_too_few_or_more_than_a_quorum_use_is_refused() {
+    // n = 7: two quorums of ⌈(7+2+1)/2⌉ = 5 share a correct site; f = 2 need never answer.
+    let seven = place(largest(7), site(0));
+    let threshold = |threshold: u8| {
+        let (sharing, share) = sharing(7, threshold, 1).swap_remove(0);
+        SharedKey::new(
+            &seven,
+            sharing,
+            share,
+            Tag::new("test", Purpose::Vote).unwrap(),
+        )
+        .err()
+    };
+    let refused = |threshold| CertifierError::Threshold {
+        threshold,
+        least: 5,
+        most: 5,
+    };
+    assert_eq!(threshold(4), Some(refused(4)));
+    assert_eq!(threshold(5), None);
+    assert_eq!(threshold(6), Some(refused(6)));
 }

@@ -1,5 +1,7 @@
 use maftia_agreement::consistent::{Echo, EchoMessage};
-use maftia_agreement::host::{Command, Host, HostError, Message, REPEAT_EVERY, Record, WINDOW};
+use maftia_agreement::host::{
+    Command, Host, HostError, Message, REPEAT_EACH, REPEAT_EVERY, Record, WINDOW,
+};
 use maftia_agreement::{Instance, Misbehaviour};
 use maftia_codec::{Bytes, Wire};
 use maftia_protocol::{Event, Outgoing, Protocol, Release, Step, Target};
@@ -141,6 +143,30 @@ fn who_starts_again_says_the_same_and_asks_the_others() {
 }
 
 #[test]
+fn who_starts_again_says_nothing_of_the_runs_that_it_had_closed() {
+    let (mut host, _) = boot(vec![]);
+    let mut records = Vec::new();
+    for number in [0, 1] {
+        let mut step = host.command(Time::ZERO, run(number)).unwrap();
+        let own = step.messages[1].message.clone();
+        for from in 0..3 {
+            step.extend(tell(&mut host, Time::ZERO, from, own.clone()));
+        }
+        assert_eq!(step.outputs.len(), 1);
+        records.extend(step.records);
+    }
+    let closed = host.command(Time::ZERO, Command::Close { below: 1 });
+    records.extend(closed.unwrap().records);
+    let (_, again) = boot(records);
+    let numbers = again.messages.iter().map(|out| match out.message {
+        Message::Say { number, .. } => number,
+        Message::Again { from_number, .. } => from_number,
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(again.outputs.len(), 1);
+}
+
+#[test]
 fn b19_repetition_is_granted_once_in_a_while() {
     let (mut host, _) = boot(vec![]);
     let _ = host.command(Time::ZERO, run(0)).unwrap();
@@ -162,8 +188,11 @@ fn b19_repetition_is_granted_once_in_a_while() {
         2,
         "another's own"
     );
-    assert_eq!(host.next_timeout(), Some(at(100) + REPEAT_EVERY));
-    let due = host.handle(at(100) + REPEAT_EVERY, Event::Timeout);
+    // The more there was to repeat, the longer until the next time.
+    let again = at(100) + REPEAT_EVERY + REPEAT_EACH + REPEAT_EACH;
+    assert_eq!(host.next_timeout(), Some(again));
+    assert!(host.handle(at(151), Event::Timeout).is_empty());
+    let due = host.handle(again, Event::Timeout);
     assert_eq!(due.messages.len(), 2);
     assert_eq!(host.next_timeout(), None);
     let back = host

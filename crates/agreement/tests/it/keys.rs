@@ -6,7 +6,7 @@ use std::sync::Arc;
 use maftia_agreement::SharedKey;
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_threshold::bls::{Purpose, Tag};
-use maftia_threshold::{Bls12381G2, Ceremony, Committee, Index, Scope, Share};
+use maftia_threshold::{Bls12381G2, Ceremony, Committee, Index, Scope, Share, Sharing};
 use maftia_types::{Digest, Epoch, SiteId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -28,6 +28,17 @@ pub(crate) fn keys(n: usize) -> (Vec<Arc<SigningKey>>, Arc<[PublicKey]>) {
 
 /// A BLS key that n sites share, any t of which use it.
 pub(crate) fn shared_keys(n: u8, t: u8, purpose: Purpose, seed: u64) -> Vec<Arc<SharedKey>> {
+    let tag = || Tag::new("test", purpose).unwrap();
+    let parts = (0..).zip(sharing(n, t, seed));
+    let key = |(own, (sharing, share))| {
+        let place = place(largest(n.into()), site(own));
+        Arc::new(SharedKey::new(&place, sharing, share, tag()).unwrap())
+    };
+    parts.map(key).collect()
+}
+
+/// What each of n sites holds of a key that any t of them use.
+pub(crate) fn sharing(n: u8, t: u8, seed: u64) -> Vec<(Sharing<Bls12381G2>, Share<Bls12381G2>)> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let committee = Committee::new(t, n).unwrap();
     let scope = Scope {
@@ -49,12 +60,9 @@ pub(crate) fn shared_keys(n: u8, t: u8, purpose: Purpose, seed: u64) -> Vec<Arc<
         }
     }
     let qualified = ceremony.qualify(dealings).unwrap();
-    let key = |(own, dealt): (Index, BTreeMap<_, _>)| {
+    let part = |(own, dealt): (Index, BTreeMap<_, _>)| {
         let share = qualified.share(own, &dealt).unwrap();
-        let place = place(largest(n.into()), site(usize::from(own.number()) - 1));
-        let tag = Tag::new("test", purpose).unwrap();
-        let key = SharedKey::new(&place, qualified.sharing().clone(), share, tag);
-        Arc::new(key.unwrap())
+        (qualified.sharing().clone(), share)
     };
-    dealt.into_iter().map(key).collect()
+    dealt.into_iter().map(part).collect()
 }

@@ -345,3 +345,19 @@ fn b01_who_speaks_as_the_sender_or_says_two_things_is_blamed() {
     ];
     assert_eq!(seen.faults, expected);
 }
+
+#[test]
+fn b26_a_descriptor_that_is_none_is_delivered_by_nobody_and_blamed_on_the_sender() {
+    let scenario = Reliable::new(4, Rule::Bracha, SMALL);
+    let make = |place| scenario.make(place, 0);
+    for none in [vec![], vec![1; 32], vec![1; 34], vec![2, 7]] {
+        let body = Bytes::from(none);
+        let tell = |to| {
+            let message = PlainMessage::Propose(body.clone());
+            (site(0), site(to), Message::Plain(message))
+        };
+        let seen = lockstep::inject(largest(4), &[0], make, [1, 2, 3].map(tell).into());
+        assert!(seen.outputs.is_empty());
+        assert_eq!(seen.faults, [(site(0), Misbehaviour::OutOfRange); 3]);
+    }
+}

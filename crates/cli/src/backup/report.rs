@@ -142,6 +142,7 @@ const fn scheme(scheme: Scheme) -> &'static str {
         Scheme::Bls => "bls",
         Scheme::Seal => "seal",
         Scheme::Beacon => "beacon",
+        Scheme::Coin => "coin",
     }
 }
 

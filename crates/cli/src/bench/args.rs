@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use maftia_types::CoinUse;
 
-use crate::args::on_or_off;
+use crate::args::{coin_use, on_or_off};
 use crate::bench::work::Signatures;
 
 /// Requests of a client under way, unless it is told.
@@ -45,9 +46,12 @@ pub(crate) struct Bench {
     /// Sites of the group that is started for the measurement
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=31))]
     pub(crate) sites: u8,
-    /// In that group, final after two message delays where almost all sites agree: on or off
+    /// In that group, final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
+    /// In that group, when a coin names leaders, which no scheduler can stop: never, auto or always
+    #[arg(long, value_name = "WHEN", value_parser = coin_use)]
+    pub(crate) asynchronous: Option<CoinUse>,
     /// Folder on a real disk for the group's files; the system's temporary folder without it
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,

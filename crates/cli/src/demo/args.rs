@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use maftia_types::{CoinUse, FaultModel};
 
-use crate::args::on_or_off;
+use crate::args::{coin_use, model, on_or_off};
 
 #[derive(Debug, Args)]
 #[command(
@@ -14,9 +15,15 @@ pub(crate) struct Demo {
     /// Sites; 3f+1 of them tolerate f intruded ones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=31))]
     pub(crate) sites: u8,
-    /// Final after two message delays where almost all sites agree: on or off
+    /// Final after two message delays where almost all sites agree: on (default) or off
     #[arg(long, value_name = "ON|OFF", value_parser = on_or_off)]
     pub(crate) fast_path: Option<bool>,
+    /// When a coin names leaders, which no scheduler can stop: never, auto or always
+    #[arg(long, value_name = "WHEN", value_parser = coin_use)]
+    pub(crate) asynchronous: Option<CoinUse>,
+    /// What is assumed of intruded sites: arbitrary, they may do anything
+    #[arg(long, default_value = "arbitrary", value_parser = model)]
+    pub(crate) model: FaultModel,
     /// Run a load for this many seconds, attack and kill a site meanwhile, and give a verdict
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) lasting: Option<f64>,

@@ -14,6 +14,7 @@ use maftia_client::{Client, ClientConfig};
 use maftia_config::{Kind, load_key};
 
 use crate::bench::ready;
+use crate::coin::{self, Coin};
 use crate::demo::args::Demo;
 use crate::demo::verdict::{Drill, Keys, Verdict};
 use crate::demo::workload::Workload;
@@ -53,6 +54,7 @@ async fn demo(typed: &Demo) -> Result<(), Failure> {
         Shape {
             sites: Some(typed.sites),
             fast_path: typed.fast_path,
+            asynchronous: typed.asynchronous,
         },
     )?;
     let result = tokio::select! {
@@ -79,6 +81,11 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
         "group key {key}\n  made by the sites in {:.1} s from the start; no site holds it",
         took.as_secs_f64()
     ));
+    coin::in_use(&client).await?;
+    if local.group.group().asynchronous.needs_key() {
+        let took = started.elapsed().as_secs_f64();
+        output::note(format!("a coin names leaders {took:.1} s from the start"));
+    }
     match typed.lasting {
         None => {
             if typed.json {
@@ -88,7 +95,7 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
         }
         Some(seconds) => {
             let lasting = Duration::from_secs_f64(seconds);
-            let verdict = drill(local, &client, &key, lasting).await?;
+            let verdict = drill(typed, local, (&client, &key), lasting).await?;
             if typed.json {
                 output::json(&verdict)?
             } else {
@@ -126,9 +133,9 @@ async fn group_key(client: &Client) -> Result<String, Failure> {
 /// Load all the time; one site equivocates and forges replies, stops that, is killed and comes
 /// back.
 async fn drill(
+    typed: &Demo,
     local: &LocalGroup,
-    client: &Client,
-    key: &str,
+    (client, key): (&Client, &str),
     lasting: Duration,
 ) -> Result<Verdict, Failure> {
     let names: Vec<String> = local
@@ -181,6 +188,8 @@ async fn drill(
         intruded,
         fresh,
         keys,
+        model: typed.model,
+        coin: Coin::so_far(client).await,
         ran,
     };
     Ok(Verdict::reach(seen, end, drill))

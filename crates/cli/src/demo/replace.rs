@@ -54,7 +54,7 @@ pub(crate) async fn replace(
     let next = state
         .underway
         .as_ref()
-        .map(|own| state.view.change(&own.change));
+        .map(|own| state.view.next(&own.change));
     let Some(Ok(next)) = next else {
         return Err(Failure::failed("the change is not under way any more"));
     };

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use maftia_types::{CoinUse, FaultModel};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::coin::Coin;
 use crate::demo::history::{Observed, check};
 use crate::demo::workload::Seen;
 
@@ -12,6 +14,11 @@ use crate::demo::workload::Seen;
 pub(crate) struct Verdict {
     pub(crate) verdict: &'static str,
     pub(crate) sites: usize,
+    pub(crate) model: String,
+    /// When a coin was to name leaders, and how many commits it has decided since the oldest of the
+    /// sites started.
+    pub(crate) asynchronous: &'static str,
+    pub(crate) commits_by_coin: u64,
     pub(crate) committed: usize,
     pub(crate) linearizable: bool,
     pub(crate) digests_equal: bool,
@@ -39,6 +46,8 @@ pub(crate) struct Drill {
     /// The site that took its place.
     pub(crate) fresh: String,
     pub(crate) keys: Keys,
+    pub(crate) model: FaultModel,
+    pub(crate) coin: Coin,
     /// For how long there was load.
     pub(crate) ran: Duration,
 }
@@ -71,6 +80,8 @@ impl Verdict {
             intruded,
             fresh,
             keys,
+            model,
+            coin,
             ran,
         } = drill;
         let mut problems = Vec::new();
@@ -109,9 +120,14 @@ impl Verdict {
         require(full, "the group does not tolerate as much as before".into());
         let same = keys.before == keys.after;
         require(same, "the group's public key has changed".into());
+        let led = coin.wanted != CoinUse::Always || coin.commits > 0;
+        require(led, "the coin has decided nothing".into());
         Self {
             verdict: if problems.is_empty() { "ok" } else { "failed" },
             sites: end.sites,
+            model: model.to_string(),
+            asynchronous: coin.wanted.as_str(),
+            commits_by_coin: coin.commits,
             committed,
             linearizable: checked.is_ok(),
             digests_equal: end.digests_equal,
@@ -157,6 +173,13 @@ impl fmt::Display for Verdict {
         let yes = |good: bool| if good { "yes" } else { "NO" };
         writeln!(f, "verdict: {}", self.verdict)?;
         writeln!(f, "  committed            {}", self.committed)?;
+        if self.asynchronous != CoinUse::Never.as_str() {
+            let (coin, when) = (self.commits_by_coin, self.asynchronous);
+            writeln!(
+                f,
+                "  by the coin          {coin} commits (asynchronous {when})"
+            )?;
+        }
         writeln!(f, "  linearizable         {}", yes(self.linearizable))?;
         writeln!(f, "  states equal         {}", yes(self.digests_equal))?;
         writeln!(f, "  convicted, replaced  {} by {}", self.replaced, self.by)?;

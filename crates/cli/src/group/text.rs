@@ -124,6 +124,10 @@ fn change(own: &Change) -> String {
     if let Some(f) = own.f {
         parts.push(format!("f = {f}"));
     }
+    if parts.is_empty() {
+        // The group's own: nobody else can have an epoch end for nothing.
+        parts.push("the same sites, so that their coin comes into use".to_owned());
+    }
     parts.join(", ")
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use maftia_config::{GroupFile, Kind, consecutive};
+use maftia_types::CoinUse;
 use rustix::fs::{FlockOperation, flock};
 use tokio::task::JoinHandle;
 
@@ -98,6 +99,7 @@ fn names(dir: &GroupDir, group: &GroupFile) -> Result<Vec<String>, Failure> {
 pub(crate) struct Shape {
     pub(crate) sites: Option<u8>,
     pub(crate) fast_path: Option<bool>,
+    pub(crate) asynchronous: Option<CoinUse>,
 }
 
 impl Shape {
@@ -113,6 +115,12 @@ impl Shape {
             let state = if fast_path { "on" } else { "off" };
             let text = format!("the group in {path} has its fast path {state}");
             return Err(Failure::failed(text).next("leave --fast-path out, or name a new folder"));
+        }
+        let coin = group.group().asynchronous;
+        if self.asynchronous.is_some_and(|asked| asked != coin) {
+            let text = format!("the group in {path} is asynchronous: {coin}");
+            let next = "leave --asynchronous out, or name a new folder";
+            return Err(Failure::failed(text).next(next));
         }
         Ok(())
     }
@@ -136,6 +144,7 @@ fn make(dir: &GroupDir, aside: &Path, kind: Kind, shape: Shape) -> Result<GroupF
         http: http.to_vec(),
         clients: vec![AGENT.into(), LOAD.into()],
         fast_path: shape.fast_path,
+        asynchronous: shape.asynchronous.unwrap_or_default(),
         member_approvals: NonZeroU8::MIN,
     })?;
     std::fs::rename(aside, dir.path()).map_err(|error| fail("move", error))?;

@@ -72,6 +72,7 @@ struct Founded {
 fn founded() -> Founded {
     let plan = Plan {
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
         name: "test".to_owned(),
         kind: Kind::Dev,

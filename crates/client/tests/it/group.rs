@@ -86,6 +86,7 @@ impl Group {
             http: Vec::new(),
             clients: vec!["app".to_owned()],
             fast_path: None,
+            asynchronous: maftia_types::CoinUse::Never,
             member_approvals: std::num::NonZeroU8::MIN,
         };
         let Generated {

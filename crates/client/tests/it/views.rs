@@ -147,6 +147,7 @@ async fn a_client_follows_its_group_to_a_site_that_joined() {
     let addresses: Vec<_> = sockets.iter().map(|l| l.local_addr().unwrap()).collect();
     let plan = Plan {
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
         name: "test".to_owned(),
         kind: Kind::Dev,

@@ -9,6 +9,7 @@ use crate::{Group, GroupError, GroupFile, Kind, Plan, consecutive, generate};
 fn founded() -> GroupFile {
     let plan = Plan {
         fast_path: None,
+        asynchronous: maftia_types::CoinUse::Never,
         member_approvals: std::num::NonZeroU8::MIN,
         name: "test".to_owned(),
         kind: Kind::Dev,

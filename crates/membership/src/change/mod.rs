@@ -3,6 +3,7 @@ use maftia_types::{Resilience, ResilienceError, SITES_MAX, SiteId, SiteSet};
 use crate::member::{Member, is_name};
 use crate::view::View;
 
+mod renewal;
 mod wire;
 
 /// The most edits of one change: a quarter of the largest group. More sites come and go in more

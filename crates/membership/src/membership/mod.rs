@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use maftia_types::{Digest, Epoch, SITES_MAX, SiteId, SiteSet};
 
-use crate::change::Next;
+use crate::change::{Change, Next};
 use crate::handover::Handover;
 use crate::member::Member;
 use crate::view::View;
@@ -126,6 +126,35 @@ impl Membership {
         Some(aborted)
     }
 
+    /// The group itself wants the next epoch, with the same sites, at a commit of that time: nobody
+    /// has to approve what changes nobody. Not while another change is under way; nor for a while
+    /// after one such was given up, so that those that people want have their turn.
+    pub fn renew(&mut self, time_ms: u64) {
+        let rests = |entry: &Entry| {
+            let given_up = matches!(entry.outcome, Outcome::Aborted(_));
+            given_up
+                && entry.change.is_renewal()
+                && time_ms < entry.time_ms.saturating_add(PENDING_MS)
+        };
+        if self.pending.is_some() || self.history.iter().any(rests) {
+            return;
+        }
+        let change = Change::renewal();
+        let Ok(next) = self.view.next(&change) else {
+            return;
+        };
+        let proposal = self.next_proposal;
+        self.next_proposal += 1;
+        self.pending = Some(Pending {
+            proposal,
+            change,
+            approvals: Vec::new(),
+            since_ms: time_ms,
+            next,
+            ready: SiteSet::EMPTY,
+        });
+    }
+
     /// The change under way cannot be made: the next committee could not share the group's keys.
     pub fn give_up(&mut self, commit: u64, time_ms: u64) {
         if let Some(pending) = self.pending.take() {
@@ -135,7 +164,7 @@ impl Membership {
     }
 
     /// The epoch ends with this commit and the log's chain digest after it: the pending change is
-    /// the view, proposals made for the former view are void.
+    /// the view, proposals made for the former view are void, unless it has the same sites.
     ///
     /// # Panics
     /// Without a pending change, or before all its joiners are ready: the caller asks
@@ -150,8 +179,10 @@ impl Membership {
         let epoch = next.view.epoch();
         self.view = next.view.clone();
         self.origin = Origin { commit, chain };
-        self.proposals.clear();
-        self.void_below = self.next_proposal;
+        if !pending.change.is_renewal() {
+            self.proposals.clear();
+            self.void_below = self.next_proposal;
+        }
         self.remember(pending, commit, time_ms, Outcome::Entered(epoch));
         next
     }

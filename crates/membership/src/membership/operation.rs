@@ -78,9 +78,9 @@ pub struct State {
 pub struct Underway {
     /// The proposal's number.
     pub proposal: u64,
-    /// What was proposed.
+    /// What was proposed, or a renewal.
     pub change: Change,
-    /// The client keys that approved it, the one that proposed it first.
+    /// The client keys that approved it, the one that proposed it first; none of a renewal.
     pub approvals: Vec<u32>,
     /// When it was authorised, in commit time; [`super::READY_MS`] and [`super::PENDING_MS`] count
     /// from here.

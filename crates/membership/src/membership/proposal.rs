@@ -37,9 +37,9 @@ pub struct Proposal {
 pub struct Pending {
     /// The proposal's number.
     pub proposal: u64,
-    /// What was proposed.
+    /// What was proposed, or a renewal.
     pub change: Change,
-    /// The client keys that approved it, the one that proposed it first.
+    /// The client keys that approved it, the one that proposed it first; none of a renewal.
     pub approvals: Vec<u32>,
     /// When it was authorised, in commit time.
     pub since_ms: u64,
@@ -54,9 +54,9 @@ pub struct Pending {
 pub struct Entry {
     /// The proposal's number.
     pub proposal: u64,
-    /// What was proposed.
+    /// What was proposed, or a renewal.
     pub change: Change,
-    /// The client keys that approved it, the one that proposed it first.
+    /// The client keys that approved it, the one that proposed it first; none of a renewal.
     pub approvals: Vec<u32>,
     /// The commit at which it was decided.
     pub commit: u64,

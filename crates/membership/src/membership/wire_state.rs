@@ -51,9 +51,10 @@ impl Wire for Proposal {
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        let change = Change::decode(r)?;
         Ok(Self {
-            change: Change::decode(r)?,
-            approvals: read_approvals(r)?,
+            approvals: read_approvals_of(&change, r)?,
+            change,
             since_ms: r.u64()?,
         })
     }
@@ -80,10 +81,11 @@ impl Wire for Entry {
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        let (proposal, change) = (r.u64()?, Change::decode(r)?);
         Ok(Self {
-            proposal: r.u64()?,
-            change: Change::decode(r)?,
-            approvals: read_approvals(r)?,
+            proposal,
+            approvals: read_approvals_of(&change, r)?,
+            change,
             commit: r.u64()?,
             time_ms: r.u64()?,
             outcome: match r.u8()? {
@@ -112,10 +114,11 @@ impl Wire for Underway {
     }
 
     fn decode(r: &mut Reader) -> Result<Self, DecodeError> {
+        let (proposal, change) = (r.u64()?, Change::decode(r)?);
         Ok(Self {
-            proposal: r.u64()?,
-            change: Change::decode(r)?,
-            approvals: read_approvals(r)?,
+            proposal,
+            approvals: read_approvals_of(&change, r)?,
+            change,
             since_ms: r.u64()?,
             phase: match r.u8()? {
                 1 => Phase::Joining(read_names(r)?),
@@ -218,7 +221,8 @@ impl Wire for Membership {
 fn read_pending(view: &View, r: &mut Reader) -> Result<Pending, DecodeError> {
     let (proposal, approvals) = (r.u64()?, read_approvals(r)?);
     let change = Change::decode(r)?;
-    let next = view.change(&change).map_err(|_| INVALID)?;
+    check_approvals(&change, &approvals)?;
+    let next = view.next(&change).map_err(|_| INVALID)?;
     let pending = Pending {
         proposal,
         approvals,
@@ -259,7 +263,22 @@ fn approvals(w: &mut Writer, clients: &[u32]) {
     clients.iter().for_each(|client| w.u32(*client));
 }
 
-/// At least that of who proposed, and nobody's twice.
+fn read_approvals_of(change: &Change, r: &mut Reader) -> Result<Vec<u32>, DecodeError> {
+    let approvals = read_approvals(r)?;
+    check_approvals(change, &approvals)?;
+    Ok(approvals)
+}
+
+/// At least that of who proposed; a renewal is nobody's.
+const fn check_approvals(change: &Change, approvals: &[u32]) -> Result<(), DecodeError> {
+    if change.is_renewal() == approvals.is_empty() {
+        Ok(())
+    } else {
+        Err(INVALID)
+    }
+}
+
+/// Nobody's twice.
 fn read_approvals(r: &mut Reader) -> Result<Vec<u32>, DecodeError> {
     let mut clients = Vec::new();
     for _ in 0..r.length("approvals", APPROVALS_MAX)? {
@@ -268,9 +287,6 @@ fn read_approvals(r: &mut Reader) -> Result<Vec<u32>, DecodeError> {
             return Err(INVALID);
         }
         clients.push(client);
-    }
-    if clients.is_empty() {
-        return Err(INVALID);
     }
     Ok(clients)
 }

@@ -77,6 +77,10 @@ impl BlsCoin {
 }
 
 impl CoinKey for BlsCoin {
+    fn is_held(&self) -> bool {
+        self.share.is_some()
+    }
+
     fn share(&self, round: Round) -> Option<ShareBytes> {
         let share = self.share.as_ref()?;
         Some(SignatureShare::sign(share, &self.tag, &self.message(round)).to_bytes())
@@ -117,7 +121,7 @@ impl fmt::Debug for BlsCoin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlsCoin")
             .field("epoch", &self.epoch)
-            .field("holds_a_share", &self.share.is_some())
+            .field("is_held", &self.is_held())
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use maftia_protocol::{Step, Target};
 use maftia_types::{Round, SiteId, Time};
 
-use super::{COIN_SHARES_MAX, CoinShare, CoinValue};
+use super::{COIN_SHARES_MAX, Coin, CoinShare, CoinValue};
 use crate::block::Block;
 use crate::engine::{Engine, Output};
 use crate::fault::Misbehaviour;
@@ -19,6 +19,15 @@ const SHARE_COST_BYTES: usize = 512 * 1024;
 pub(crate) const REVEAL: u64 = Mode::A.wave() - 1;
 
 impl Engine {
+    /// The coin of the epoch again, now with this site's share, which it did not hold when the epoch
+    /// began. Nothing in an epoch without a coin.
+    pub fn hold_coin(&mut self, coin: Coin) {
+        self.parameters.asynchronous.exchange(&coin);
+        if let Some(coins) = &mut self.coins {
+            coins.exchange(coin);
+        }
+    }
+
     /// Rule 1: the shares for an own block of `round`.
     pub(crate) fn shares_for(&self, round: Round) -> Vec<CoinShare> {
         let Some(coins) = &self.coins else {

@@ -41,7 +41,8 @@
 //! One signature and n − 1 received shares a round; two pairings per coin that is needed.
 //!
 //! # Duties of the caller
-//! A key per epoch: what is signed names the epoch and the round, not more.
+//! A key per epoch: what is signed names the epoch and the round, not more. A share that comes late
+//! ([`Engine::hold_coin`](crate::Engine::hold_coin)): others may be waiting for it.
 
 mod bls;
 mod exchange;
@@ -94,6 +95,9 @@ pub struct Reconstruction {
 
 /// A key for coins that the sites of one epoch share, with threshold q.
 pub trait CoinKey: Debug + Send + Sync {
+    /// Whether this site holds a share of the key.
+    fn is_held(&self) -> bool;
+
     /// This site's share of a round's coin; none if it holds no share of the key.
     fn share(&self, round: Round) -> Option<ShareBytes>;
 
@@ -110,6 +114,11 @@ impl Coin {
     /// The coin of this key.
     pub fn new(key: impl CoinKey + 'static) -> Self {
         Self(Arc::new(key))
+    }
+
+    /// Whether this site holds a share of its key.
+    pub fn is_held(&self) -> bool {
+        self.0.is_held()
     }
 
     pub(crate) fn key(&self) -> &dyn CoinKey {

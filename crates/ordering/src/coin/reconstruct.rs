@@ -42,6 +42,11 @@ impl Coins {
         }
     }
 
+    /// Goes on with another handle to the same coin.
+    pub(crate) fn exchange(&mut self, coin: Coin) {
+        self.coin = coin;
+    }
+
     /// Takes a share, the first of its site and round.
     pub(crate) fn note(&mut self, author: SiteId, share: &CoinShare) {
         let round = share.round;

@@ -55,6 +55,10 @@ impl SimulatedCoin {
 }
 
 impl CoinKey for SimulatedCoin {
+    fn is_held(&self) -> bool {
+        self.me.is_some()
+    }
+
     fn share(&self, round: Round) -> Option<ShareBytes> {
         self.me.map(|me| self.share_of(me, round))
     }

@@ -23,7 +23,8 @@
 //! None.
 //!
 //! # Rules
-//! Interval j is the rounds jI + 1 to (j + 1)I. Modes of 0 and 1: S.
+//! Interval j is the rounds jI + 1 to (j + 1)I. Modes of 0 and 1: S, or that with which the epoch
+//! before has ended, whose failovers, run of A and leaders hold on too ([`Inherited`]).
 //! 1. anchor(j): the first block of interval j that the chain commits; none if it skips them all.
 //! 2. prefix(j): where the settled prefix ends in the history of anchor(j), under the modes known by
 //!    then; never less than before. Without an anchor: as before.
@@ -50,6 +51,7 @@
 //! Give it every accepted block, in any order, and the coins it asks for.
 
 mod chain;
+mod inherit;
 mod score;
 mod snapshot;
 mod turn;
@@ -68,6 +70,7 @@ use crate::rule::{Mode, Rule, Verdict};
 use crate::schedule::{Leaders, Schedule};
 use crate::view::View;
 use chain::{Chain, Found};
+pub use inherit::Inherited;
 pub use snapshot::ControlState;
 use within::within;
 
@@ -209,9 +212,8 @@ impl<B: Copy + Ord + std::fmt::Debug> Control<B> {
         let interval = anchored + 1;
         self.chain.go_to(Round(interval * self.interval));
         self.state.next = interval;
-        // The first two are S without an anchor's word.
         let mode = match anchored {
-            0 => Mode::S,
+            0 => self.state.carry_on(),
             _ => self.state.judge(progress, healthy),
         };
         self.state.modes.insert(interval, mode);

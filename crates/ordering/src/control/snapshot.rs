@@ -10,11 +10,11 @@ use crate::schedule::Leaders;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ControlState {
     /// The interval whose anchor comes next. Its own mode is known.
-    pub(super) next: u64,
+    pub(crate) next: u64,
     /// Modes of the intervals that are still decided or judged.
-    pub(super) modes: BTreeMap<u64, Mode>,
+    pub(crate) modes: BTreeMap<u64, Mode>,
     /// Leaders of the same, by the interval from which they hold.
-    pub(super) leaders: BTreeMap<u64, Leaders>,
+    pub(crate) leaders: BTreeMap<u64, Leaders>,
     /// How far slots are settled in the histories of the anchors so far.
     pub(super) prefix: Round,
     /// Changes from S to A.

@@ -9,16 +9,16 @@ use crate::*;
 
 /// I = 16 with this depth.
 const DEPTH: u64 = 40;
-const INTERVAL: u64 = 16;
+pub(super) const INTERVAL: u64 = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum When {
+pub(super) enum When {
     Never,
     Auto,
     Always,
 }
 
-fn with(when: When, n: usize, me: usize) -> Parameters {
+pub(super) fn with(when: When, n: usize, me: usize) -> Parameters {
     let mut parameters = parameters(n);
     parameters.delivery_depth = DEPTH;
     parameters.checkpoints.commits = 8;
@@ -34,7 +34,7 @@ fn with(when: When, n: usize, me: usize) -> Parameters {
     parameters
 }
 
-fn net(when: When, n: usize) -> Net {
+pub(super) fn net(when: When, n: usize) -> Net {
     let mut net = Net::new(n);
     for (me, engine) in net.engines.iter_mut().enumerate() {
         let parameters = with(when, n, me);
@@ -46,7 +46,7 @@ fn net(when: When, n: usize) -> Net {
 
 /// The block of each known leader comes to all but f others only after they have made their next
 /// block without it: f + 1 vote, which is too few to commit and too many to skip.
-fn aim_at_leaders() -> Hold {
+pub(super) fn aim_at_leaders() -> Hold {
     Box::new(|engines, to, message| {
         let Message::Block { block, .. } = message else {
             return false;
@@ -66,12 +66,12 @@ fn tip(net: &Net) -> u64 {
     net.engines[0].dag().tip().0
 }
 
-fn settled(net: &Net) -> u64 {
+pub(super) fn settled(net: &Net) -> u64 {
     net.engines[0].frontier().settled.0
 }
 
 /// Runs, with work, until the tip has come to a round. The longest lag seen.
-fn run_to(net: &mut Net, round: u64) -> u64 {
+pub(super) fn run_to(net: &mut Net, round: u64) -> u64 {
     let (mut lag, mut steps) = (0, 0);
     while tip(net) < round {
         if net.engines[0].draft_bytes() == 0 {
@@ -87,7 +87,7 @@ fn run_to(net: &mut Net, round: u64) -> u64 {
 }
 
 /// All logs are prefixes of the longest, and all sites know the same modes.
-fn agree(net: &Net) {
+pub(super) fn agree(net: &Net) {
     let logs = net.commits.iter().map(|commits| {
         let digests = commits.iter().map(|commit| commit.digest);
         digests.collect::<Vec<Digest>>()

@@ -1,12 +1,14 @@
 //! What the ordered state does about a change of the view.
 
+use maftia_activity::keys::Ordered;
 use maftia_activity::replication::{NextCommittee, SiteContext, StateMachine};
 use maftia_crypto::PublicKey;
 use maftia_membership::{Membership, Next};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, Epoch, SiteId, SiteSet};
+use maftia_types::{CoinUse, Digest, Epoch, SiteId, SiteSet};
 
+use super::Beginning;
 use super::word::{Saying, Word};
 use crate::ledger::Ledger;
 use crate::vouches::Vouches;
@@ -15,6 +17,14 @@ impl Ledger {
     /// The ordered state of membership.
     pub(crate) const fn membership(&self) -> Option<&Membership> {
         self.membership.as_ref()
+    }
+
+    /// What the group's file says and the state does not: the clients, and when a coin is used.
+    pub(crate) fn read_file(&mut self, beginning: Option<&Beginning>, coin: CoinUse) {
+        if let Some(beginning) = beginning {
+            self.clients.clone_from(&beginning.clients);
+        }
+        self.coin = coin;
     }
 
     /// Whether a joiner of the change under way has signed that word. `config` is what blocks of
@@ -70,8 +80,8 @@ impl Ledger {
             || planted("next change before the certificate")
     }
 
-    /// At the end of a commit: gives up a change that takes too long, prepares one whose joiners are
-    /// there. True if the epoch ends here.
+    /// At the end of a commit: gives up a change that takes too long, begins a renewal if the group
+    /// has a coin that no epoch began with, prepares a change whose joiners are there. True if the epoch ends here.
     pub(crate) fn drive_change(&mut self, machine: &mut dyn StateMachine, commit: &Commit) -> bool {
         let certified = self.is_certified();
         let Some(state) = &mut self.membership else {
@@ -86,6 +96,9 @@ impl Ledger {
         if state.tick(commit.index, commit.time_ms).is_some() && self.preparing {
             machine.abandon();
             self.preparing = false;
+        }
+        if self.coin.needs_key() && machine.keys().is_some_and(Ordered::has_idle_coin) {
+            state.renew(commit.time_ms);
         }
         if let Some(next) = state
             .next_committee()

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::PublicKey;
-use maftia_membership::{Member, View};
+use maftia_membership::{Member, Next, View};
+use maftia_ordering::control::ControlState;
 use maftia_ordering::{
     Boot, Commit, Engine, Former, Frontier, Identity, Parameters, Record as Logged,
 };
@@ -38,13 +39,7 @@ impl Replica {
         epochs.leavers = gone.map(|(_, member)| member.clone()).collect();
         epochs.told = None;
         epochs.joiners.clear();
-        let frontier = Frontier {
-            index: commit.index,
-            digest: commit.digest,
-            time_ms: commit.time_ms,
-            checkpoint_ms: commit.time_ms,
-            ..Frontier::start()
-        };
+        let frontier = first_frontier(commit, &next);
         let (below, engine) = self.begin_epoch(frontier.clone(), now, step);
         if let Some(epochs) = &mut self.epochs {
             let former = FormerEpoch::new(engine, universe);
@@ -77,8 +72,6 @@ impl Replica {
             epoch,
             resilience: state.view().resilience(),
             fast_path: has_fast_path(self.engine.parameters(), state.view()),
-            // A coin is of one epoch.
-            asynchronous: maftia_ordering::Asynchronous::Never,
             ..self.engine.parameters().clone()
         };
         let learners = state.joiners().len();
@@ -89,6 +82,10 @@ impl Replica {
             epochs.later = SiteSet::EMPTY;
         }
         let me = self.place(&self.engine.key().public());
+        let parameters = Parameters {
+            asynchronous: self.asynchronous(me),
+            ..parameters
+        };
         let logged = self.replay.remove(&epoch);
         // What a site has lost it may have signed in this epoch too. A log of this epoch says so
         // itself, and knows what has become of it; unless there was no state to read it with.
@@ -189,6 +186,25 @@ impl Replica {
             self.renumber_custodian(me, step);
         }
         step.outputs.push(Output::Sites);
+    }
+}
+
+/// What the next epoch begins from: the commit that was the last of the one before, and with a
+/// control chain the mode, the failovers and the leaders of then, by their next seats (correction
+/// 12: else each change would begin with the intervals in which known leaders rule).
+fn first_frontier(commit: &Commit, next: &Next) -> Frontier {
+    let demoted_max = next.view.resilience().intruded_max();
+    let control = commit.control.map(|own| {
+        let own = own.renumbered(|site| next.seat(site), demoted_max);
+        Box::new(ControlState::inherit(&own))
+    });
+    Frontier {
+        index: commit.index,
+        digest: commit.digest,
+        time_ms: commit.time_ms,
+        checkpoint_ms: commit.time_ms,
+        control,
+        ..Frontier::start()
     }
 }
 

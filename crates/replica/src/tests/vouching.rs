@@ -4,7 +4,7 @@ use bytes::Bytes;
 use maftia_activity::kv;
 use maftia_codec::{Wire, Writer};
 use maftia_crypto::{PublicKey, SigningKey};
-use maftia_ordering::{Block, BlockRef, Commit, Header, payload_digest};
+use maftia_ordering::{Block, BlockRef, Commit, Header, Mode, payload_digest};
 use maftia_types::{ClientId, Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence};
 
 use super::harness::site;
@@ -81,6 +81,8 @@ pub(super) fn commit(index: u64, blocks: &[(u8, Vec<Item>)]) -> Commit {
         leader,
         digest: Digest::ZERO,
         time_ms: index,
+        mode: Mode::S,
+        control: None,
         blocks,
         checkpoint: None,
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use maftia_activity::keys::{self, GENESIS_KEYS, Ordered, Setup};
+use maftia_activity::keys::coin::genesis_keys;
+use maftia_activity::keys::{self, Ordered, Setup};
 use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::Suite;
 use maftia_adversary::Attack;
@@ -16,7 +17,7 @@ use maftia_multipoint::{Network, NetworkEvent, Peer};
 use maftia_ordering::{Identity, Parameters};
 use maftia_protocol::{Event, Protocol, Step};
 use maftia_replica::{Beginning, Command, Message, Output, Replica, Settings, SiteMessage};
-use maftia_types::{Epoch, Powers, SiteId, SiteSet, Time};
+use maftia_types::{CoinUse, Epoch, Powers, SiteId, SiteSet, Time};
 use tokio::sync::{Notify, mpsc};
 
 use crate::chain::ChainFile;
@@ -117,6 +118,7 @@ pub(crate) struct Parts {
 /// The services of a group that has executed nothing.
 pub(crate) fn suite(
     parameters: &Parameters,
+    coin: CoinUse,
     sites: Vec<PublicKey>,
     (clients, approvals): (Vec<Powers>, u8),
 ) -> Suite {
@@ -128,7 +130,7 @@ pub(crate) fn suite(
         clients,
         approvals,
     };
-    Suite::new(Ordered::new(setup, GENESIS_KEYS))
+    Suite::new(Ordered::new(setup, &genesis_keys(coin)))
 }
 
 /// This site's half of the keyed services, as its vault was left.
@@ -161,7 +163,8 @@ impl Daemon {
         let clock = Clock::start();
         let me = parts.identity.me;
         let clients = (parts.powers, parts.approvals);
-        let suite = suite(&parts.parameters, parts.identity.keys.clone(), clients);
+        let keys = parts.identity.keys.clone();
+        let suite = suite(&parts.parameters, parts.settings.coin, keys, clients);
         let machine: Box<dyn StateMachine> = Box::new(suite);
         let (replica, step) = Replica::boot(
             parts.parameters,

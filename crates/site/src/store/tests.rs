@@ -9,7 +9,7 @@ use maftia_ordering::{Block, CheckpointPolicy, Identity, Pacing, Parameters, Rec
 use maftia_protocol::{Event, Protocol};
 use maftia_replica::{Bodies, ClientMessage, Command, Limits, Replica, Settings, Span};
 use maftia_types::{
-    Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence, SiteId, Time,
+    CoinUse, Digest, Epoch, FaultModel, Incarnation, Resilience, Round, Sequence, SiteId, Time,
 };
 use tempfile::TempDir;
 
@@ -39,7 +39,9 @@ fn replica(boot: Boot) -> Replica {
             hold_bytes: 8 * MIB,
             ..Limits::default()
         },
+        coin: CoinUse::Never,
         image_bytes: 0,
+        ..Settings::default()
     };
     let key = SigningKey::from_seed([7; 32]);
     let identity = Identity {

@@ -1,14 +1,15 @@
 use super::Finding;
 use super::source::Tree;
 
-/// The table whose last column names tests.
-const PROMISES: &str = "SPECIFICATION.md";
+/// The files with tables whose last column names tests.
+const PROMISES: [&str; 2] = ["SPECIFICATION.md", "docs/ordering-attacks.md"];
 
 const KEPT: &str = "a promise is worth the test that fails when it is broken";
 const LINKED: &str = "a link that leads nowhere is worse than none";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let mut findings = promises(tree);
+    let files = PROMISES.into_iter();
+    let mut findings: Vec<Finding> = files.flat_map(|path| promises(tree, path)).collect();
     for file in tree
         .files()
         .iter()
@@ -31,10 +32,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Every row of the specification names tests that exist.
-fn promises(tree: &Tree) -> Vec<Finding> {
+/// Every row of every table of a file names tests that exist.
+fn promises(tree: &Tree, path: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Some(file) = tree.find(PROMISES) else {
+    let Some(file) = tree.find(path) else {
         return findings;
     };
     for (number, line) in (1..).zip(file.text.lines()) {
@@ -49,12 +50,12 @@ fn promises(tree: &Tree) -> Vec<Finding> {
         }
         let names: Vec<_> = last.split('`').skip(1).step_by(2).collect();
         if names.is_empty() {
-            findings.push(Finding::new(PROMISES, number, "names no test", KEPT));
+            findings.push(Finding::new(path, number, "names no test", KEPT));
         }
         for name in names {
             if !is_test(tree, name) {
                 let what = format!("there is no test `{name}`");
-                findings.push(Finding::new(PROMISES, number, what, KEPT));
+                findings.push(Finding::new(path, number, what, KEPT));
             }
         }
     }
@@ -150,6 +151,8 @@ mod tests {
         );
         assert_eq!(of("`y::keeps_it`"), ["3: there is no test `y::keeps_it`"]);
         assert_eq!(of("trust me"), ["3: names no test"]);
+        let rows = findings("docs/ordering-attacks.md", &table("`x::breaks_it`"));
+        assert_eq!(rows, ["3: there is no test `x::breaks_it`"]);
     }
 
     #[test]

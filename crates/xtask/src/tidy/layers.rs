@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 26] = [
+pub(super) const LAYERS: [Layer; 27] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -34,6 +34,7 @@ pub(super) const LAYERS: [Layer; 26] = [
     drives("multipoint"),
     pure("activity"),
     pure("ordering"),
+    pure("models"),
     pure("membership"),
     pure("replica"),
     pure("adversary"),

@@ -7,6 +7,8 @@
 //!   it changes neither the key nor who may use it.
 //! - **Rate.** In one minute of commit time, one client begins at most
 //!   [`CEREMONIES_PER_MINUTE_PER_CLIENT`] ceremonies, and all together [`CEREMONIES_PER_MINUTE`].
+//! - **The coin** is nobody's to change: a sharing that is exchanged in the middle of an epoch would
+//!   leave sites with shares that do not combine.
 //! - **Record.** Every change, proposal and approval is in the audit list.
 //!
 //! A refusal changes nothing: who approves what cannot be done yet may approve it again later.
@@ -15,7 +17,7 @@ use maftia_types::{Digest, Power};
 
 use super::ceremony::Origin;
 use super::sealing::Deed;
-use super::{KeyId, Ordered, Refusal, Reply, State};
+use super::{KeyId, Ordered, Refusal, Reply, Scheme, State};
 use crate::replication::Context;
 
 mod act;
@@ -74,6 +76,9 @@ impl Ordered {
     /// Begins a refresh.
     pub(super) fn refresh_for(&mut self, context: &Context, key: KeyId) -> Result<Reply, Refusal> {
         self.require_approver(context)?;
+        if self.is_coin(key) {
+            return Err(Refusal::Coin);
+        }
         self.rate.check(context)?;
         let begun = self.refresh(Origin::Request(*context), key)?;
         self.rate.count(context);
@@ -90,6 +95,10 @@ impl Ordered {
     }
 
     fn perform(&mut self, context: &Context, act: Act) -> Result<Reply, Refusal> {
+        let makes_coin = matches!(&act, Act::Create { scheme, .. } if *scheme == Scheme::Coin);
+        if makes_coin || act.key().is_some_and(|key| self.is_coin(key)) {
+            return Err(Refusal::Coin);
+        }
         match act {
             Act::Create {
                 name,
@@ -138,6 +147,11 @@ impl Ordered {
                 Ok(retired)
             }
         }
+    }
+
+    fn is_coin(&self, key: KeyId) -> bool {
+        let record = self.key(key);
+        record.is_some_and(|own| own.scheme == Scheme::Coin)
     }
 
     fn note(&mut self, context: &Context, key: Option<KeyId>, deed: Deed) {

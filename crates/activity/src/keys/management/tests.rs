@@ -261,3 +261,36 @@ fn ceremonies_are_limited_in_a_minute_per_client_and_in_all() {
     world.now_ms += 1;
     begin(&mut world, 0, 1);
 }
+
+#[test]
+fn a_coin_is_nobodys_to_make_refresh_rotate_permit_retire_or_use() {
+    let mut world = World::new(4, &[Scheme::Coin, Scheme::Bls]);
+    world.now_ms = 60_000 * 50;
+    let create = Act::Create {
+        name: "another".to_owned(),
+        scheme: Scheme::Coin,
+        policy: None,
+    };
+    for operation in [
+        Operation::Refresh(KEY),
+        Operation::Change(create),
+        Operation::Change(Act::Rotate(KEY)),
+        Operation::Change(Act::Retire(KEY)),
+        permit(Users::Everyone),
+    ] {
+        let refusal = refused(&mut world, 0, &operation);
+        assert_eq!(refusal, Refusal::Coin, "{operation:?}");
+    }
+    let answer = world.ask_as(client(0), &sign());
+    let barred = [
+        sessions::Refusal::NotPermitted,
+        sessions::Refusal::OtherScheme,
+    ];
+    let Answer::Refused(refusal) = answer else {
+        panic!("{answer:?}")
+    };
+    assert!(barred.contains(&refusal), "{refusal:?}");
+    // The same is done with any other key.
+    let reply = world.operate_as(client(0), &Operation::Refresh(KeyId(2)));
+    assert!(matches!(reply, Reply::Begun { .. }), "{reply:?}");
+}

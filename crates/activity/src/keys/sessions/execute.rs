@@ -101,7 +101,7 @@ impl Sessions {
                 shares: Shares::default(),
             }),
             Scheme::Ed25519 => Work::Frost(Frost::new(message)),
-            Scheme::Beacon | Scheme::Seal => return Err(Refusal::OtherScheme),
+            Scheme::Beacon | Scheme::Coin | Scheme::Seal => return Err(Refusal::OtherScheme),
         };
         match &slot {
             Some(_) if !policy.one_message_per_slot => return Err(Refusal::SlotUnexpected),

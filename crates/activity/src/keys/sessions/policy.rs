@@ -55,7 +55,7 @@ impl Policy {
     pub const fn of(scheme: Scheme) -> Self {
         Self {
             users: match scheme {
-                Scheme::Seal => Users::Only(BTreeSet::new()),
+                Scheme::Coin | Scheme::Seal => Users::Only(BTreeSet::new()),
                 Scheme::Bls | Scheme::Beacon | Scheme::Ed25519 => Users::Everyone,
             },
             one_message_per_slot: false,

@@ -11,6 +11,7 @@ use crate::samples::{add, change, change_to, id, key, name, remove, replace, vie
 mod decision;
 mod duration;
 mod encoding;
+mod renewal;
 
 /// Time of the first requests.
 const START_MS: u64 = 1_000_000;

@@ -1,6 +1,7 @@
 //! One machine of a group whose sites change: its disk, its lives, and how it starts.
 
-use maftia_activity::keys::{GENESIS_KEYS, Ordered, Setup, Site};
+use maftia_activity::keys::coin::genesis_keys;
+use maftia_activity::keys::{Ordered, Setup, Site};
 use maftia_activity::kv;
 use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::Suite;
@@ -8,7 +9,7 @@ use maftia_crypto::{PublicKey, SigningKey};
 use maftia_membership::{Member, View};
 use maftia_ordering::{CheckpointPolicy, Identity, Pacing, Parameters};
 use maftia_protocol::{Protocol, Step};
-use maftia_types::{Epoch, Fault, FaultModel, Resilience, SiteId, Time};
+use maftia_types::{CoinUse, Epoch, Fault, FaultModel, Resilience, SiteId, Time};
 
 use super::super::harness::CONFIG;
 use crate::{Beginning, Boot, Misbehaviour, Output, Record, Replica, Restored, Settings, Vault};
@@ -71,7 +72,7 @@ pub(super) fn founded_by(n: usize) -> View {
 /// Starts a machine; `founders` are those of the group's keys, if it has them.
 pub(super) fn start(
     of: usize,
-    (beginning, founders): (&Beginning, Option<&View>),
+    (beginning, founders, coin): (&Beginning, Option<&View>, CoinUse),
     life: &Life<'_>,
     now: Time,
 ) -> (Replica, Step<Replica>) {
@@ -96,10 +97,14 @@ pub(super) fn start(
     };
     let settings = Settings {
         image_bytes: 64 * 1024,
+        coin,
         ..Settings::default()
     };
     let machine: Box<dyn StateMachine> = match founders {
-        Some(founders) => Box::new(Suite::new(Ordered::new(setup(founders), GENESIS_KEYS))),
+        Some(founders) => {
+            let genesis = genesis_keys(coin);
+            Box::new(Suite::new(Ordered::new(setup(founders), &genesis)))
+        }
         None => Box::new(kv::Store::default()),
     };
     let half = founders.map(|_| half(of, life));

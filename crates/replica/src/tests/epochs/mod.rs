@@ -3,6 +3,7 @@
 mod abort;
 mod change;
 mod client;
+mod coin;
 mod hostile;
 mod keyed;
 mod machine;

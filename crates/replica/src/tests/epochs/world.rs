@@ -10,7 +10,7 @@ use maftia_membership::View;
 use maftia_membership::membership::Policy;
 use maftia_ordering::BlockRef;
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Digest, Epoch, Round, SiteId, Time};
+use maftia_types::{CoinUse, Digest, Epoch, Round, SiteId, Time};
 
 use super::machine::{Life, Machine, founded_by, key, start};
 use crate::{Beginning, Bodies, Command, Fate, Message, Output, Replica};
@@ -35,11 +35,21 @@ pub(super) struct World {
     signed: Signed,
     founders: View,
     keyed: bool,
+    coin: CoinUse,
 }
 
 impl World {
     /// A group of `n` with a key-value store, and its keys if `keyed`.
     pub(super) fn new(n: usize, keyed: bool) -> Self {
+        Self::founded(n, keyed, CoinUse::Never)
+    }
+
+    /// A group of `n` with its keys, and a coin that is used so.
+    pub(super) fn with_coin(n: usize, coin: CoinUse) -> Self {
+        Self::founded(n, true, coin)
+    }
+
+    fn founded(n: usize, keyed: bool, coin: CoinUse) -> Self {
         let founders = founded_by(n);
         let mut world = Self {
             now: Time::ZERO,
@@ -53,6 +63,7 @@ impl World {
             signed: Signed::new(),
             founders: founders.clone(),
             keyed,
+            coin,
         };
         let beginning = Beginning {
             view: founders,
@@ -75,7 +86,7 @@ impl World {
 
     fn boot(&self, of: usize, beginning: &Beginning, life: &Life<'_>) -> (Replica, Step<Replica>) {
         let founders = self.keyed.then_some(&self.founders);
-        start(of, (beginning, founders), life, self.now)
+        start(of, (beginning, founders, self.coin), life, self.now)
     }
 
     /// One more machine, which starts from what machine `host` says of the group now.
