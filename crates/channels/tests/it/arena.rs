@@ -274,7 +274,7 @@ impl Environment<Channel> for Users {
             }
         }
         // Links may have broken without notice.
-        if self.class != Class::BestEffort && context.now.as_millis() % 200 == 0 {
+        if self.class != Class::BestEffort && context.now.as_millis().is_multiple_of(200) {
             for site in self.correct.iter() {
                 for peer in self.correct.iter() {
                     context.command(site, Command::Reconnected(peer));

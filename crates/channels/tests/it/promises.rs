@@ -36,10 +36,8 @@ impl Promises {
     fn delivered(&mut self, at: SiteId, own: &Delivery) -> Result<(), Violation> {
         let id = own.id;
         let said = |what: &str| Violation::new("integrity", format!("{at}: {what}: {own:?}"));
-        if self.correct.contains(id.sender) {
-            if past_of(id.sender, &own.payload).is_none() {
-                return Err(said("never sent"));
-            }
+        if self.correct.contains(id.sender) && past_of(id.sender, &own.payload).is_none() {
+            return Err(said("never sent"));
         }
         if self.class == Class::BestEffort && !self.correct.contains(id.sender) {
             return Ok(());
