@@ -1,6 +1,7 @@
 //! One member by hand: what each kind of message does to it.
 
 use maftia_agreement::host;
+use maftia_agreement::reliable::{self, PlainMessage};
 use maftia_channels::{
     AHEAD, Body, Channel, Class, Command, Message, Misbehaviour, OpenError, Output,
     PAYLOAD_BYTES_MAX, RunMessage, SendError,
@@ -151,6 +152,25 @@ fn b3_a_message_of_another_class_or_without_a_frame_is_blamed_on_its_link() {
     let mut room = Room::new(Class::BestEffort);
     let step = tell(&mut room.0[0], site(1), plain);
     assert_eq!(step.faults[0].misbehaviour, Misbehaviour::Unframed);
+}
+
+#[test]
+fn b16_who_broadcasts_as_another_member_is_blamed_and_delivers_nothing() {
+    let mut room = Room::new(Class::Reliable);
+    let propose = PlainMessage::Propose(Bytes::from_static(&[0, 0, 0, 0, 0, 0]));
+    let run = Body::Run {
+        sender: site(2),
+        message: host::Message::Say {
+            epoch: Epoch(3),
+            number: 0,
+            message: RunMessage::Reliable(reliable::Message::Plain(propose)),
+        },
+    };
+    let step = tell(&mut room.0[0], site(1), run);
+    let fault = &step.faults[0];
+    let blamed = Misbehaviour::Broadcast(maftia_agreement::Misbehaviour::NotTheSender);
+    assert_eq!((fault.culprit, fault.misbehaviour), (site(1), blamed));
+    assert!(step.records.is_empty() && step.messages.is_empty());
 }
 
 #[test]
