@@ -31,7 +31,7 @@ impl Rule {
         verdict: &Verdict<V::Block>,
     ) -> Vec<(Round, V::Block)> {
         let mut found = Vec::new();
-        for above in 1..mode.wave() {
+        for above in 1..mode.wave(&self.resilience) {
             let at = round.plus(above);
             for author in view.authors(at).iter() {
                 let twins = || view.candidates(author, at);
