@@ -7,7 +7,8 @@
 //!
 //! # Model
 //! The intruder owns the site wholly: its signing key, its links, its clients' links. He cannot forge
-//! the signatures of other sites, and links tell their ends who speaks. Sites with the same seed
+//! the signatures of other sites, nor the seals of his own site's trusted device where it has one,
+//! and links tell their ends who speaks. Sites with the same seed
 //! collude: they show the same peers the same face.
 //!
 //! # Duties of the caller
@@ -28,7 +29,7 @@
 //! let key = SigningKey::from_seed([1; 32]);
 //! let resilience = Resilience::largest(FaultModel::Arbitrary, 4)?;
 //! let me = SiteId::new(0).ok_or("no site")?;
-//! let scene = Scene { me, resilience: &resilience, audience: 4, key: &key };
+//! let scene = Scene { me, resilience: &resilience, audience: 4, key: &key, device: None };
 //! let mut traitor = Attack::parse("silence").ok_or("no such attack")?.strategy(7);
 //! assert!(traitor.tamper(&scene, Step::none()).messages.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,6 +43,7 @@ mod rude;
 mod simple;
 
 use maftia_crypto::SigningKey;
+use maftia_ordering::seal::Sealer;
 use maftia_protocol::{Step, Target};
 use maftia_replica::{Message, Output, Record, Replica};
 use maftia_types::{Resilience, SiteId};
@@ -63,6 +65,9 @@ pub struct Scene<'a> {
     pub audience: usize,
     /// The site's signing key.
     pub key: &'a SigningKey,
+    /// In a hybrid group the site's trusted device, if the strategy is to have it and the replica
+    /// is not: it seals what it is given, but one header a round.
+    pub device: Option<&'a dyn Sealer>,
 }
 
 /// What leaves the site in place of a step.

@@ -50,6 +50,7 @@ impl Intruder {
             resilience: &self.resilience,
             audience: self.audience,
             key: &self.key,
+            device: None,
         };
         for strategy in &mut self.strategies {
             let faults = std::mem::take(&mut step.faults);
@@ -76,6 +77,7 @@ impl Intruder {
             resilience: &self.resilience,
             audience: self.audience,
             key: &self.key,
+            device: None,
         };
         let mut step = Step::none();
         for strategy in &mut self.strategies {

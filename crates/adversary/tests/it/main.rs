@@ -13,6 +13,7 @@ mod book;
 mod campaigns;
 mod case;
 mod clients;
+mod devices;
 mod intruder;
 mod model;
 mod planted;
