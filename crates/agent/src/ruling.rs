@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use maftia_types::CoinUse;
 use serde::{Deserialize, Serialize};
 
 /// By which rule a site, or the group, says that the log is decided.
@@ -29,13 +28,6 @@ pub struct RulingReport {
 
 /// The longest word or reason that is passed on.
 const TEXT_BYTES_MAX: usize = 64;
-
-impl RulingReport {
-    /// Whether the epoch lacks the coin that the group wants.
-    pub fn lacks_coin(&self) -> bool {
-        self.asynchronous != CoinUse::Never.as_str() && !self.has_coin
-    }
-}
 
 /// What f+1 (`needed`) sites say alike. Of the numbers, which sites forget when they stop, the one
 /// that is surely not beyond the truth: since the commit before which f+1 see no break, and as many

@@ -41,7 +41,7 @@
 //! of the 3f + 1, more than a third: three candidates in expectation, and n at most.
 //!
 //! # Bounds
-//! 2n broadcasts; for each of n candidates an agreement.
+//! n broadcasts of proposals and n of sets of 8 bytes; for each of n candidates an agreement.
 //!
 //! # Deviations
 //! \[CKPS01 §4\] has certified (consistent) broadcasts, and agreements that carry their proofs. With
@@ -76,6 +76,9 @@ mod message;
 pub use message::{Chosen, Message};
 
 const ORDER: Domain = Domain::new("validated agreement order");
+
+/// A set of sites: a bit for each. Each site echoes n of them, and nobody may make that 16 KiB each.
+const SET_BYTES: usize = 8;
 
 /// Validated agreement. See the [module](self).
 pub struct Validated<C: Coin> {
@@ -123,7 +126,8 @@ impl<C: Coin> Validated<C> {
         };
         let set = |of: SiteId| {
             let part = instance.part("set", u64::from(of.as_u8()));
-            Plain::new(context, part, of, rule)
+            let broadcast = Plain::new(context, part, of, rule);
+            broadcast.map(|broadcast| broadcast.at_most(SET_BYTES))
         };
         Ok(Self {
             context,

@@ -8,6 +8,7 @@ mod backup;
 mod beacon;
 mod bench;
 mod ceremony;
+mod coin;
 mod demo;
 mod dev;
 mod evidence;

@@ -386,8 +386,7 @@ impl Group {
             text(&mut hasher, "fast path");
         }
         if self.asynchronous.needs_key() {
-            text(&mut hasher, "asynchronous");
-            text(&mut hasher, self.asynchronous.as_str());
+            text(&mut hasher, &format!("asynchronous {}", self.asynchronous));
         }
         row::hash(self, &mut hasher);
         if let Some(restored) = &self.restored {

@@ -17,6 +17,7 @@
 use bytes::Bytes;
 use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 
+mod agreement;
 mod backups;
 mod client_link;
 mod files;
@@ -180,6 +181,36 @@ pub const TARGETS: &[Target] = &[
         backups::preamble_seeds,
     ),
     slow_target("backup", backups::backup, backups::backup_seeds),
+    target(
+        "reliable_broadcast",
+        wire::canonical::<agreement::Reliable>,
+        agreement::reliable_seeds,
+    ),
+    target(
+        "consistent_broadcast",
+        wire::canonical::<agreement::Consistent>,
+        agreement::consistent_seeds,
+    ),
+    target(
+        "binary_agreement",
+        wire::canonical::<agreement::Binary>,
+        agreement::binary_seeds,
+    ),
+    target(
+        "vector_consensus",
+        wire::canonical::<agreement::Vector>,
+        agreement::vector_seeds,
+    ),
+    target(
+        "validated_agreement",
+        wire::canonical::<agreement::Validated>,
+        agreement::validated_seeds,
+    ),
+    target(
+        "agreement_record",
+        wire::canonical::<agreement::Record>,
+        agreement::record_seeds,
+    ),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),
     target(

@@ -10,7 +10,7 @@ use maftia_types::Time;
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::coin::asynchronous;
+use crate::coin::with_coin;
 use crate::epochs::turn::{by_epoch, place_in};
 use crate::epochs::{Beginning, Epochs};
 use crate::head::Realm;
@@ -19,8 +19,9 @@ use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::lending::Lending;
 use crate::repeats::Repeats;
-use crate::replica::{Output, Replica, Settings};
+use crate::replica::{Output, Replica};
 use crate::ruling::Reign;
+use crate::settings::Settings;
 
 /// What the disk held when the site started.
 #[derive(Debug, Default)]
@@ -81,16 +82,10 @@ impl Replica {
                 (image.frontier, ledger, image.window)
             }
         };
-        if let Some(beginning) = &beginning {
-            ledger.clients.clone_from(&beginning.clients);
-        }
-        ledger.coin = settings.coin;
+        ledger.read_file(beginning.as_ref(), settings.coin);
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let half = (boot.site_half.as_ref(), identity.me);
-        let parameters = Parameters {
-            asynchronous: asynchronous(settings.coin, machine.keys(), half),
-            ..parameters
-        };
+        let parameters = with_coin(parameters, settings.coin, machine.keys(), half);
         let mut replay = by_epoch(boot.records, parameters.epoch);
         let epochs = beginning.map(|own| Epochs::new(own, &ledger, has_image));
         let mut records = window;
@@ -123,7 +118,6 @@ impl Replica {
             chain: Chain::default(),
             reign: Reign::default(),
             custodian: None,
-            site_half: boot.site_half,
             replay,
             nonce: boot.nonce,
             evidence: Vec::new(),
@@ -133,7 +127,7 @@ impl Replica {
         };
         let mut step = Step::none();
         replica.begin(now, below, &mut step);
-        if let Some(site) = replica.site_half.take() {
+        if let Some(site) = boot.site_half {
             replica.employ(now, site, &mut step);
         }
         replica.finish(&mut step);

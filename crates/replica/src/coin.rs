@@ -1,19 +1,23 @@
 //! The coin of an epoch, for the engine: its sharing from the ordered state, this site's share from
 //! its vault (ADR 14).
 //!
-//! The engine decides from the log before this site's half of the keyed services looks at anything,
-//! and what the log says may need the coin. So the half gives its share before it is employed.
+//! What the log says is decided by shares in logged blocks: to read it again the sharing is enough.
+//! This site's own share is for the blocks that it makes, and is there before it makes any: at a start
+//! or a turn, and if the log was read across a turn, or the share has come late, after the next look
+//! at the ordered state.
 
 use maftia_activity::keys::{Ordered, Site, coin};
-use maftia_ordering::Asynchronous;
 use maftia_ordering::coin::{BlsCoin, Coin};
+use maftia_ordering::{Asynchronous, Parameters};
+use maftia_protocol::planted;
 use maftia_types::{CoinUse, SiteId};
 
+use crate::custodian::Custodian;
 use crate::replica::Replica;
 
 /// How the present epoch of that state is decided in a group that wants a coin so: by known leaders
 /// as long as the epoch has none. The share is that of site `me`; one that has no seat has none.
-pub(crate) fn asynchronous(
+fn asynchronous(
     wanted: CoinUse,
     ordered: Option<&Ordered>,
     (half, me): (Option<&Site>, SiteId),
@@ -33,11 +37,23 @@ pub(crate) fn asynchronous(
     }
 }
 
+/// The same in the parameters of an epoch, when this site starts.
+pub(crate) fn with_coin(
+    parameters: Parameters,
+    wanted: CoinUse,
+    ordered: Option<&Ordered>,
+    own: (Option<&Site>, SiteId),
+) -> Parameters {
+    Parameters {
+        asynchronous: asynchronous(wanted, ordered, own),
+        ..parameters
+    }
+}
+
 impl Replica {
     /// The same for the state as it is now, in which this site is `me`.
     pub(crate) fn asynchronous(&self, me: SiteId) -> Asynchronous {
-        let employed = self.custodian.as_ref().map(|own| own.site());
-        let half = self.site_half.as_ref().or(employed);
+        let half = self.custodian.as_ref().map(Custodian::site);
         asynchronous(self.settings.coin, self.machine.keys(), (half, me))
     }
 
@@ -45,7 +61,7 @@ impl Replica {
     /// were there in time may be too few without it.
     pub(crate) fn hold_coin(&mut self) {
         let own = self.engine.parameters().asynchronous.coin();
-        if own.is_none_or(Coin::is_held) {
+        if own.is_none_or(Coin::is_held) || planted("late share of the coin kept back") {
             return;
         }
         let now = self.asynchronous(self.engine.me());

@@ -151,6 +151,7 @@ mod ruling;
 mod serve;
 mod session;
 mod sessions;
+mod settings;
 mod status;
 mod transfer;
 mod tree;
@@ -183,8 +184,9 @@ pub use limits::{
 };
 pub use message::{CHUNK_BYTES_MAX, MANIFEST_MAX, Message, Transfer};
 pub use proof::PROOF_BYTES_MAX;
-pub use replica::{Command, Output, Record, Replica, Settings};
+pub use replica::{Command, Output, Record, Replica};
 pub use ruling::{Ruling, Since, Why};
+pub use settings::Settings;
 pub use status::{Activity, GroupSuspicion, Status};
 
 #[cfg(test)]

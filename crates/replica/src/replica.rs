@@ -3,7 +3,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maftia_activity::keys::Site;
 use maftia_activity::replication::StateMachine;
 use maftia_crypto::PublicKey;
 use maftia_membership::Certificate;
@@ -11,7 +10,7 @@ use maftia_membership::detector::Change;
 use maftia_membership::evidence::Proof;
 use maftia_ordering::{Commit, Engine, Frontier, Standing};
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Alarm, ClientId, CoinUse, Digest, Epoch, Incarnation, SiteId, Time};
+use maftia_types::{Alarm, ClientId, Digest, Epoch, Incarnation, SiteId, Time};
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints, Tally};
@@ -25,10 +24,10 @@ use crate::image::Image;
 use crate::intake::Intake;
 use crate::ledger::Ledger;
 use crate::lending::Lending;
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::repeats::Repeats;
 use crate::ruling::Reign;
+use crate::settings::Settings;
 use crate::transfer::Fetch;
 use crate::watch::{Watch, weight};
 
@@ -49,9 +48,6 @@ pub struct Replica {
     pub(crate) chain: Chain,
     pub(crate) reign: Reign,
     pub(crate) custodian: Option<Custodian>,
-    /// This site's half of the keyed services while the log is read: it gives shares of the coin and
-    /// does nothing else before it is employed.
-    pub(crate) site_half: Option<Site>,
     pub(crate) epochs: Option<Epochs>,
     /// What the log held of later epochs, while it is read again.
     pub(crate) replay: BTreeMap<Epoch, Vec<maftia_ordering::Record>>,
@@ -66,27 +62,6 @@ pub struct Replica {
 
 /// How often the intake is searched for what nobody will execute any more.
 const INTAKE_EXPIRY_COMMITS: u64 = 64;
-
-/// What the replica is built with besides the engine's parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Bounds of the ordered state.
-    pub limits: Limits,
-    /// When a coin names leaders, as the group's file says.
-    pub coin: CoinUse,
-    /// Write an image, so that the log can be cut, after this many bytes of log. Local.
-    pub image_bytes: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            coin: CoinUse::Never,
-            image_bytes: 128 * 1024 * 1024,
-        }
-    }
-}
 
 /// What the driver asks of the replica.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use maftia_multipoint::Network;
 
-use crate::status::SiteStatus;
+use crate::status::{RulingStatus, SiteStatus};
 use crate::store::Store;
 
 /// What the loop counts.
@@ -53,11 +53,6 @@ impl Metrics {
             ("serving", "1 while the site votes and serves", serving),
             ("links_up", "Links to other sites that are up", up),
             ("convicted", "Sites convicted by proof", convicted),
-            (
-                "ruled_by_coin",
-                "1 while leaders are named by a coin (rule A), 0 while they are known (rule S)",
-                u64::from(status.ruling.rule == "A"),
-            ),
             ("round", "Highest round seen", status.tip),
             ("settled_round", "Last settled round", status.settled),
         ];
@@ -67,21 +62,6 @@ impl Metrics {
                 "requests_total",
                 "Requests executed by the group",
                 status.position,
-            ),
-            (
-                "commits_by_coin_total",
-                "Commits decided by rule A",
-                status.ruling.commits_by_coin,
-            ),
-            (
-                "coins_combined",
-                "Coins put together in this epoch",
-                status.ruling.coins,
-            ),
-            (
-                "failovers_total",
-                "Changes from rule S to rule A",
-                status.ruling.failovers.into(),
             ),
             ("replies_total", "Replies made for clients", self.replies),
             (
@@ -108,11 +88,54 @@ impl Metrics {
         let mut text = String::new();
         let gauges = gauges.into_iter().map(|line| ("gauge", line));
         let counters = counters.into_iter().map(|line| ("counter", line));
-        for (kind, (name, help, value)) in gauges.chain(counters) {
+        for (kind, (name, help, value)) in gauges.chain(counters).chain(of_rules(&status.ruling)) {
             // Writing to a string does not fail.
             let _ = writeln!(text, "# HELP maftia_{name} {help}");
             let _ = writeln!(text, "# TYPE maftia_{name} {kind}\nmaftia_{name} {value}");
         }
         text
     }
+}
+
+/// A kind, and a name, what it is, and its value.
+type Line = (&'static str, (&'static str, &'static str, u64));
+
+/// By which rule the log is decided.
+fn of_rules(own: &RulingStatus) -> [Line; 4] {
+    let by_coin = u64::from(own.rule == "A");
+    let failovers = own.failovers.into();
+    [
+        (
+            "gauge",
+            (
+                "ruled_by_coin",
+                "1 while a coin names leaders (rule A), 0 while they are known (rule S)",
+                by_coin,
+            ),
+        ),
+        (
+            "gauge",
+            (
+                "coins",
+                "Coins put together in this epoch since the start",
+                own.coins,
+            ),
+        ),
+        (
+            "counter",
+            (
+                "commits_by_coin_total",
+                "Commits decided by rule A",
+                own.commits_by_coin,
+            ),
+        ),
+        (
+            "counter",
+            (
+                "failovers_total",
+                "Changes from rule S to rule A",
+                failovers,
+            ),
+        ),
+    ]
 }

@@ -55,9 +55,10 @@ fn has_twin(former: &Ordered, record: &KeyRecord) -> bool {
 mod tests {
     use maftia_codec::Wire as _;
     use maftia_crypto::SigningKey;
-    use maftia_types::{ClientId, Digest, Epoch, FaultModel, Powers, Resilience};
+    use maftia_types::{ClientId, CoinUse, Digest, Epoch, FaultModel, Powers, Resilience};
 
     use super::*;
+    use crate::keys::coin::genesis_keys;
     use crate::keys::{Act, Operation, Scheme};
     use crate::replication::Context;
 
@@ -91,18 +92,18 @@ mod tests {
 
     #[test]
     fn every_key_in_use_is_made_anew_under_a_number_that_never_was() {
-        let mut former = Ordered::new(setup(1), GENESIS_KEYS);
+        let mut former = Ordered::new(setup(1), &genesis_keys(CoinUse::Auto));
         create(&mut former, "vault", Scheme::Seal);
         let born = Ordered::reborn(setup(9), &former);
         let names: Vec<&str> = born.keys().map(|own| own.name.as_str()).collect();
-        assert_eq!(names, ["group", "beacon", "signing", "vault"]);
+        assert_eq!(names, ["group", "beacon", "signing", "coin", "vault"]);
         let last = former.keys().last().unwrap().id;
         assert!(
             born.keys()
                 .all(|own| own.id > last && own.current.is_none())
         );
         assert_eq!(born.setup().group, Digest([9; 32]));
-        assert_eq!(born.ceremonies().count(), 4);
+        assert_eq!(born.ceremonies().count(), 5);
         let again = Ordered::from_bytes(born.to_bytes()).unwrap();
         assert_eq!(again, born, "it has one form");
     }

@@ -42,6 +42,7 @@ pub struct Plain {
     instance: Instance,
     sender: SiteId,
     optimistic: Option<OptimisticBroadcast>,
+    bytes_max: usize,
     proposed: Option<Digest>,
     voted: bool,
     is_ready: bool,
@@ -72,6 +73,7 @@ impl Plain {
             instance,
             sender,
             optimistic,
+            bytes_max: DESCRIPTOR_BYTES_MAX,
             proposed: None,
             voted: false,
             is_ready: false,
@@ -83,9 +85,19 @@ impl Plain {
         })
     }
 
+    /// For payloads of so many bytes at most: longer ones are not kept. The same at all sites.
+    #[must_use]
+    pub const fn at_most(mut self, bytes: usize) -> Self {
+        self.bytes_max = bytes;
+        self
+    }
+
     fn on_propose(&mut self, step: &mut Step<Self>, from: SiteId, body: Bytes) {
         if from != self.sender {
             return step.blame(from, Misbehaviour::NotTheSender);
+        }
+        if body.len() > self.bytes_max {
+            return step.blame(from, Misbehaviour::OutOfRange);
         }
         let digest = self.digest(&body);
         match self.proposed {
@@ -106,6 +118,9 @@ impl Plain {
     fn on_echo(&mut self, step: &mut Step<Self>, from: SiteId, body: Bytes) {
         if self.optimistic.is_some() && from == self.sender {
             return; // Counts are over the others: a sender's echo is not one.
+        }
+        if body.len() > self.bytes_max {
+            return step.blame(from, Misbehaviour::OutOfRange);
         }
         let digest = self.digest(&body);
         if !taken(step, from, self.echoes.cast(from, digest)) {
@@ -205,7 +220,7 @@ impl Protocol for Plain {
         if self.context.own() != self.sender {
             return Err(BroadcastError::NotTheSender(self.sender));
         }
-        if body.len() > DESCRIPTOR_BYTES_MAX {
+        if body.len() > self.bytes_max {
             return Err(BroadcastError::TooLarge(body.len()));
         }
         if self.proposed.is_some() {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use maftia_agreement::binary::{Agreement, Crusader, CrusaderMessage, GradedMessage, Message};
+use maftia_agreement::binary::{Agreement, CrusaderMessage, GradedMessage, Message};
 use maftia_agreement::coin::{Coin, LocalCoin, ThresholdCoin};
 use maftia_agreement::{Context as Place, Instance, Misbehaviour};
 use maftia_codec::Wire;
@@ -143,6 +143,17 @@ pub(crate) fn common(n: usize, seed: u64) -> Case<Common> {
         inputs: seed,
     };
     Case::new(scenario, n)
+}
+
+/// A site of four by itself.
+pub(crate) fn alone(own: usize) -> Agreement<Simulated> {
+    let resilience = largest(4);
+    let common = Common {
+        resilience,
+        seed: 1,
+        inputs: 0,
+    };
+    common.make(place(resilience, site(own)), 0)
 }
 
 fn local(n: usize, seed: u64) -> Case<Local> {
@@ -299,13 +310,7 @@ fn over_a_shared_key_four_sites_agree_with_one_silent() {
 
 #[test]
 fn a06_whoever_is_left_behind_decides_and_halts_by_decide_alone() {
-    let own = place(largest(4), site(3));
-    let mut late = Common {
-        resilience: largest(4),
-        seed: 1,
-        inputs: 0,
-    }
-    .make(own, 0);
+    let mut late = alone(3);
     let mut tell = |from: usize, value| {
         let event = Event::Message {
             from: site(from),
@@ -330,13 +335,7 @@ fn a06_whoever_is_left_behind_decides_and_halts_by_decide_alone() {
 
 #[test]
 fn b18_a_round_that_does_not_exist_is_blamed_and_not_kept() {
-    let own = place(largest(4), site(0));
-    let mut agreement = Common {
-        resilience: largest(4),
-        seed: 1,
-        inputs: 0,
-    }
-    .make(own, 0);
+    let mut agreement = alone(0);
     for (round, blamed) in [(0, 1), (1, 0), (64, 0), (65, 1), (u32::MAX, 1)] {
         let message = Message::Share(round, SimulatedShare(true));
         let step = agreement.handle(
@@ -373,72 +372,9 @@ fn b25_messages_have_one_encoding() {
     assert!(GradedMessage::from_bytes(vec![10].into()).is_err());
 }
 
-/// Tells site A of four, which proposes 0, what sites say in round 1; what it says, and whom it
-/// blames.
-fn told(said: &[(usize, GradedMessage)]) -> (Vec<Message<SimulatedShare>>, usize) {
-    let own = place(largest(4), site(0));
-    let scenario = Common {
-        resilience: largest(4),
-        seed: 1,
-        inputs: 0,
-    };
-    let mut agreement = scenario.make(own, 0);
-    let mut step = agreement.command(Time::ZERO, false).unwrap();
-    for (from, message) in said {
-        let (from, message) = (site(*from), Message::Round(1, *message));
-        step.extend(agreement.handle(Time::ZERO, Event::Message { from, message }));
-    }
-    let messages = step.messages.into_iter().map(|out| out.message);
-    (messages.collect(), step.faults.len())
-}
-
-fn all_say(sites: std::ops::Range<usize>, said: CrusaderMessage) -> Vec<(usize, GradedMessage)> {
-    sites
-        .map(|from| (from, GradedMessage::Crusader(said)))
-        .collect()
-}
-
-#[test]
-fn a04_no_share_of_the_coin_leaves_before_the_crusader_agreement_is_through() {
-    use CrusaderMessage::{Echo1, Echo2, Echo3};
-    let shares = |said: &[_]| {
-        let shares = told(said).0.into_iter();
-        let is_share = |message: &Message<_>| matches!(message, Message::Share(..));
-        shares.filter(is_share).count()
-    };
-    let all = all_say(0..3, Echo1(false));
-    let all = [all, all_say(0..3, Echo2(false))].concat();
-    let all = [all, all_say(0..3, Echo3(Some(false)))].concat();
-    for known in 0..all.len() {
-        assert_eq!(shares(&all[..known]), 0, "{known} messages");
-    }
-    assert_eq!(shares(&all), 1);
-}
-
-#[test]
-fn b03_who_says_a_value_and_none_counts_once_and_is_blamed() {
-    use CrusaderMessage::{Echo1, Echo2, Echo3};
-    let approved = [all_say(0..3, Echo1(false)), all_say(0..3, Echo2(false))].concat();
-    let third = |from: usize, value| (from, GradedMessage::Crusader(Echo3(value)));
-    let twice = [third(1, Some(false)), third(1, None), third(2, Some(false))];
-    let (messages, blamed) = told(&[&approved[..], &twice].concat());
-    assert_eq!((messages.len(), blamed), (3, 1), "Echo1, Echo2 and Echo3");
-    let (messages, _) = told(&[&approved[..], &twice, &[third(0, Some(false))]].concat());
-    assert_eq!(
-        messages.last(),
-        Some(&Message::Share(1, SimulatedShare(true)))
-    );
-}
-
 #[test]
 fn b15_over_a_common_coin_a_fourth_echo_is_no_record() {
-    let own = place(largest(4), site(0));
-    let scenario = Common {
-        resilience: largest(4),
-        seed: 1,
-        inputs: 0,
-    };
-    let mut agreement = scenario.make(own, 0);
+    let mut agreement = alone(0);
     let message = Message::Round(1, GradedMessage::Echo4(Some(true)));
     let from = site(1);
     assert!(
@@ -446,60 +382,4 @@ fn b15_over_a_common_coin_a_fourth_echo_is_no_record() {
             .handle(Time::ZERO, Event::Message { from, message })
             .is_empty()
     );
-}
-
-/// Tells site A of a crusader agreement of seven, input 0, what these sites say; what it says and
-/// gives.
-fn crusade(
-    told: &[(std::ops::Range<usize>, CrusaderMessage)],
-) -> (Vec<CrusaderMessage>, Vec<Option<bool>>) {
-    let mut crusader = Crusader::new(largest(7));
-    let mut step = crusader.command(Time::ZERO, false).unwrap();
-    for (sites, message) in told {
-        for from in sites.clone().map(site) {
-            let message = *message;
-            step.extend(crusader.handle(Time::ZERO, Event::Message { from, message }));
-        }
-    }
-    let said = step.messages.into_iter().map(|out| out.message).collect();
-    (
-        said,
-        step.outputs.into_iter().map(|out| out.value).collect(),
-    )
-}
-
-#[test]
-fn every_threshold_of_crusader_agreement_is_met_exactly() {
-    use CrusaderMessage::{Echo1, Echo2, Echo3};
-    let said = |told: &[_]| crusade(told).0;
-    let own = Echo1(false);
-    // f + 1 = 3 amplify; q = 5 approve.
-    assert_eq!(said(&[(1..3, Echo1(true))]), [own]);
-    assert_eq!(said(&[(1..4, Echo1(true))]), [own, Echo1(true)]);
-    assert_eq!(said(&[(0..4, Echo1(false))]), [own]);
-    let approved = (0..5, Echo1(false));
-    assert_eq!(said(std::slice::from_ref(&approved)), [own, Echo2(false)]);
-    // q of Echo2, of a value that is approved (correction 23).
-    let second = [own, Echo2(false)];
-    assert_eq!(said(&[approved.clone(), (0..4, Echo2(false))]), second);
-    let third = [own, Echo2(false), Echo3(Some(false))];
-    assert_eq!(said(&[approved.clone(), (0..5, Echo2(false))]), third);
-    assert_eq!(said(&[(0..5, Echo2(false)), approved.clone()]), third);
-    assert_eq!(said(&[(0..5, Echo2(true))]), [own]);
-    // Both approved: none.
-    let both = [approved.clone(), (1..6, Echo1(true))];
-    assert_eq!(said(&both), [own, Echo2(false), Echo1(true), Echo3(None)]);
-    // q of Echo3.
-    let given = |told: &[_]| crusade(told).1;
-    assert_eq!(given(&[approved.clone(), (0..4, Echo3(Some(false)))]), []);
-    assert_eq!(
-        given(&[approved, (0..5, Echo3(Some(false)))]),
-        [Some(false)]
-    );
-    let [one, other] = both;
-    let [none, some] = [(0..3, Echo3(None)), (3..5, Echo3(Some(true)))];
-    let single = [one.clone(), none.clone(), some.clone()];
-    assert_eq!(given(&single), [], "one value approved");
-    assert_eq!(given(&[one.clone(), other.clone(), none.clone()]), []);
-    assert_eq!(given(&[one, other, none, some]), [None]);
 }

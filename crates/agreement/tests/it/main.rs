@@ -9,6 +9,7 @@ mod arena;
 mod binary;
 mod coins;
 mod consistent;
+mod crusader;
 mod decoders;
 mod host;
 mod keys;

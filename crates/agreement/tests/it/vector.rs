@@ -363,6 +363,18 @@ fn b26_what_is_about_no_site_or_no_candidate_is_blamed() {
 }
 
 #[test]
+fn b18_what_is_too_long_for_a_set_of_sites_is_blamed_and_not_kept() {
+    let told = |message| {
+        let told = validated::Message::<SimulatedShare>::Have(site(2), message);
+        let make = |place| Choices(strong(1)).make(place, 0);
+        lockstep::inject(largest(4), &[1, 2, 3], make, vec![(site(1), site(0), told)]).faults
+    };
+    assert_eq!(told(PlainMessage::Echo(vec![0; 8].into())), []);
+    let blamed = [(site(1), Misbehaviour::OutOfRange)];
+    assert_eq!(told(PlainMessage::Echo(vec![0; 9].into())), blamed);
+}
+
+#[test]
 fn too_many_that_may_stop_are_refused() {
     let many = Resilience::new(maftia_types::FaultModel::Arbitrary, 13, 2, 3).unwrap();
     let place = Place::new(

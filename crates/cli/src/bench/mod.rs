@@ -19,6 +19,7 @@ use crate::bench::load::{Load, Shape};
 use crate::bench::measure::Sites;
 use crate::bench::report::Report;
 use crate::bench::work::Work;
+use crate::coin;
 use crate::failure::Failure;
 use crate::local::{self, LOAD, LocalGroup};
 use crate::output;
@@ -124,6 +125,7 @@ async fn measure(typed: &Bench, clients: &[Client]) -> Result<Report, Failure> {
         return Err(Failure::failed("no client"));
     };
     load::ready(first, READY_PATIENCE).await?;
+    coin::in_use(first).await?;
     let bytes = usize::try_from(typed.size).unwrap_or(0);
     let work = match typed.keys {
         Some(signatures) => Work::Sign(signatures.key(first).await?, bytes),

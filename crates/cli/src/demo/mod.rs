@@ -2,7 +2,6 @@
 
 pub(crate) mod args;
 mod census;
-mod coin;
 mod history;
 mod replace;
 mod verdict;
@@ -15,8 +14,8 @@ use maftia_client::{Client, ClientConfig};
 use maftia_config::{Kind, load_key};
 
 use crate::bench::ready;
+use crate::coin::{self, Coin};
 use crate::demo::args::Demo;
-use crate::demo::coin::Coin;
 use crate::demo::verdict::{Drill, Keys, Verdict};
 use crate::demo::workload::Workload;
 use crate::failure::Failure;
@@ -82,12 +81,10 @@ async fn show(typed: &Demo, local: &LocalGroup, started: Instant) -> Result<(), 
         "group key {key}\n  made by the sites in {:.1} s from the start; no site holds it",
         took.as_secs_f64()
     ));
-    let epoch = coin::in_use(&client).await?;
+    coin::in_use(&client).await?;
     if local.group.group().asynchronous.needs_key() {
         let took = started.elapsed().as_secs_f64();
-        output::note(format!(
-            "epoch {epoch} has a coin, {took:.1} s from the start"
-        ));
+        output::note(format!("a coin names leaders {took:.1} s from the start"));
     }
     match typed.lasting {
         None => {

@@ -5,7 +5,7 @@ use maftia_types::{CoinUse, FaultModel};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::demo::coin::Coin;
+use crate::coin::Coin;
 use crate::demo::history::{Observed, check};
 use crate::demo::workload::Seen;
 

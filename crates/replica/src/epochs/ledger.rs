@@ -6,8 +6,9 @@ use maftia_crypto::PublicKey;
 use maftia_membership::{Membership, Next};
 use maftia_ordering::Commit;
 use maftia_protocol::planted;
-use maftia_types::{Digest, Epoch, SiteId, SiteSet};
+use maftia_types::{CoinUse, Digest, Epoch, SiteId, SiteSet};
 
+use super::Beginning;
 use super::word::{Saying, Word};
 use crate::ledger::Ledger;
 use crate::vouches::Vouches;
@@ -16,6 +17,14 @@ impl Ledger {
     /// The ordered state of membership.
     pub(crate) const fn membership(&self) -> Option<&Membership> {
         self.membership.as_ref()
+    }
+
+    /// What the group's file says and the state does not: the clients, and when a coin is used.
+    pub(crate) fn read_file(&mut self, beginning: Option<&Beginning>, coin: CoinUse) {
+        if let Some(beginning) = beginning {
+            self.clients.clone_from(&beginning.clients);
+        }
+        self.coin = coin;
     }
 
     /// Whether a joiner of the change under way has signed that word. `config` is what blocks of

@@ -20,6 +20,8 @@
 //! # Rules
 //! 1. While a change is under way, joiners have links and follow the log. One that follows says
 //!    READY, again and again until that is ordered. ([`joiner`])
+//!    A change to the same sites, without joiners, is begun by the ordered state itself once the group
+//!    has the key of a coin that no epoch has begun with (ADR 14). ([`ledger`])
 //! 2. When all joiners are ready, and f+1 members have said in the log that they hold the certificate
 //!    of the present view ([`Item::Certified`](crate::Item::Certified)), `StateMachine::prepare`; once `is_prepared` after a commit, that
 //!    commit is the epoch's last. What the engine gives beyond it is void; what own blocks held and

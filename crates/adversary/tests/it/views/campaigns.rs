@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use maftia_simulator::{Statistics, check};
+use maftia_types::CoinUse;
 
 use super::case::Case;
 use super::history::Rare;
@@ -16,6 +17,8 @@ const SLOW: u64 = 4_000;
 /// Real cryptography costs far more.
 const QUICK_KEYED: Range<u64> = 2..3;
 const SLOW_KEYED: u64 = 100;
+const QUICK_COIN: Range<u64> = 2..3;
+const SLOW_COIN: u64 = 60;
 
 /// What few seeds reach.
 const RAREST: [&str; 4] = [
@@ -52,7 +55,8 @@ fn replays_a_seed_that_is_asked_for() {
         return;
     };
     let mut case = Case {
-        keyed: name == "keyed",
+        keyed: ["keyed", "auto", "always"].contains(&name.as_str()),
+        coin: name.parse().unwrap_or_default(),
         kind: number("MAFTIA_KIND").map(|kind| Kind::ALL[kind as usize]),
         ..Case::ANY
     };
@@ -95,7 +99,7 @@ fn storm(seeds: Range<u64>) -> Rare {
 /// All of them but those that are for thousands of seeds.
 fn all_reached(rare: &Rare, rarest: &[&str]) {
     // Of the campaign with real keys.
-    let keyed = ["keys_reshared", "signatures"];
+    let keyed = ["keys_reshared", "signatures", "coins_in_changes"];
     for (name, count) in rare.named() {
         let spared = keyed.contains(&name) || rarest.contains(&name);
         assert!(count > 0 || spared, "never happened: {name}");
@@ -141,5 +145,30 @@ fn views_change_with_real_keys() {
 fn views_change_with_real_keys_slow() {
     if is_slow() {
         keyed(part(SLOW_KEYED));
+    }
+}
+
+/// The group changes epoch for its coin first, and then as its operator wants.
+fn led_by_a_coin(seeds: &Range<u64>) {
+    for coin in [CoinUse::Auto, CoinUse::Always] {
+        let case = Case {
+            keyed: true,
+            coin,
+            ..Case::ANY
+        };
+        let (_, rare) = campaign(&format!("views-{coin}"), case, seeds.clone());
+        assert!(rare.coins_in_changes > 0, "no coin after a change");
+    }
+}
+
+#[test]
+fn views_change_in_groups_with_a_coin() {
+    led_by_a_coin(&QUICK_COIN);
+}
+
+#[test]
+fn views_change_in_groups_with_a_coin_slow() {
+    if is_slow() {
+        led_by_a_coin(&part(SLOW_COIN));
     }
 }

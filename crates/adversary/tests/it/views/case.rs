@@ -13,7 +13,7 @@ use maftia_simulator::{
     Adversary, Boot, Carriage, ClockModel, Dice, DiskModel, Failure, Item, LinkModel, Plan,
     PlanOptions, Report, Setup, Subject, Turn, World, fingerprint_of_bytes, fingerprint_of_debug,
 };
-use maftia_types::{Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
+use maftia_types::{CoinUse, Duration, Epoch, FaultModel, Resilience, SiteId, SiteSet, Time};
 
 use super::estate::{Estate, GROUP, Life, Written, key, member};
 use super::history::{Rare, Shared};
@@ -35,6 +35,8 @@ pub(crate) struct Case {
     pub(crate) kind: Option<Kind>,
     /// With the keyed services and their cryptography.
     pub(crate) keyed: bool,
+    /// With a coin, which takes keys.
+    pub(crate) coin: CoinUse,
     /// None draws one per seed.
     pub(crate) attack: Option<Attack>,
     pub(crate) keep_log: bool,
@@ -52,6 +54,7 @@ impl Case {
     pub(crate) const ANY: Self = Self {
         kind: None,
         keyed: false,
+        coin: CoinUse::Never,
         attack: None,
         keep_log: false,
     };
@@ -145,7 +148,7 @@ impl Case {
             settings: Settings {
                 limits,
                 image_bytes,
-                ..Settings::default()
+                coin: self.coin,
             },
             machines,
             founders,

@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use maftia_activity::keys::{GENESIS_KEYS, Ordered, Setup, Site};
+use maftia_activity::keys::coin::genesis_keys;
+use maftia_activity::keys::{Ordered, Setup, Site};
 use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::Suite;
 use maftia_crypto::{PublicKey, SigningKey};
@@ -162,7 +163,8 @@ impl Estate {
             resilience: self.founders.resilience(),
             sites: self.founders.keys(),
         };
-        Box::new(Suite::new(Ordered::new(setup, GENESIS_KEYS)))
+        let genesis = genesis_keys(self.settings.coin);
+        Box::new(Suite::new(Ordered::new(setup, &genesis)))
     }
 }
 

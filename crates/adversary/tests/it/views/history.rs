@@ -56,6 +56,7 @@ sometimes! {
     shares_shown,
     keys_reshared,
     signatures,
+    coins_in_changes,
     checkpoints,
 }
 

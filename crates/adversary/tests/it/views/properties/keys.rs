@@ -73,9 +73,15 @@ impl Property<Host> for Keys {
             return Ok(());
         };
         let host: &Host = replica;
-        let Some(ordered) = host.replica().and_then(|replica| replica.shared_keys()) else {
+        let Some(replica) = host.replica() else {
             return Ok(());
         };
+        let Some(ordered) = replica.shared_keys() else {
+            return Ok(());
+        };
+        let tossed =
+            replica.ruling().coins > 0 && replica.view().is_some_and(|own| own.epoch().0 > 1);
+        self.history.borrow_mut().rare.coins_in_changes += u64::from(tossed);
         let records = GENESIS_KEYS
             .iter()
             .map(|(name, _)| (*name, ordered.key_named(name)));

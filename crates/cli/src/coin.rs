@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use maftia_agent::status::RulingReport;
+use maftia_agent::status;
 use maftia_client::Client;
 use maftia_types::CoinUse;
 
-use crate::demo::KEYS_PATIENCE;
 use crate::failure::Failure;
+
+/// How long the sites may take to make their keys and to come to the next epoch with them.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two questions.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -26,20 +28,25 @@ impl Coin {
     pub(crate) async fn so_far(client: &Client) -> Self {
         Self {
             wanted: client.group().group().asynchronous,
-            commits: ruling(client).await.map_or(0, |own| own.commits_by_coin),
+            commits: status::of(client)
+                .await
+                .ruling
+                .map_or(0, |own| own.commits_by_coin),
         }
     }
 }
 
 /// Waits until the group is in an epoch with a coin, if it wants one: it changes epoch for that, and
-/// refuses other changes meanwhile. Gives the epoch.
-pub(crate) async fn in_use(client: &Client) -> Result<u64, Failure> {
-    let wanted = client.group().group().asynchronous;
-    let deadline = Instant::now() + KEYS_PATIENCE;
+/// refuses other changes meanwhile.
+pub(crate) async fn in_use(client: &Client) -> Result<(), Failure> {
+    if !client.group().group().asynchronous.needs_key() {
+        return Ok(());
+    }
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let status = maftia_agent::status::of(client).await;
-        if !wanted.needs_key() || status.ruling.is_some_and(|own| !own.lacks_coin()) {
-            return Ok(status.view);
+        let ruling = status::of(client).await.ruling;
+        if ruling.is_some_and(|own| own.has_coin) {
+            return Ok(());
         }
         if Instant::now() > deadline {
             let text = "the sites have not come to an epoch with a coin in time";
@@ -47,8 +54,4 @@ pub(crate) async fn in_use(client: &Client) -> Result<u64, Failure> {
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-async fn ruling(client: &Client) -> Option<RulingReport> {
-    maftia_agent::status::of(client).await.ruling
 }
