@@ -129,15 +129,6 @@ impl Forks {
     }
 }
 
-/// Has a face sealed. The device does so for the first of a round and the same again: another face
-/// stays without, and nobody takes it.
-fn seal(scene: &Scene<'_>, device: &dyn Sealer, face: &mut Face) {
-    let header = face.block.header().clone();
-    if let Ok(sealed) = Block::seal(header, scene.key, device) {
-        face.block = sealed;
-    }
-}
-
 /// The oldest makes room for a new one. One below all that are known is of a new epoch, which counts
 /// its rounds from one again.
 fn make_room<T>(faces: &mut BTreeMap<(Round, Digest), T>, key: &(Round, Digest)) {
@@ -147,6 +138,15 @@ fn make_room<T>(faces: &mut BTreeMap<(Round, Digest), T>, key: &(Round, Digest))
     match faces.first_key_value() {
         Some((lowest, _)) if key < lowest => faces.clear(),
         _ => drop(faces.pop_first()),
+    }
+}
+
+/// Has a face sealed. The device does so for the first of a round and the same again: another face
+/// stays without, and nobody takes it.
+fn seal(scene: &Scene<'_>, device: &dyn Sealer, face: &mut Face) {
+    let header = face.block.header().clone();
+    if let Ok(sealed) = Block::seal(header, scene.key, device) {
+        face.block = sealed;
     }
 }
 

@@ -137,6 +137,7 @@ fn save(made: &Generated, site: &mut Replica, path: &Path) -> Preamble {
         provenance: Provenance::Site {
             name: "A".into(),
             signed: 0,
+            older: false,
         },
         digests: copied.digests().to_vec(),
     };

@@ -66,6 +66,7 @@ fn sample() -> (Preamble, Copied) {
         provenance: Provenance::Site {
             name: "A".to_owned(),
             signed: 0,
+            older: true,
         },
         digests: copied.digests().to_vec(),
     };

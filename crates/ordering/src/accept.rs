@@ -143,10 +143,15 @@ impl Engine {
         }
     }
 
-    /// Bounds what an author can make us hold: two twins per slot unless causally required or passed
-    /// on by others, and no more waiting blocks than the novelty budget; a block whose parents are
-    /// all here always has room. A correct author loses nothing: the range synchroniser brings its blocks again,
-    /// oldest first.
+    /// Bounds what others can make us hold: two twins per slot unless causally required or passed
+    /// on by others, and no more waiting blocks of an author, and none beyond that of a sender, than
+    /// the novelty budget; a block whose parents are all here always has room. A correct author loses
+    /// nothing: the range synchroniser brings its blocks again, oldest first.
+    ///
+    /// Nor is what a correct site's block builds on ever kept out. What waits of a hostile author may
+    /// be made up, and wait for ever; but its sender has a share of its own, and a correct one sends
+    /// only what it has accepted, all of whose parents it can give. If their chain is longer than the
+    /// share, the newest make room for the older: these are accepted first, and the others come again.
     fn has_room_for(&mut self, from: SiteId, block: &Block) -> bool {
         let reference = block.reference();
         let twins = self.dag.slot(reference.author, reference.round).len()
@@ -154,12 +159,26 @@ impl Engine {
         let required = self.suspended.is_wanted(&reference);
         let budget = self.parameters.resilience.novelty_budget();
         let held = self.suspended.count(reference.author);
-        let parents = &block.header().parents;
-        let next = parents
-            .iter()
-            .all(|p| self.is_exempt(p) || self.dag.contains(p));
-        (held < budget || next || (required && held < 2 * budget))
+        let next = self.is_next(block);
+        let has_share = held < budget || (required && held < 2 * budget);
+        (next || has_share || self.has_sender_room(from, &reference))
             && (twins < TWINS_MAX || required || self.relayed.admit(from, &reference))
+    }
+
+    /// Whether all parents are here, so that the block waits for a payload at most.
+    fn is_next(&self, block: &Block) -> bool {
+        let mut parents = block.header().parents.iter();
+        parents.all(|p| self.is_exempt(p) || self.dag.contains(p))
+    }
+
+    /// Whether the share of a sender has room for one more waiting block, or is given it.
+    fn has_sender_room(&mut self, from: SiteId, of: &BlockRef) -> bool {
+        if planted("waiting blocks counted by author only") {
+            return false;
+        }
+        let held = self.suspended.count_from(from);
+        held < self.parameters.resilience.novelty_budget()
+            || self.suspended.is_wanted(of) && self.suspended.evict_newer(from, of)
     }
 
     /// A payload came in.
@@ -177,11 +196,15 @@ impl Engine {
         if waiting.payload.is_some() {
             return;
         }
-        let header = waiting.block.header();
+        let block = Arc::clone(&waiting.block);
+        let header = block.header();
         let genuine = usize::try_from(header.payload_len) == Ok(payload.len())
             && payload_digest(&payload) == header.payload_digest;
         if !genuine && !planted("payload not checked") {
             step.blame(from, Misbehaviour::ForeignPayload);
+        } else if self.is_next(&block) && !planted("payloads kept out") {
+            // It is accepted at once. What waits for ever must not keep it out.
+            self.suspended.take_payload(&reference, payload);
         } else {
             self.suspended.set_payload(&reference, payload);
         }

@@ -209,6 +209,7 @@ impl Engine {
                 break;
             }
         }
+        self.committer.recall(&self.dag, self.dag.base());
         let from = SiteId::all(self.keys.len()).find(|site| *site != self.me);
         for (block, payload) in blocks {
             let reference = block.reference();

@@ -263,6 +263,10 @@ impl Engine {
         self.forget_intervals(settled);
         if let Some(horizon) = self.parameters.acceptance_horizon(self.read_above()) {
             self.relayed.prune(horizon);
+            self.committer.forget_deciders(horizon);
+            if let Some(control) = &mut self.control {
+                control.forget_deciders(horizon);
+            }
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
             }

@@ -88,8 +88,10 @@
 //!     the device says what was signed.
 //!
 //! # Bounds
-//! Suspended blocks: a novelty budget of 4n(f+c+1) per author, twice that if required; payloads two
-//! full blocks per author; one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
+//! Suspended blocks: a novelty budget of 4n(f+c+1) per author, twice that if required, and beyond that
+//! one per sender; payloads two full blocks per author, beside those of blocks whose parents are here;
+//! twins of a slot two from the author and seven from each other, beside those that blocks build on;
+//! one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
 //! of lag own blocks are empty, above 96 blocks with payload are not referenced.
 //!
 //! # Deviations

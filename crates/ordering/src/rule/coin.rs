@@ -112,7 +112,7 @@ impl Rule {
     }
 
     /// Strong parents have different authors: blocks are counted.
-    fn certifies_by_coin<V: View>(
+    pub(super) fn certifies_by_coin<V: View>(
         &self,
         view: &V,
         y: &V::Block,

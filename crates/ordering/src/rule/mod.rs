@@ -15,6 +15,7 @@
 //! directly never does, whatever rule has made that block an anchor (`protocols.md` §1.3).
 
 mod coin;
+mod deciders;
 mod fast;
 mod single;
 mod slow;
@@ -24,6 +25,7 @@ use maftia_types::{FastPath, Resilience, ResilienceError, Round, SiteId, SiteSet
 
 use crate::block::BlockRef;
 use crate::view::View;
+pub(crate) use deciders::DECIDERS_MAX;
 
 pub(crate) use coin::reveal;
 

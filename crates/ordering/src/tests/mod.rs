@@ -19,4 +19,5 @@ mod misbehaviour;
 mod payloads;
 mod seals;
 mod smoke;
+mod twins;
 mod validity;

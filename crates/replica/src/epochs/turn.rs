@@ -91,7 +91,8 @@ impl Replica {
         // itself, and knows what has become of it; unless there was no state to read it with.
         let unknown = logged.as_ref().is_none_or(Vec::is_empty);
         let amnesic = self.engine.is_amnesic() && !planted("lost log forgotten in a new epoch");
-        let lost = amnesic && (unknown || was_hollow);
+        let gap = was_hollow && !planted("gap forgotten where a state is fetched");
+        let lost = amnesic && (unknown || gap);
         if logged.is_none() {
             step.records.push(Record::Ordering(Logged::Epoch(epoch)));
         }
