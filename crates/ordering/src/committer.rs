@@ -215,7 +215,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         };
         for round in from.next().0..=self.settled.0 {
             // Nearly always there is nothing to recall.
-            let mut above = round + 1..round + Mode::A.wave();
+            let mut above = round + 1..round + self.wave(Mode::A);
             if above.any(has_twins)
                 && let Ok(verdict) = self.direct(view, Round(round))
             {
