@@ -57,6 +57,11 @@ pub fn keys_request(request: &keys::sessions::Request) -> Bytes {
     tagged(&request.to_bytes())
 }
 
+/// What is asked of channels as one of the group's operations.
+pub fn channels_request(request: &keys::channels::Request) -> Bytes {
+    tagged(&request.to_bytes())
+}
+
 fn tagged(bytes: &[u8]) -> Bytes {
     let mut tagged = Vec::with_capacity(1 + bytes.len());
     tagged.push(KEYS);

@@ -30,7 +30,8 @@ mod sign;
 pub(crate) use ask::Ask;
 pub(crate) use audit::audit;
 pub(crate) use manage::{approve, create, permit, proposals, refresh, retire, rotate};
-pub(crate) use refusal::use_refused;
+pub(crate) use refusal::{no_power, use_refused};
+pub(crate) use show::client as client_name;
 pub(crate) use sign::{certificate, sign};
 
 /// The longest JSON of a decryption: the ciphertext in base64, and room for names and spaces.
@@ -164,7 +165,7 @@ fn unused(shared: &Shared, id: Option<RequestId>, used: Used) -> ApiError {
 
 /// A caller's request, and the JSON object that is its body: of at most so many bytes, and what to
 /// send instead of what is none.
-async fn with_json<'a, T: DeserializeOwned>(
+pub(crate) async fn with_json<'a, T: DeserializeOwned>(
     shared: &'a Shared,
     (headers, body): (&HeaderMap, Body),
     (bytes_max, next): (usize, &'static str),

@@ -28,6 +28,12 @@
 //! | `GET /v1/keys/{name}/transcript` | the signed transcript of the ceremony that made the key's latest sharing, in bytes |
 //! | `GET /v1/ceremonies` | `{"ceremonies"}`: what is under way, and whom it waits for |
 //! | `GET /v1/beacon/latest`, `/v1/beacon/{round}` | `{"round","randomness","signature"}`, as drand has it |
+//! | `GET /v1/channels` | `{"channels"}` |
+//! | `POST /v1/channels`, `{"name","class","key","members"}` | the channel, open |
+//! | `GET /v1/channels/{name}` | the channel, with the `sequence` of this client's next message |
+//! | `POST /v1/channels/{name}/messages?sequence=`, the payload as body | `{"channel","sequence","position"}` |
+//! | `GET /v1/channels/{name}/messages?cursor=&wait_ms=` | `{"messages","cursor","missed","end",...}` |
+//! | `POST /v1/channels/{name}/close` | the channel |
 //! | `GET /v1/group` | `{"epoch","n","f","members","policy","change","proposals",...}`: who is in the group, the change under way and whom it waits for |
 //! | `GET /v1/group/file` | the group's file of today, TOML, for sites that join and new clients |
 //! | `GET /v1/group/history` | `{"history"}`: changes made and aborted, the oldest first |
@@ -50,6 +56,10 @@
 //! otherwise ([`Form`](maftia_threshold::export::Form)). What takes a ceremony or a session waits for
 //! it: 504 `pending` says that it goes on, and the same request under the same id waits on. `?key=`
 //! names another beacon than `beacon`.
+//!
+//! A channel's class is `atomic` or `secure-causal`; the latter names a key of scheme `seal`, and the agent
+//! encrypts to it. `?sequence=` makes a message safe to send again: it is ordered once. A cursor is what
+//! the last page said; with `?wait_ms=`, up to [`WAIT_MS_MAX`], a page waits for a message.
 //!
 //! An edit of the sites is one of `{"add":SITE}`, `{"remove":"NAME"}` and
 //! `{"replace":"NAME","with":SITE}`, a SITE `{"name","key","address","http"}`, the last of them
@@ -85,6 +95,7 @@
 
 mod backup;
 mod beacon;
+mod channels;
 mod config;
 mod connections;
 mod encoding;
@@ -103,6 +114,7 @@ mod serve;
 pub mod status;
 pub mod txn;
 
+pub use channels::WAIT_MS_MAX;
 pub use config::AgentConfig;
 pub use connections::ConnectionLimits;
 pub use error::ApiError;

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use crate::guard::{Guard, guard, is_local};
 use crate::metrics::{Metrics, count};
 use crate::{
-    AgentConfig, ApiError, ConnectionLimits, backup, beacon, connections, evidence, group, health,
-    keys, kv, status,
+    AgentConfig, ApiError, ConnectionLimits, backup, beacon, channels, connections, evidence,
+    group, health, keys, kv, status,
 };
 
 /// Requests under way at once. Far more than the client sends at once, and their bodies fit into a
@@ -135,6 +135,13 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
         .route("/v1/proposals", get(keys::proposals))
         .route("/v1/proposals/{number}/approve", post(keys::approve))
         .route("/v1/beacon/{round}", get(beacon::round))
+        .route("/v1/channels", get(channels::list).post(channels::open))
+        .route("/v1/channels/{name}", get(channels::show))
+        .route("/v1/channels/{name}/close", post(channels::close))
+        .route(
+            "/v1/channels/{name}/messages",
+            get(channels::receive).post(channels::send),
+        )
         .route("/v1/evidence", get(evidence::list))
         .route("/v1/evidence/{id}", get(evidence::show))
         .route("/v1/group", get(group::show))

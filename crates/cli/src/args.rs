@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Bench(crate::bench::args::Bench),
     /// Show how keys are being made, and which sites that waits for
     Ceremony(crate::ceremony::Ceremony),
+    /// Send messages to the members of a channel, and receive them, all in one order
+    Channel(crate::channel::args::Channel),
     /// Run four sites here, temporarily; with --for, attack one and give a verdict
     Demo(crate::demo::args::Demo),
     /// Run a group here that keeps its state in a folder

@@ -8,6 +8,7 @@ mod backup;
 mod beacon;
 mod bench;
 mod ceremony;
+mod channel;
 mod coin;
 mod demo;
 mod dev;
@@ -54,6 +55,7 @@ fn run(typed: Typed) -> Result<(), Failure> {
         Command::Beacon(typed) => beacon::run(&typed),
         Command::Bench(typed) => bench::run(&typed),
         Command::Ceremony(typed) => ceremony::run(&typed),
+        Command::Channel(typed) => channel::run(&typed),
         Command::Demo(typed) => demo::run(&typed),
         Command::Dev(typed) => dev::run(&typed),
         Command::Evidence(typed) => evidence::run(&typed),

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use maftia_activity::keys::channels;
 use maftia_activity::keys::sessions::{self, Request, SessionId};
 use maftia_activity::keys::{Act, KeyId, Operation, Reply};
-use maftia_activity::suite::{keys_operation, keys_request};
+use maftia_activity::suite::{channels_request, keys_operation, keys_request};
 use maftia_codec::Wire;
 use maftia_types::Digest;
 use tokio::time::{Instant, sleep};
@@ -38,6 +39,9 @@ pub type Told = Result<Answer<Reply>, NoKeys>;
 
 /// The answer to a [`Request`].
 pub type Answered = Result<Answer<sessions::Answer>, NoKeys>;
+
+/// The answer to a [`channels::Request`].
+pub type Said = Result<Answer<channels::Answer>, NoKeys>;
 
 impl Keys {
     /// The keys of a client's group.
@@ -77,6 +81,14 @@ impl Keys {
         patience: Patience,
     ) -> Answered {
         self.ask(keys_request(request), id, patience).await
+    }
+
+    /// Anything about channels. What is sent twice is ordered once: its sequence is used then.
+    ///
+    /// # Errors
+    /// [`NoKeys`].
+    pub async fn channel(&self, request: &channels::Request, patience: Patience) -> Said {
+        self.ask(channels_request(request), None, patience).await
     }
 
     /// The signature of a message. [`sessions::Answer::Pending`] says that time was up before it.

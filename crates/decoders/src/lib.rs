@@ -19,6 +19,7 @@ use maftia_threshold::{Bls12381G2, Ed25519, Group, Ristretto255};
 
 mod agreement;
 mod backups;
+mod channels;
 mod client_link;
 mod files;
 mod keys;
@@ -210,6 +211,16 @@ pub const TARGETS: &[Target] = &[
         "agreement_record",
         wire::canonical::<agreement::Record>,
         agreement::record_seeds,
+    ),
+    target(
+        "channel_message",
+        wire::canonical::<maftia_channels::Message>,
+        channels::message_seeds,
+    ),
+    target(
+        "channel_record",
+        wire::canonical::<maftia_channels::Record>,
+        channels::record_seeds,
     ),
     target("group_file", files::group, files::group_seeds),
     target("site_file", files::site, files::site_seeds),

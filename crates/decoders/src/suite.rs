@@ -1,6 +1,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use maftia_activity::keys::channels::{self, ChannelId, Class};
 use maftia_activity::keys::sessions::{Answer, Policy, Request, Users};
 use maftia_activity::keys::{
     Act, GENESIS_KEYS, KeyId, Operation, Ordered, Reply, Scheme, Setup, Site,
@@ -25,10 +26,14 @@ pub(crate) fn operation(bytes: &[u8]) -> bool {
     let mut reply = Vec::new();
     ordered.apply(&context(), &bytes, &mut reply);
     let reply = Bytes::from(reply);
-    let answered = Reply::from_bytes(reply.clone()).is_ok() || Answer::from_bytes(reply).is_ok();
+    let answered = Reply::from_bytes(reply.clone()).is_ok()
+        || channels::Answer::from_bytes(reply.clone()).is_ok()
+        || Answer::from_bytes(reply).is_ok();
     assert!(answered, "an answer decodes");
     assert_one_encoding(&ordered);
-    Operation::from_bytes(bytes.clone()).is_ok() || Request::from_bytes(bytes).is_ok()
+    Operation::from_bytes(bytes.clone()).is_ok()
+        || channels::Request::from_bytes(bytes.clone()).is_ok()
+        || Request::from_bytes(bytes).is_ok()
 }
 
 /// Whatever a site puts into its blocks leaves a state that can be saved and restored: a new one, or
@@ -107,7 +112,29 @@ pub(crate) fn operation_seeds() -> Vec<Bytes> {
     let operations = operations.iter().map(Wire::to_bytes);
     operations
         .chain(requests.iter().map(Wire::to_bytes))
+        .chain(channel_requests().iter().map(Wire::to_bytes))
         .collect()
+}
+
+/// A channel, and a message in it.
+fn channel_requests() -> [channels::Request; 4] {
+    let channel = ChannelId(1);
+    [
+        channels::Request::Open {
+            name: "seed".into(),
+            class: Class::Atomic,
+            members: [context().client.key].into(),
+        },
+        channels::Request::Send {
+            channel,
+            sequence: 1,
+            body: Bytes::from_static(b"seed"),
+        },
+        channels::Request::Receive { channel, from: 0 },
+        channels::Request::Show {
+            name: "seed".into(),
+        },
+    ]
 }
 
 pub(crate) fn contribution_seeds() -> Vec<Bytes> {
@@ -178,6 +205,9 @@ fn grown() -> &'static Grown {
     static GROWN: OnceLock<Grown> = OnceLock::new();
     GROWN.get_or_init(|| {
         let (mut ordered, mut contributions) = (ordered(), Vec::new());
+        for request in channel_requests() {
+            ordered.apply(&context(), &request.to_bytes(), &mut Vec::new());
+        }
         let mut stages = vec![ordered.clone()];
         let me = by_site(0).site;
         let mut site = Site::new(me, GROUP, key(), None, [9; 32]).expect("an empty vault");

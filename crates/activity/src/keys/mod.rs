@@ -10,6 +10,7 @@
 //! - [`ceremony`]: how a key comes to be, and how its shares are exchanged for others.
 //! - [`management`]: who may have them made, refreshed and retired.
 //! - [`sessions`]: how it is used, for [`signing`], for [`sealing`], and as a [`beacon`].
+//! - [`channels`]: messages among clients, hidden until they are ordered if that is wanted.
 //! - [`certificates`]: how the group signs its own checkpoints.
 //! - [`coin`]: what names leaders that nobody can foresee.
 //! - [`transcripts`]: how it signs what it says of its ceremonies.
@@ -31,6 +32,7 @@
 pub mod beacon;
 pub mod ceremony;
 pub mod certificates;
+pub mod channels;
 pub mod coin;
 mod epoch;
 pub mod management;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 
 use super::ceremony::{self, Ceremony};
+use super::channels;
 use super::epoch::Next;
 use super::management::{Proposals, Rate};
 use super::record::wire::NAME;
@@ -71,8 +72,13 @@ impl Ordered {
     }
 
     /// Executes a client's operation and appends the encoded [`Reply`]; or a
-    /// [`Request`](sessions::Request), to which the answer is an [`Answer`](sessions::Answer).
+    /// [`Request`](sessions::Request), to which the answer is an [`Answer`](sessions::Answer); or one
+    /// of [`channels`], likewise.
     pub fn apply(&mut self, context: &Context, operation: &Bytes, reply: &mut Vec<u8>) {
+        if channels::is_ours(operation) {
+            let answer = self.channel(context, operation);
+            return reply.extend_from_slice(&answer.to_bytes());
+        }
         if sessions::is_ours(operation) {
             let answer = self.serve(context, operation);
             return reply.extend_from_slice(&answer.to_bytes());

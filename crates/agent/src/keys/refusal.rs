@@ -83,7 +83,7 @@ pub(super) fn key_refused(refusal: keys::Refusal) -> ApiError {
 }
 
 /// The client that this agent speaks for lacks a power.
-fn no_power(power: Power, message: String) -> ApiError {
+pub(crate) fn no_power(power: Power, message: String) -> ApiError {
     let next = match power {
         Power::ApproveKeys => "ask through an agent whose client has the power `approve-keys`",
         Power::ApproveMembers => {

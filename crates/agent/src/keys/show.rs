@@ -49,7 +49,7 @@ fn users(group: &GroupFile, users: &Users) -> Value {
 }
 
 /// The name of a client.
-pub(super) fn client(group: &GroupFile, key: u32) -> String {
+pub(crate) fn client(group: &GroupFile, key: u32) -> String {
     let place = usize::try_from(key).ok();
     let entry = place.and_then(|place| group.group().clients.get(place));
     entry.map_or_else(|| key.to_string(), |entry| entry.name.clone())

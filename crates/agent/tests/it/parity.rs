@@ -5,7 +5,7 @@ use crate::http::Caller;
 
 /// The commands that ask the group, each with the request that it makes. `key encrypt`, `key verify`,
 /// `beacon verify`, `evidence verify` and `evidence export` work on what another one has read.
-const ROUTES: [(&str, &str, &str); 31] = [
+const ROUTES: [(&str, &str, &str); 37] = [
     ("status", "GET", "/v1/status"),
     ("kv list", "GET", "/v1/kv"),
     ("kv put", "PUT", "/v1/kv/a"),
@@ -20,6 +20,12 @@ const ROUTES: [(&str, &str, &str); 31] = [
     ("group vote", "POST", "/v1/group/proposals/1/approve"),
     ("group withdraw", "DELETE", "/v1/group/proposals/1"),
     ("ceremony status", "GET", "/v1/ceremonies"),
+    ("channel close", "POST", "/v1/channels/a/close"),
+    ("channel list", "GET", "/v1/channels"),
+    ("channel open", "POST", "/v1/channels"),
+    ("channel receive", "GET", "/v1/channels/a/messages"),
+    ("channel send", "POST", "/v1/channels/a/messages"),
+    ("channel show", "GET", "/v1/channels/a"),
     ("key create", "POST", "/v1/keys"),
     ("key list", "GET", "/v1/keys"),
     ("key show", "GET", "/v1/keys/signing"),

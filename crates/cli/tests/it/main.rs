@@ -12,6 +12,7 @@
 
 mod agree;
 mod backup;
+mod channels;
 mod demo;
 mod dev;
 mod disk;

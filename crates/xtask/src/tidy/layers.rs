@@ -19,7 +19,7 @@ const fn drives(folder: &'static str) -> Layer {
 }
 
 /// The map of the house: a crate uses only crates above it, in its tests too.
-pub(super) const LAYERS: [Layer; 26] = [
+pub(super) const LAYERS: [Layer; 27] = [
     pure("types"),
     pure("codec"),
     pure("crypto"),
@@ -29,6 +29,7 @@ pub(super) const LAYERS: [Layer; 26] = [
     pure("protocol"),
     pure("simulator"),
     pure("agreement"),
+    pure("channels"),
     drives("storage"),
     drives("multipoint"),
     pure("activity"),

@@ -10,7 +10,7 @@ use crate::keys::record::KeyId;
 use crate::keys::sessions::SessionId;
 
 /// Bytes of an encoded [`DecryptionShare`](maftia_threshold::tdh2::DecryptionShare).
-const SHARE_BYTES: usize = 8 + 4 * 32;
+pub(in crate::keys) const SHARE_BYTES: usize = 8 + 4 * 32;
 
 /// Bytes of a sealed share: a point, the share, Poly1305's tag.
 pub const ENVELOPE_BYTES: usize = 32 + SHARE_BYTES + 16;

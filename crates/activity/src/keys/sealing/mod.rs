@@ -46,6 +46,7 @@ pub use audit::{AUDIT_ENTRIES_MAX, AUDIT_PAGE_MAX, AuditEntry, AuditPage, Deed};
 pub use envelope::{ENVELOPE_BYTES, Recipient};
 
 pub(super) use audit::Audit;
+pub(super) use envelope::SHARE_BYTES;
 pub(super) use opening::Opening;
 
 /// The longest plaintext: seal a key for what is longer.

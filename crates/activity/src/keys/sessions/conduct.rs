@@ -28,6 +28,8 @@ pub enum Offence {
     BeaconShare,
     /// A wrong share of a checkpoint's certificate.
     CertificateShare,
+    /// A wrong share of a channel's message.
+    ChannelShare,
     /// A wrong share of a signature.
     SignatureShare,
     /// A wrong share of a ceremony's transcript.
@@ -43,7 +45,7 @@ pub struct Evidence {
     pub offence: Offence,
     /// Under which key.
     pub key: KeyId,
-    /// Of which session, round of a beacon, commit of a checkpoint, or key of a transcript.
+    /// Of which session, round of a beacon, commit of a checkpoint, channel, or key of a transcript.
     pub place: u64,
     /// When it was ordered, in milliseconds since the Unix epoch.
     pub at_ms: u64,
@@ -115,6 +117,7 @@ impl Wire for Evidence {
             Offence::SignatureShare => 2,
             Offence::CertificateShare => 3,
             Offence::TranscriptShare => 4,
+            Offence::ChannelShare => 5,
         });
         self.key.encode(writer);
         writer.u64(self.place);
@@ -129,6 +132,7 @@ impl Wire for Evidence {
                 2 => Offence::SignatureShare,
                 3 => Offence::CertificateShare,
                 4 => Offence::TranscriptShare,
+                5 => Offence::ChannelShare,
                 _ => return Err(DecodeError::Invalid { field: "offence" }),
             },
             key: KeyId::decode(reader)?,

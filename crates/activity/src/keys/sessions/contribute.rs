@@ -44,6 +44,15 @@ impl Sessions {
                     self.convict(culprit, Offence::TranscriptShare, (by.0, place));
                 }
             }
+            Contribution::Channel(own) => {
+                let share = self.channels.share(world, own.place, (site, &own.share));
+                if let Some((key, culprits)) = share {
+                    for culprit in culprits {
+                        let place = (key, own.place.channel.0);
+                        self.convict(culprit, Offence::ChannelShare, place);
+                    }
+                }
+            }
             Contribution::Bls {
                 session,
                 version,

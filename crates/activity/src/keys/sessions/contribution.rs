@@ -4,6 +4,7 @@ use maftia_threshold::bls;
 use maftia_threshold::frost::{SentCommitment, SignatureShare};
 
 use super::SessionId;
+use crate::keys::channels::ChannelShare;
 use crate::keys::record::KeyId;
 use crate::keys::sealing::ENVELOPE_BYTES;
 use crate::keys::signing::COMMITMENTS_AHEAD;
@@ -26,6 +27,8 @@ pub(in crate::keys) enum Contribution {
         commit: u64,
         share: Bytes,
     },
+    /// To a message of a channel: [`Site::channel_share`](crate::keys::Site::channel_share).
+    Channel(ChannelShare),
     /// To a BLS signature.
     Bls {
         session: SessionId,
@@ -76,6 +79,10 @@ impl Wire for Contribution {
                 w.u32(*version);
                 w.u64(*commit);
                 w.bytes(share);
+            }
+            Self::Channel(own) => {
+                w.u8(39);
+                own.encode(w);
             }
             Self::Bls {
                 session,
@@ -150,6 +157,7 @@ impl Wire for Contribution {
                 commit: r.u64()?,
                 share: r.bytes("share", bls::SignatureShare::BYTES)?,
             },
+            39 => Self::Channel(ChannelShare::decode(r)?),
             38 => Self::Transcript {
                 by: read_of(r)?,
                 about: read_of(r)?,

@@ -9,6 +9,7 @@ use super::ordered::{Sessions, World};
 use super::{
     Answer, OPEN_MAX, OPEN_MS_MAX, OPEN_PER_CLIENT_MAX, Policy, Refusal, Request, SessionId,
 };
+use crate::keys::channels;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{self, Deed, Opening, Recipient};
 use crate::keys::signing::{Frost, Shares, Slot};
@@ -135,10 +136,14 @@ impl Sessions {
         self.uses
             .count(self.now_ms, (key, context.client.key), uses_max)?;
         let keys = sealing::keys(world.setup.group, version).ok_or(Refusal::OtherScheme)?;
-        let checked = Ciphertext::from_bytes(ciphertext.clone())
-            .ok()
-            .and_then(|own| sealing::check(keys.encryption_key(), own).ok())
-            .ok_or(Refusal::Ciphertext)?;
+        let decoded =
+            Ciphertext::from_bytes(ciphertext.clone()).map_err(|_| Refusal::Ciphertext)?;
+        // Only the rules of its channel open it: else a reader could know it before it is ordered.
+        if channels::is_label(decoded.label()) {
+            return Err(Refusal::NotPermitted);
+        }
+        let checked = sealing::check(keys.encryption_key(), decoded);
+        let checked = checked.map_err(|_| Refusal::Ciphertext)?;
         let work = Work::Opening(Opening::new(ciphertext, to));
         let session = self.begin(context, (key, version), work);
         let deed = Deed::Decrypt {

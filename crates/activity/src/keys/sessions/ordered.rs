@@ -13,6 +13,7 @@ use super::{
 };
 use crate::keys::beacon::Beacon;
 use crate::keys::certificates::Certificates;
+use crate::keys::channels::Channels;
 use crate::keys::record::{KeyId, KeyRecord, Scheme, Version};
 use crate::keys::sealing::{Audit, AuditEntry, Deed};
 use crate::keys::seats::Seats;
@@ -39,6 +40,7 @@ pub(in crate::keys) struct Sessions {
     pub(in crate::keys) transcripts: Transcripts,
     pub(super) audit: Audit,
     pub(super) uses: Uses,
+    pub(in crate::keys) channels: Channels,
     pub(super) cache: Cache,
 }
 
@@ -78,6 +80,7 @@ impl Sessions {
         self.latest = former.latest;
         self.registers = former.registers.clone();
         self.audit = former.audit.clone();
+        self.channels.succeed(&former.channels);
     }
 
     /// The key is used no more.
@@ -103,6 +106,7 @@ impl Sessions {
         }
         self.certificates.advance(world);
         self.transcripts.advance(world);
+        self.channels.tick(world);
         for open in self.open.values() {
             if let Work::Frost(frost) = &open.work {
                 let late = frost.overdue(self.now_ms);
@@ -120,6 +124,7 @@ impl Sessions {
         self.conduct.reseat(seats);
         self.certificates.enter(world);
         self.transcripts.enter(world);
+        self.channels.reseat(world, seats);
         for open in self.open.values_mut() {
             open.reseat(seats);
         }

@@ -9,6 +9,7 @@ use maftia_types::{Duration, Time};
 use super::open::Work;
 use super::{Contribution, SessionId};
 use crate::keys::certificates::checkpoint_tag;
+use crate::keys::channels::{ChannelShare, Place};
 use crate::keys::record::{KeyId, KeyRecord, Scheme};
 use crate::keys::signing::{COMMITMENTS_AHEAD, Nonces, client_tag};
 use crate::keys::transcripts::{Of, digest_about, transcript_tag};
@@ -35,6 +36,8 @@ enum Due {
     Beacon(KeyId, u32, u64),
     /// A share of a checkpoint's certificate.
     Certificate(KeyId, u32, u64),
+    /// A share of a channel's message.
+    Channel(Place),
     /// A share of an attempt.
     Frost(SessionId, u32),
     /// The nonce commitments with numbers from the first to the last.
@@ -164,6 +167,8 @@ impl Site {
         due.extend(
             certificate.map(|((key, version), commit)| Due::Certificate(key, version, commit)),
         );
+        let channels = ordered.sessions.channels.owed_by(self.me, ordered.world());
+        due.extend(channels.into_iter().map(Due::Channel));
         let transcripts = &ordered.sessions.transcripts;
         let owed = transcripts.owed_by(self.me, ordered.world());
         due.extend(owed.map(|(by, about)| Due::Transcript(by, about)));
@@ -201,6 +206,10 @@ impl Site {
                     commit,
                     share: Bytes::copy_from_slice(&share.to_bytes()),
                 })
+            }
+            Due::Channel(place) => {
+                let share = self.channel_share(ordered, place)?;
+                Some(Contribution::Channel(ChannelShare { place, share }))
             }
             Due::Frost(session, attempt) => self.frost_share(session, attempt, ordered),
             Due::Nonces(first, last) => {

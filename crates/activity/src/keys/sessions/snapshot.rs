@@ -8,6 +8,7 @@ use super::ordered::Sessions;
 use super::policy::Uses;
 use super::{Conduct, OPEN_MAX, put_in_order};
 use crate::keys::certificates::Certificates;
+use crate::keys::channels::Channels;
 use crate::keys::ordered::KEYS_MAX;
 use crate::keys::sealing::Audit;
 use crate::keys::signing::{Pool, Registers};
@@ -28,6 +29,7 @@ impl Wire for Sessions {
         self.transcripts.encode(writer);
         self.audit.encode(writer);
         self.uses.encode(writer);
+        self.channels.encode(writer);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
@@ -45,6 +47,7 @@ impl Wire for Sessions {
             transcripts: Transcripts::decode(reader)?,
             audit: Audit::decode(reader)?,
             uses: Uses::decode(reader)?,
+            channels: Channels::decode(reader)?,
             cache: Cache::default(),
         })
     }

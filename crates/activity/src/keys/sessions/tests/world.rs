@@ -502,7 +502,7 @@ pub(in crate::keys) fn falsified(contribution: Bytes) -> Bytes {
     let mut bytes = contribution.to_vec();
     match decoded.unwrap() {
         // The share is the last of the bytes: another scalar.
-        Contribution::Frost { .. } => {
+        Contribution::Channel(_) | Contribution::Frost { .. } => {
             let at = bytes.len() - 32;
             bytes[at] ^= 1;
         }
