@@ -1,5 +1,7 @@
 //! One member by hand: what each kind of message does to it.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use maftia_agreement::host;
 use maftia_agreement::reliable::{self, PlainMessage};
 use maftia_channels::{
@@ -8,9 +10,42 @@ use maftia_channels::{
 };
 use maftia_codec::{Bytes, Wire};
 use maftia_protocol::{Event, Protocol, Step, Target};
-use maftia_types::{Digest, Epoch, SiteId, Time};
+use maftia_types::{Digest, Epoch, SiteId, SiteSet, Time};
 
 use crate::arena::{opening, site};
+
+#[test]
+fn a_channel_of_some_sites_speaks_to_its_members_only_and_knows_no_other() {
+    let members: SiteSet = [0, 2, 3, 4].into_iter().map(site).collect();
+    let open = |own| {
+        let mut opening = opening(Class::Causal, 5, own);
+        opening.members = members;
+        Channel::open(&opening, []).unwrap().0
+    };
+    let mut all: BTreeMap<SiteId, Channel> = members.iter().map(|own| (own, open(own))).collect();
+    let sender = all.get_mut(&site(3)).unwrap();
+    let (id, step) = sender.send(Time::ZERO, Bytes::from_static(b"x")).unwrap();
+    assert_eq!(id.sender, site(3));
+    let mut flying = VecDeque::from([(site(3), step)]);
+    let mut delivered = Vec::new();
+    while let Some((from, step)) = flying.pop_front() {
+        for output in step.outputs {
+            assert!(matches!(output, Output::Delivered(own) if own.id == id));
+            delivered.push(from);
+        }
+        for out in step.messages {
+            let Target::One(to) = out.target else {
+                panic!("to others than members");
+            };
+            let message = out.message;
+            let member = all.get_mut(&to).expect("a member");
+            let event = Event::Message { from, message };
+            flying.push_back((to, member.handle(Time::ZERO, event)));
+        }
+    }
+    delivered.sort_unstable();
+    assert_eq!(delivered, members.iter().collect::<Vec<_>>());
+}
 
 /// Four members whose messages are handed over in memory, in the order in which they are sent.
 struct Room(Vec<Channel>);
@@ -23,7 +58,7 @@ impl Room {
 
     /// Performs a step of a member, and all that follows.
     fn run(&mut self, own: SiteId, step: Step<Channel>) -> Vec<(SiteId, Output)> {
-        let mut flying = std::collections::VecDeque::from([(own, step)]);
+        let mut flying = VecDeque::from([(own, step)]);
         let mut outputs = Vec::new();
         while let Some((from, step)) = flying.pop_front() {
             outputs.extend(step.outputs.into_iter().map(|output| (from, output)));
@@ -208,7 +243,7 @@ fn b17_channels_that_differ_in_anything_have_different_names() {
         id(|own| own.group = Digest([1; 32])),
         id(|own| own.members = SiteId::all(4).collect()),
     ];
-    let different: std::collections::BTreeSet<_> = ids.iter().collect();
+    let different: BTreeSet<_> = ids.iter().collect();
     assert_eq!(different.len(), ids.len());
     assert_eq!(id(|own| own.own = site(1)), ids[0]);
 }
