@@ -15,6 +15,7 @@ mod case;
 mod clients;
 mod intruder;
 mod model;
+mod network;
 mod planted;
 mod properties;
 mod rows;
