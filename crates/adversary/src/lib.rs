@@ -1,9 +1,10 @@
-//! What an intruder does with a site he owns.
+//! What an intruder does with a site he owns, or with a network.
 //!
 //! A [`Strategy`] stands between a replica that works as it should and the world: it sees every
 //! [`Step`] the replica wants to perform and every message it receives, and says what really leaves.
 //! The same strategies run in the simulator, against thousands of seeds, and in a live site that is
-//! told to play the traitor ([`Attack`] names them for a command line).
+//! told to play the traitor ([`Attack`] names them for a command line). [`AimAtLeaders`] owns no site and
+//! delays what the sites say to each other.
 //!
 //! # Model
 //! The intruder owns the site wholly: its signing key, its links, its clients' links. He cannot forge
@@ -18,7 +19,7 @@
 //!   what it gives back.
 //!
 //! Deterministic: equal seeds and equal calls give equal lies. No clock, no threads; a strategy holds
-//! bounded memory ([`HISTORY_MAX`], [`FORKS_MAX`]).
+//! bounded memory ([`HISTORY_MAX`], [`FORKS_MAX`], [`HELD_MAX`]).
 //!
 //! ```
 //! use maftia_adversary::{Attack, Scene};
@@ -39,6 +40,7 @@ mod attack;
 mod equivocate;
 mod fork;
 mod lies;
+mod network;
 mod rude;
 mod simple;
 
@@ -51,6 +53,7 @@ use maftia_types::{Resilience, SiteId};
 pub use attack::Attack;
 pub use equivocate::Equivocate;
 pub use fork::FORKS_MAX;
+pub use network::{AimAtLeaders, HELD_MAX};
 pub use rude::{HISTORY_MAX, Manners, Rude};
 pub use simple::{ForgeReplies, Impersonate, LieAboutState, Silence, Withhold};
 

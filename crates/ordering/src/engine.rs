@@ -332,6 +332,11 @@ impl Engine {
         self.committer.mode(round)
     }
 
+    /// Who leads a round under the S rule, as far as is known. No secret: attackers know it too.
+    pub fn known_leader(&self, round: Round) -> SiteId {
+        self.committer.schedule().leader(round)
+    }
+
     /// How many coins this site has combined since it started.
     pub fn coins_combined(&self) -> u64 {
         self.coins.as_ref().map_or(0, Coins::combined)

@@ -16,6 +16,7 @@ mod clients;
 mod devices;
 mod intruder;
 mod model;
+mod network;
 mod planted;
 mod properties;
 mod rows;
