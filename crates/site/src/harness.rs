@@ -72,7 +72,7 @@ impl Harness {
 /// `schedule-leader`, `schedule-leader stop`, or the names of attacks, separated by spaces; none of
 /// them for `none`.
 fn parse(line: &str) -> Option<Control> {
-    let attacks = || {
+    let attacks = || -> Option<Vec<Attack>> {
         line.split_whitespace()
             .filter(|name| *name != "none")
             .map(Attack::parse)

@@ -33,6 +33,7 @@ impl Net {
             resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
             fast_path: false,
             asynchronous: maftia_ordering::Asynchronous::Never,
+            seals: None,
             delivery_depth: DEPTH,
             checkpoints: CheckpointPolicy::default(),
             pacing: Pacing {
@@ -45,6 +46,7 @@ impl Net {
             settings: Settings::default(),
             keys: Keys::Mock,
             asynchrony,
+            devices: crate::devices::Devices::default(),
         }));
         let boot = |site| Boot {
             site,
