@@ -1,4 +1,7 @@
-use maftia_ordering::Message as Ordering;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maftia_ordering::{Block, Message as Ordering};
 use maftia_protocol::Step;
 use maftia_replica::{Message, Replica};
 use maftia_types::{Round, SiteId};
@@ -122,17 +125,30 @@ impl Equivocate {
             else {
                 continue;
             };
-            if block.author() != scene.me || self.forks.find(&block.reference()).is_some() {
-                continue;
-            }
-            let difference = self.difference();
-            let payload = payload.clone().unwrap_or_default();
-            let original = Face {
-                block: block.clone(),
-                payload,
-            };
-            self.forks.of(scene, &mut self.rng, &original, difference);
+            self.prepare_one(scene, block, payload.clone());
         }
+        // Sealed ones are in the log in two parts.
+        for out in &step.messages {
+            if let Message::Ordering(_, Ordering::Block { block, payload }) = &out.message
+                && block.bears().is_some()
+            {
+                let payload = payload.clone().or_else(|| payload_of(step, block));
+                self.prepare_one(scene, block, payload);
+            }
+        }
+    }
+
+    fn prepare_one(&mut self, scene: &Scene<'_>, block: &Arc<Block>, payload: Option<Bytes>) {
+        if block.author() != scene.me || self.forks.find(&block.reference()).is_some() {
+            return;
+        }
+        let difference = self.difference();
+        let payload = payload.unwrap_or_default();
+        let original = Face {
+            block: Arc::clone(block),
+            payload,
+        };
+        self.forks.of(scene, &mut self.rng, &original, difference);
     }
 
     /// Answers for the faces that the replica does not know.
@@ -147,6 +163,16 @@ impl Equivocate {
             .map(|face| (from, Message::Ordering(*epoch, face.message(true))))
             .collect()
     }
+}
+
+/// The payload that a step sends after its header.
+fn payload_of(step: &Step<Replica>, header: &Block) -> Option<Bytes> {
+    step.messages.iter().find_map(|out| match &out.message {
+        Message::Ordering(_, Ordering::Payload { block, payload }) => {
+            (*block == header.reference()).then(|| payload.clone())
+        }
+        _ => None,
+    })
 }
 
 impl Strategy for Equivocate {

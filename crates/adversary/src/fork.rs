@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_codec::{Wire, Writer};
+use maftia_ordering::seal::Sealer;
 use maftia_ordering::{Block, BlockRef, Header, payload_digest};
 use maftia_replica::{Bodies, Item, Span, items};
 use maftia_types::{Digest, Round};
@@ -57,33 +58,40 @@ impl Forks {
     ) -> &[Face; 2] {
         let reference = original.block.reference();
         let key = (reference.round, reference.digest);
-        if !self.faces.contains_key(&key) {
-            let mut faces = [0, 1].map(|side| self.rebuild(scene, original, side));
-            match difference {
-                Difference::None => {}
-                Difference::Forged => {
-                    for face in &mut faces {
-                        alter(scene, rng, face, difference);
-                    }
-                    if let [first, second] = &mut faces
-                        && first.block.header().parents == second.block.header().parents
-                    {
-                        *second = first.clone();
-                    }
-                }
-                _ => {
-                    let [_, second] = &mut faces;
-                    {
-                        alter(scene, rng, second, difference);
-                    }
+        let faces = match self.faces.get(&key) {
+            Some(faces) => faces.clone(),
+            None => self.make(scene, rng, original, difference),
+        };
+        make_room(&mut self.faces, &key);
+        self.faces.entry(key).or_insert(faces)
+    }
+
+    fn make(
+        &self,
+        scene: &Scene<'_>,
+        rng: &mut ChaCha8Rng,
+        original: &Face,
+        difference: Difference,
+    ) -> [Face; 2] {
+        let mut faces = [0, 1].map(|side| self.rebuild(scene, original, side));
+        let [first, second] = &mut faces;
+        match difference {
+            Difference::None => {}
+            Difference::Forged => {
+                alter(scene, rng, first, difference);
+                alter(scene, rng, second, difference);
+                if first.block.header().parents == second.block.header().parents {
+                    *second = first.clone();
                 }
             }
-            self.faces.insert(key, faces);
-            while self.faces.len() > FORKS_MAX {
-                self.faces.pop_first();
+            _ => alter(scene, rng, second, difference),
+        }
+        if let Some(device) = scene.device {
+            for face in &mut faces {
+                seal(scene, device, face);
             }
         }
-        self.faces.get(&key).expect("it was just inserted")
+        faces
     }
 
     /// The faces of an own block, if it was seen.
@@ -118,6 +126,27 @@ impl Forks {
             },
             false => original.clone(),
         }
+    }
+}
+
+/// The oldest makes room for a new one. One below all that are known is of a new epoch, which counts
+/// its rounds from one again.
+fn make_room<T>(faces: &mut BTreeMap<(Round, Digest), T>, key: &(Round, Digest)) {
+    if faces.len() < FORKS_MAX || faces.contains_key(key) {
+        return;
+    }
+    match faces.first_key_value() {
+        Some((lowest, _)) if key < lowest => faces.clear(),
+        _ => drop(faces.pop_first()),
+    }
+}
+
+/// Has a face sealed. The device does so for the first of a round and the same again: another face
+/// stays without, and nobody takes it.
+fn seal(scene: &Scene<'_>, device: &dyn Sealer, face: &mut Face) {
+    let header = face.block.header().clone();
+    if let Ok(sealed) = Block::seal(header, scene.key, device) {
+        face.block = sealed;
     }
 }
 
@@ -222,4 +251,22 @@ fn forged(rng: &mut ChaCha8Rng, payload: &Bytes) -> Bytes {
         writer.raw(&[9, 9, 9]);
     }
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_block_of_an_epoch_has_room_after_many_of_the_one_before() {
+        let key = |round| (Round(round), Digest([7; 32]));
+        let mut faces: BTreeMap<_, _> = (1000..).map(|r| (key(r), ())).take(FORKS_MAX).collect();
+        make_room(&mut faces, &key(1000));
+        assert_eq!(faces.len(), FORKS_MAX, "it is known");
+        make_room(&mut faces, &key(1000 + FORKS_MAX as u64));
+        assert_eq!(faces.first_key_value().unwrap().0, &key(1001));
+        faces.insert(key(1000 + FORKS_MAX as u64), ());
+        make_room(&mut faces, &key(1));
+        assert!(faces.is_empty());
+    }
 }

@@ -1,13 +1,15 @@
-//! What an intruder does with a site he owns.
+//! What an intruder does with a site he owns, or with a network.
 //!
 //! A [`Strategy`] stands between a replica that works as it should and the world: it sees every
 //! [`Step`] the replica wants to perform and every message it receives, and says what really leaves.
 //! The same strategies run in the simulator, against thousands of seeds, and in a live site that is
-//! told to play the traitor ([`Attack`] names them for a command line).
+//! told to play the traitor ([`Attack`] names them for a command line). [`AimAtLeaders`] owns no site and
+//! delays what the sites say to each other.
 //!
 //! # Model
 //! The intruder owns the site wholly: its signing key, its links, its clients' links. He cannot forge
-//! the signatures of other sites, and links tell their ends who speaks. Sites with the same seed
+//! the signatures of other sites, nor the seals of his own site's trusted device where it has one,
+//! and links tell their ends who speaks. Sites with the same seed
 //! collude: they show the same peers the same face.
 //!
 //! # Duties of the caller
@@ -17,7 +19,7 @@
 //!   what it gives back.
 //!
 //! Deterministic: equal seeds and equal calls give equal lies. No clock, no threads; a strategy holds
-//! bounded memory ([`HISTORY_MAX`], [`FORKS_MAX`]).
+//! bounded memory ([`HISTORY_MAX`], [`FORKS_MAX`], [`HELD_MAX`]).
 //!
 //! ```
 //! use maftia_adversary::{Attack, Scene};
@@ -28,7 +30,7 @@
 //! let key = SigningKey::from_seed([1; 32]);
 //! let resilience = Resilience::largest(FaultModel::Arbitrary, 4)?;
 //! let me = SiteId::new(0).ok_or("no site")?;
-//! let scene = Scene { me, resilience: &resilience, audience: 4, key: &key };
+//! let scene = Scene { me, resilience: &resilience, audience: 4, key: &key, device: None };
 //! let mut traitor = Attack::parse("silence").ok_or("no such attack")?.strategy(7);
 //! assert!(traitor.tamper(&scene, Step::none()).messages.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,10 +40,12 @@ mod attack;
 mod equivocate;
 mod fork;
 mod lies;
+mod network;
 mod rude;
 mod simple;
 
 use maftia_crypto::SigningKey;
+use maftia_ordering::seal::Sealer;
 use maftia_protocol::{Step, Target};
 use maftia_replica::{Message, Output, Record, Replica};
 use maftia_types::{Resilience, SiteId};
@@ -49,6 +53,7 @@ use maftia_types::{Resilience, SiteId};
 pub use attack::Attack;
 pub use equivocate::Equivocate;
 pub use fork::FORKS_MAX;
+pub use network::{AimAtLeaders, HELD_MAX};
 pub use rude::{HISTORY_MAX, Manners, Rude};
 pub use simple::{ForgeReplies, Impersonate, LieAboutState, Silence, Withhold};
 
@@ -63,6 +68,9 @@ pub struct Scene<'a> {
     pub audience: usize,
     /// The site's signing key.
     pub key: &'a SigningKey,
+    /// In a hybrid group the site's trusted device, if the strategy is to have it and the replica
+    /// is not: it seals what it is given, but one header a round.
+    pub device: Option<&'a dyn Sealer>,
 }
 
 /// What leaves the site in place of a step.

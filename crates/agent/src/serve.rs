@@ -169,8 +169,8 @@ fn router(shared: Shared, gate: Guard, extra: Router) -> Router {
 
 async fn nowhere() -> ApiError {
     let message = "there is nothing at this path";
-    let next =
-        "see `/v1/kv`, `/v1/keys`, `/v1/beacon/latest`, `/v1/status`, `/v1/evidence`, `/metrics`";
+    let next = "see `/v1/kv`, `/v1/keys`, `/v1/ceremonies`, `/v1/beacon/latest`, `/v1/group`, \
+                `/v1/status`, `/v1/evidence`, `/v1/backup`, `/metrics`";
     ApiError::new(StatusCode::NOT_FOUND, "no-such-path", message, next)
 }
 

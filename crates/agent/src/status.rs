@@ -22,7 +22,7 @@ use axum::Json;
 use axum::extract::State;
 use maftia_client::Client;
 use maftia_config::{GroupFile, Kind};
-use maftia_types::SiteId;
+use maftia_types::{FaultModel, SiteId};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -184,7 +184,11 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
         suspected: suspected.collect(),
         view: group.view().epoch().0,
         model: group.resilience().model().to_string(),
-        trusted_base: "none",
+        trusted_base: match group.resilience().model() {
+            FaultModel::Arbitrary => "none",
+            FaultModel::Hybrid => "a sealing device at every site",
+            FaultModel::Crash => "every site: they may stop, and do nothing wrong",
+        },
         ruling: merge.ruling(),
         checkpoint,
         keys: merge.keys(),

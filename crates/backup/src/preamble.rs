@@ -49,6 +49,9 @@ pub enum Provenance {
         /// The newest commit of which this state knows that the group has signed the state after
         /// it; 0 for none.
         signed: u64,
+        /// Whether a newer snapshot of it is damaged, so that this state may be older than what the
+        /// site had.
+        older: bool,
     },
 }
 
@@ -63,8 +66,12 @@ impl Wire for Preamble {
                 w.raw(key);
                 w.raw(signature);
             }
-            Provenance::Site { name, signed } => {
-                w.u8(1);
+            Provenance::Site {
+                name,
+                signed,
+                older,
+            } => {
+                w.u8(1 + u8::from(*older));
                 w.bytes(name.as_bytes());
                 w.u64(*signed);
             }
@@ -82,9 +89,10 @@ impl Wire for Preamble {
                 key: r.array()?,
                 signature: r.array()?,
             },
-            1 => Provenance::Site {
+            kind @ (1 | 2) => Provenance::Site {
                 name: text(r, "site", NAME_BYTES_MAX)?,
                 signed: r.u64()?,
+                older: kind == 2,
             },
             _ => {
                 let field = "provenance";

@@ -58,6 +58,7 @@ fn site(made: &Generated, image: Option<Restored>) -> Replica {
         resilience: group.resilience(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),
@@ -136,6 +137,7 @@ fn save(made: &Generated, site: &mut Replica, path: &Path) -> Preamble {
         provenance: Provenance::Site {
             name: "A".into(),
             signed: 0,
+            older: false,
         },
         digests: copied.digests().to_vec(),
     };

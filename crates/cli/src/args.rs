@@ -79,6 +79,10 @@ pub(crate) struct Init {
     /// Folder to write to; must not exist or be empty
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) dir: Option<PathBuf>,
+    /// What is assumed of the sites: arbitrary (some may be intruded), crash (2c+1 sites of which c
+    /// may stop; no defence against intrusion), or hybrid (needs a trusted device at every site)
+    #[arg(long, value_name = "MODEL", default_value = "arbitrary", value_parser = any_model)]
+    pub(crate) model: FaultModel,
     /// Number of sites; a group of 3f+1 tolerates f intruded ones
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) sites: u8,
@@ -163,6 +167,14 @@ pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
 pub(crate) fn coin_use(text: &str) -> Result<CoinUse, String> {
     text.parse()
         .map_err(|error: maftia_types::NoCoinUse| error.to_string())
+}
+
+/// A fault model: whether a group can have it, its configuration says.
+pub(crate) fn any_model(text: &str) -> Result<FaultModel, String> {
+    [FaultModel::Arbitrary, FaultModel::Hybrid, FaultModel::Crash]
+        .into_iter()
+        .find(|model| model.to_string() == text)
+        .ok_or_else(|| "say arbitrary, hybrid or crash".to_owned())
 }
 
 /// A fault model that a group of real processes can have.

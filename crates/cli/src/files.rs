@@ -54,7 +54,8 @@ pub(crate) fn read(
 
 /// What went wrong with a file.
 pub(crate) fn at(path: &Path, error: &io::Error) -> Problem {
-    Problem::failed("file", format!("{}: {error}", path.display()))
+    let next = "see whether the path is right, who may read and write it, and the disk has room";
+    Problem::failed("file", format!("{}: {error}", path.display())).next(next)
 }
 
 /// Prints one JSON object on one line.

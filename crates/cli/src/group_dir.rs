@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
-use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate, save_key};
-use maftia_types::CoinUse;
+use maftia_config::{Generated, GroupFile, Kind, Plan, SiteFile, generate_for, save_key};
+use maftia_types::{CoinUse, FaultModel};
 
 use crate::failure::Failure;
 
@@ -19,6 +19,7 @@ pub(crate) struct GroupDir(PathBuf);
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    pub(crate) model: FaultModel,
     pub(crate) sites: Vec<SocketAddr>,
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) clients: Vec<String>,
@@ -50,8 +51,8 @@ impl GroupDir {
             asynchronous: wanted.asynchronous,
             member_approvals: wanted.member_approvals,
         };
-        let made =
-            generate(plan, &mut rand::rng()).map_err(|error| Failure::failed(error.to_string()))?;
+        let made = generate_for(wanted.model, plan, &mut rand::rng())
+            .map_err(|error| Failure::failed(error.to_string()))?;
         self.write(&made, |data| {
             maftia_site::create(data)
                 .map_err(|error| Failure::chain(crate::failure::Exit::Failed, &error))

@@ -30,6 +30,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
     let group = dir.create(Wanted {
         name: "maftia".into(),
         kind: Kind::Production,
+        model: typed.model,
         sites: addresses,
         http: Vec::new(),
         clients: typed.clients.clone(),
@@ -42,15 +43,22 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             "dir": dir.path(),
             "group": group.digest().to_string(),
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
+            "model": group.resilience().model().to_string(),
             "tolerance": group.resilience().intruded_max(),
             "fast_path": group.group().fast_path,
             "asynchronous": group.group().asynchronous.as_str(),
             "member_approvals": group.group().members.approvals,
         }));
     }
-    let f = group.resilience().intruded_max();
+    let tolerated = match (
+        group.resilience().intruded_max(),
+        group.resilience().stopped_max(),
+    ) {
+        (f, 0) => format!("{f} intruded ones"),
+        (_, c) => format!("{c} stopped ones and no intruded one"),
+    };
     output::line(format!(
-        "a group of {count} sites that tolerates {f} intruded ones, in {}\nfingerprint {}",
+        "a group of {count} sites that tolerates {tolerated}, in {}\nfingerprint {}",
         dir.path().display(),
         group.digest()
     ));

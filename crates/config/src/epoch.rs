@@ -66,6 +66,7 @@ impl GroupFile {
         let joining = joiners.iter().map(entry);
         Self::new(Group {
             f: view.resilience().intruded_max(),
+            c: view.resilience().stopped_max(),
             epoch: view.epoch().0,
             id: Some(*view.group()),
             sites: sites.collect::<Result<_, _>>()?,

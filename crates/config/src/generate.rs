@@ -60,7 +60,20 @@ pub struct NamedKey {
 /// If the plan is no valid group: among others, if it asks for a fast path that its size does not
 /// carry.
 pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, GroupError> {
-    let resilience = Resilience::largest(FaultModel::Arbitrary, plan.sites.len())?;
+    generate_for(FaultModel::Arbitrary, plan, rng)
+}
+
+/// The same in another model: in `crash` a group that tolerates as many stopped sites as its size
+/// carries.
+///
+/// # Errors
+/// As [`generate`], and for a model that is not available.
+pub fn generate_for(
+    model: FaultModel,
+    plan: Plan,
+    rng: &mut impl CryptoRng,
+) -> Result<Generated, GroupError> {
+    let resilience = Resilience::largest(model, plan.sites.len())?;
     let mut fresh = |name: String| NamedKey {
         name,
         key: SigningKey::generate(rng),
@@ -78,6 +91,7 @@ pub fn generate(plan: Plan, rng: &mut impl CryptoRng) -> Result<Generated, Group
         kind: plan.kind,
         model: resilience.model(),
         f: resilience.intruded_max(),
+        c: resilience.stopped_max(),
         epoch: 0,
         id: None,
         keys: ApprovalsEntry::default(),

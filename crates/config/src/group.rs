@@ -14,6 +14,7 @@ use crate::ConfigError;
 use crate::epoch::{self, is_founding};
 use crate::file::{parse, read, save_toml, text};
 use crate::restored::RestoredEntry;
+use crate::row::{self, RowError};
 
 const GROUP: Domain = Domain::new("group configuration");
 
@@ -40,6 +41,9 @@ pub struct Group {
     pub model: FaultModel,
     /// How many sites may be intruded.
     pub f: usize,
+    /// How many sites may stop, in a group of the model `crash`. 0 in files that do not say.
+    #[serde(default, skip_serializing_if = "row::is_zero")]
+    pub c: usize,
     /// How often its sites have changed. 0 in files that do not say: the sites are the founders.
     #[serde(default, skip_serializing_if = "is_founding")]
     pub epoch: u64,
@@ -158,9 +162,9 @@ pub enum GroupError {
     /// The sites cannot carry f.
     #[error(transparent)]
     Resilience(#[from] ResilienceError),
-    /// The model is not built yet.
-    #[error("only model = \"arbitrary\" is available in this version, not \"{0}\"")]
-    Model(FaultModel),
+    /// The model cannot be had, or does not know what is asked for.
+    #[error(transparent)]
+    Row(#[from] RowError),
     /// The sites cannot share the key of a coin.
     #[error("asynchronous = \"{0}\" needs a key that these sites cannot share: n >= 3f+2c+1")]
     Asynchronous(CoinUse),
@@ -222,15 +226,9 @@ impl GroupFile {
     /// # Errors
     /// [`GroupError`].
     pub fn new(group: Group) -> Result<Self, GroupError> {
-        if group.model != FaultModel::Arbitrary {
-            return Err(GroupError::Model(group.model));
-        }
-        let resilience = Resilience::new(group.model, group.sites.len(), group.f, 0)?;
+        let resilience = row::resilience(&group)?;
         if group.fast_path {
             resilience.fast_path()?;
-        }
-        if group.asynchronous.needs_key() && !resilience.hides_dealt_secrets() {
-            return Err(GroupError::Asynchronous(group.asynchronous));
         }
         check_names(&group)?;
         check_addresses(&group)?;
@@ -390,6 +388,7 @@ impl Group {
         if self.asynchronous.needs_key() {
             text(&mut hasher, &format!("asynchronous {}", self.asynchronous));
         }
+        row::hash(self, &mut hasher);
         if let Some(restored) = &self.restored {
             text(&mut hasher, "restored");
             restored.hash(&mut hasher);

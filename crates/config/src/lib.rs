@@ -22,17 +22,21 @@ mod generate;
 mod group;
 mod join;
 mod restored;
+mod row;
 mod secret;
 mod site;
 mod spelling;
 mod views;
 
 pub use error::ConfigError;
-pub use generate::{FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate};
+pub use generate::{
+    FAST_PATH_DEFAULT, Generated, NamedKey, Plan, consecutive, generate, generate_for,
+};
 pub use group::{ApprovalsEntry, ClientEntry, Group, GroupError, GroupFile, Kind, SiteEntry};
 pub use join::JoinFile;
 pub use maftia_membership::{NAME_BYTES_MAX, is_name};
 pub use restored::{Rebirth, RestoredEntry, reborn};
+pub use row::RowError;
 pub use secret::{SECRET_BYTES_MIN, load_key, load_token, save_key, save_token};
 pub use site::SiteFile;
 pub use views::{load_views, save_views};

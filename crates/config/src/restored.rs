@@ -93,6 +93,7 @@ pub fn reborn(plan: Rebirth, rng: &mut impl CryptoRng) -> Result<Generated, Grou
     let entries = sites.iter().zip(places);
     let group = Group {
         f: resilience.intruded_max(),
+        c: resilience.stopped_max(),
         epoch: 0,
         id: None,
         fast_path: former.fast_path && resilience.fast_path().is_ok(),

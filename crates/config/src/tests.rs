@@ -2,7 +2,7 @@ use std::num::NonZeroU8;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use maftia_types::{CoinUse, Power, Powers};
+use maftia_types::{CoinUse, FaultModel, Power, Powers};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -97,6 +97,43 @@ fn a_fast_path_is_refused_where_no_fault_is_expected() {
     assert!(refused.to_string().contains("`fast_path` off"), "{refused}");
     let typed = changed(|group| (group.f, group.fast_path) = (0, true)).unwrap_err();
     assert!(matches!(typed, GroupError::Resilience(_)), "{typed}");
+}
+
+fn of_model(model: FaultModel, n: usize) -> Result<Generated, GroupError> {
+    generate_for(model, plan(n), &mut ChaCha20Rng::seed_from_u64(1))
+}
+
+#[test]
+fn a_hybrid_group_is_refused_as_its_sites_have_no_devices() {
+    assert_eq!(
+        of_model(FaultModel::Hybrid, 3).unwrap_err(),
+        GroupError::Row(RowError::NoDevices)
+    );
+    let typed = changed(|group| group.model = FaultModel::Hybrid).unwrap_err();
+    assert!(typed.to_string().contains("trusted device"), "{typed}");
+}
+
+#[test]
+fn a_crash_group_of_three_tolerates_one_stopped_site_and_no_intruded_one() {
+    let group = of_model(FaultModel::Crash, 3).unwrap().group;
+    assert_eq!((group.group().f, group.group().c), (0, 1));
+    assert_eq!(group.resilience().quorum(), 2);
+    let read = GroupFile::from_text(&group.text().unwrap()).unwrap();
+    assert_eq!(read.digest(), group.digest());
+    let refused = |change: fn(&mut Group)| {
+        let mut group = group.group().clone();
+        change(&mut group);
+        GroupFile::new(group).unwrap_err()
+    };
+    let two = refused(|group| group.c = 2);
+    assert!(matches!(two, GroupError::Resilience(_)), "{two}");
+    let intruded = refused(|group| group.f = 1);
+    assert!(matches!(intruded, GroupError::Resilience(_)), "{intruded}");
+    let arbitrary = refused(|group| group.model = FaultModel::Arbitrary);
+    assert_eq!(arbitrary, GroupError::Row(RowError::Stopped(1)));
+    let mut none = group.group().clone();
+    none.c = 0;
+    assert_ne!(none.digest(), *group.digest(), "c is covered");
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn sample() -> (Preamble, Copied) {
         provenance: Provenance::Site {
             name: "A".to_owned(),
             signed: 0,
+            older: true,
         },
         digests: copied.digests().to_vec(),
     };
@@ -80,6 +81,7 @@ fn site(made: &Generated) -> Replica {
         resilience: group.resilience(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

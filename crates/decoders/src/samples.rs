@@ -21,8 +21,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 mod ordering;
+mod seals;
 
 use ordering::{coin_share, controlled_frontier, frontier, ordering_values};
+use seals::{drafts, sealed_blocks};
 
 use crate::{join, services};
 
@@ -35,7 +37,9 @@ pub(crate) fn headers() -> Vec<Bytes> {
 }
 
 pub(crate) fn blocks() -> Vec<Bytes> {
-    vec![block(1, 0).to_bytes(), block(9, 3).to_bytes()]
+    let plain = [block(1, 0), block(9, 3)];
+    let all = plain.into_iter().chain(sealed_blocks());
+    all.map(|block| block.to_bytes()).collect()
 }
 
 pub(crate) fn ordering_messages() -> Vec<Bytes> {
@@ -84,7 +88,11 @@ pub(crate) fn records() -> Vec<Bytes> {
         },
         Record::Floor(Round(7)),
     ];
-    records.iter().map(Wire::to_bytes).collect()
+    records
+        .iter()
+        .chain(&drafts())
+        .map(Wire::to_bytes)
+        .collect()
 }
 
 pub(crate) fn frontiers() -> Vec<Bytes> {

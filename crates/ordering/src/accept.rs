@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use maftia_protocol::{Step, planted};
-use maftia_types::{SiteId, Time};
+use maftia_types::{Alarm, SiteId, Time};
 
 use crate::block::{Block, BlockRef, payload_digest};
 use crate::engine::{Engine, Output};
@@ -12,6 +12,7 @@ use crate::fault::{Equivocation, Misbehaviour};
 use crate::heads::TWINS_MAX;
 use crate::record::Record;
 use crate::recovery::Standing;
+use crate::seal::{self, BrokenSeal};
 use crate::suspended::Waiting;
 use crate::validity;
 
@@ -74,6 +75,7 @@ impl Engine {
         if !planted("signature not checked") {
             block.verify(key).map_err(|_| Misbehaviour::BadSignature)?;
         }
+        seal::check_seal(&self.parameters, &block)?;
         Ok(Verified(block))
     }
 
@@ -89,15 +91,42 @@ impl Engine {
             .suspended
             .twins(&reference)
             .map(|waiting| &waiting.block);
-        let proof = accepted
-            .chain(waiting)
-            .find_map(|twin| Equivocation::new(Arc::clone(twin), Arc::clone(block)));
-        if let Some(proof) = proof
+        let proof = accepted.chain(waiting).find_map(|twin| {
+            let proof = Equivocation::new(Arc::clone(twin), Arc::clone(block))?;
+            Some((proof, BrokenSeal::new(twin, block)))
+        });
+        if let Some((proof, broken)) = proof
             && reference.author != self.me
             && self.equivocators.insert(reference.author)
         {
             step.outputs.push(Output::Equivocation(Box::new(proof)));
+            if self.parameters.resilience.has_single_blocks() {
+                self.stop_at_twins(&reference, broken, step);
+            }
         }
+    }
+
+    /// Two blocks of a round where the model excludes them: what is decided from now on may differ
+    /// from what others decide.
+    fn stop_at_twins(
+        &mut self,
+        twin: &BlockRef,
+        broken: Option<BrokenSeal>,
+        step: &mut Step<Self>,
+    ) {
+        if planted("twins are tolerated") {
+            return;
+        }
+        let why = match broken {
+            Some(_) => "its trusted device is broken",
+            None => "it does more than stop",
+        };
+        let BlockRef { author, round, .. } = twin;
+        let text = format!("{author} has made two blocks of round {round}: {why}");
+        step.outputs
+            .extend(broken.map(|broken| Output::BrokenSeal(Box::new(broken))));
+        step.outputs.push(Output::Alarm(Alarm { text }));
+        self.halted = true;
     }
 
     /// A block of our own that our log does not know: the log has lost its tail.
@@ -114,10 +143,15 @@ impl Engine {
         }
     }
 
-    /// Bounds what an author can make us hold: two twins per slot unless causally required or passed
-    /// on by others, and no more waiting blocks than the novelty budget; a block whose parents are
-    /// all here always has room. A correct author loses nothing: the range synchroniser brings its blocks again,
-    /// oldest first.
+    /// Bounds what others can make us hold: two twins per slot unless causally required or passed
+    /// on by others, and no more waiting blocks of an author, and none beyond that of a sender, than
+    /// the novelty budget; a block whose parents are all here always has room. A correct author loses
+    /// nothing: the range synchroniser brings its blocks again, oldest first.
+    ///
+    /// Nor is what a correct site's block builds on ever kept out. What waits of a hostile author may
+    /// be made up, and wait for ever; but its sender has a share of its own, and a correct one sends
+    /// only what it has accepted, all of whose parents it can give. If their chain is longer than the
+    /// share, the newest make room for the older: these are accepted first, and the others come again.
     fn has_room_for(&mut self, from: SiteId, block: &Block) -> bool {
         let reference = block.reference();
         let twins = self.dag.slot(reference.author, reference.round).len()
@@ -125,12 +159,26 @@ impl Engine {
         let required = self.suspended.is_wanted(&reference);
         let budget = self.parameters.resilience.novelty_budget();
         let held = self.suspended.count(reference.author);
-        let parents = &block.header().parents;
-        let next = parents
-            .iter()
-            .all(|p| self.is_exempt(p) || self.dag.contains(p));
-        (held < budget || next || (required && held < 2 * budget))
+        let next = self.is_next(block);
+        let has_share = held < budget || (required && held < 2 * budget);
+        (next || has_share || self.has_sender_room(from, &reference))
             && (twins < TWINS_MAX || required || self.relayed.admit(from, &reference))
+    }
+
+    /// Whether all parents are here, so that the block waits for a payload at most.
+    fn is_next(&self, block: &Block) -> bool {
+        let mut parents = block.header().parents.iter();
+        parents.all(|p| self.is_exempt(p) || self.dag.contains(p))
+    }
+
+    /// Whether the share of a sender has room for one more waiting block, or is given it.
+    fn has_sender_room(&mut self, from: SiteId, of: &BlockRef) -> bool {
+        if planted("waiting blocks counted by author only") {
+            return false;
+        }
+        let held = self.suspended.count_from(from);
+        held < self.parameters.resilience.novelty_budget()
+            || self.suspended.is_wanted(of) && self.suspended.evict_newer(from, of)
     }
 
     /// A payload came in.
@@ -148,11 +196,15 @@ impl Engine {
         if waiting.payload.is_some() {
             return;
         }
-        let header = waiting.block.header();
+        let block = Arc::clone(&waiting.block);
+        let header = block.header();
         let genuine = usize::try_from(header.payload_len) == Ok(payload.len())
             && payload_digest(&payload) == header.payload_digest;
         if !genuine && !planted("payload not checked") {
             step.blame(from, Misbehaviour::ForeignPayload);
+        } else if self.is_next(&block) && !planted("payloads kept out") {
+            // It is accepted at once. What waits for ever must not keep it out.
+            self.suspended.take_payload(&reference, payload);
         } else {
             self.suspended.set_payload(&reference, payload);
         }

@@ -8,6 +8,7 @@ use maftia_types::{Digest, Epoch, Round, SITES_MAX, SiteId};
 
 use crate::coin::{COIN_SHARES_MAX, CoinShare};
 use crate::parameters::PAYLOAD_BYTES_MAX;
+use crate::seal::{Refused, Request, Seal, Sealer};
 
 const BLOCK: Domain = Domain::new("block header");
 const SIGNED_BLOCK: Domain = Domain::new("block signature");
@@ -15,7 +16,10 @@ const PAYLOAD: Domain = Domain::new("block payload");
 
 /// The longest encoded header: a control frame (DESIGN D9).
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
-const VERSION: u8 = 1;
+/// How a header begins that bears its author's signature alone.
+const SIGNED: u8 = 1;
+/// How one begins that bears a seal besides: the two never have one digest.
+const SEALED: u8 = 2;
 
 /// Names a block. Ordered by round, then author, then digest: the order of delivery within a
 /// commit.
@@ -72,7 +76,18 @@ pub struct Block {
     header: Header,
     digest: Digest,
     signature: Signature,
+    /// In the row `hybrid`.
+    seal: Option<Seal>,
     encoded: Bytes,
+}
+
+/// A signed header of the row `hybrid` that has no seal yet.
+#[derive(Debug)]
+pub(crate) struct Unsealed {
+    header: Header,
+    bytes: Bytes,
+    digest: Digest,
+    signature: Signature,
 }
 
 impl BlockRef {
@@ -105,7 +120,22 @@ impl Block {
         let bytes = header.to_bytes();
         let digest = BLOCK.digest(&bytes);
         let signature = key.sign(SIGNED_BLOCK, digest.as_bytes());
-        Self::assemble(header, &bytes, digest, signature)
+        Self::assemble(header, &bytes, (digest, signature), None)
+    }
+
+    /// Signs a header and has it sealed, at once: for who keeps no log of its own headers. A site
+    /// writes them down first (correction 20).
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn seal(
+        header: Header,
+        key: &SigningKey,
+        sealer: &dyn Sealer,
+    ) -> Result<Arc<Self>, Refused> {
+        let block = Unsealed::new(header, key);
+        let seal = sealer.seal(&block.request())?;
+        Ok(block.sealed(seal))
     }
 
     /// The implicit block of round 0. It bears no signature and is never sent.
@@ -125,18 +155,21 @@ impl Block {
         };
         let bytes = header.to_bytes();
         let digest = BLOCK.digest(&bytes);
-        Self::assemble(header, &bytes, digest, Signature([0; 64]))
+        Self::assemble(header, &bytes, (digest, Signature([0; 64])), None)
     }
 
-    fn assemble(header: Header, bytes: &Bytes, digest: Digest, signature: Signature) -> Arc<Self> {
-        let mut writer = Writer::with_capacity(bytes.len() + 68);
-        writer.bytes(bytes);
-        signature.encode(&mut writer);
+    fn assemble(
+        header: Header,
+        bytes: &Bytes,
+        (digest, signature): (Digest, Signature),
+        seal: Option<Seal>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             header,
             digest,
             signature,
-            encoded: writer.finish(),
+            seal,
+            encoded: encoded(bytes, &signature, seal.as_ref()),
         })
     }
 
@@ -151,6 +184,16 @@ impl Block {
     /// What the author states.
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The seal of the author's trusted device, if the block bears one.
+    pub const fn bears(&self) -> Option<&Seal> {
+        self.seal.as_ref()
+    }
+
+    /// What such a seal is over.
+    pub const fn request(&self) -> Request {
+        request(&self.header, self.digest)
     }
 
     /// The author.
@@ -210,8 +253,60 @@ impl PartialEq for Block {
 
 impl Eq for Block {}
 
-/// The encoding is the header's bytes with their length, then the signature; the digest covers the
-/// received bytes.
+impl Unsealed {
+    /// Signs a header that a device is to seal.
+    pub(crate) fn new(header: Header, key: &SigningKey) -> Self {
+        let mut bytes = header.to_bytes().to_vec();
+        if let Some(form) = bytes.first_mut() {
+            *form = SEALED;
+        }
+        let bytes = Bytes::from(bytes);
+        let digest = BLOCK.digest(&bytes);
+        let signature = key.sign(SIGNED_BLOCK, digest.as_bytes());
+        Self {
+            header,
+            bytes,
+            digest,
+            signature,
+        }
+    }
+
+    pub(crate) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What its seal is to be over.
+    pub(crate) const fn request(&self) -> Request {
+        request(&self.header, self.digest)
+    }
+
+    pub(crate) fn sealed(self, seal: Seal) -> Arc<Block> {
+        let signed = (self.digest, self.signature);
+        Block::assemble(self.header, &self.bytes, signed, Some(seal))
+    }
+}
+
+const fn request(header: &Header, digest: Digest) -> Request {
+    Request {
+        group: header.config,
+        epoch: header.epoch,
+        round: header.round,
+        digest,
+    }
+}
+
+fn encoded(header: &Bytes, signature: &Signature, seal: Option<&Seal>) -> Bytes {
+    let mut writer = Writer::with_capacity(header.len() + 68);
+    writer.bytes(header);
+    signature.encode(&mut writer);
+    if let Some(seal) = seal {
+        seal.encode(&mut writer);
+    }
+    writer.finish()
+}
+
+/// The encoding is the header's bytes with their length, then the signature, then the seal if the
+/// header begins as one that has a seal; the digest covers the received bytes.
 impl Wire for Block {
     fn encode(&self, writer: &mut Writer) {
         writer.raw(&self.encoded);
@@ -219,17 +314,22 @@ impl Wire for Block {
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let bytes = reader.bytes("header", HEADER_BYTES_MAX)?;
-        let header = Header::from_bytes(bytes.clone())?;
+        let mut inner = Reader::new(bytes.clone());
+        let form = inner.u8()?;
+        let header = Header::decode_stated(&mut inner)?;
+        inner.end()?;
         let signature = Signature::decode(reader)?;
-        let digest = BLOCK.digest(&bytes);
-        let mut writer = Writer::with_capacity(bytes.len() + 68);
-        writer.bytes(&bytes);
-        signature.encode(&mut writer);
+        let seal = match form {
+            SIGNED => None,
+            SEALED => Some(Seal::decode(reader)?),
+            _ => return Err(DecodeError::Invalid { field: "version" }),
+        };
         Ok(Self {
             header,
-            digest,
+            digest: BLOCK.digest(&bytes),
             signature,
-            encoded: writer.finish(),
+            seal,
+            encoded: encoded(&bytes, &signature, seal.as_ref()),
         })
     }
 }
@@ -266,7 +366,7 @@ impl Wire for IndexedDigest {
 
 impl Wire for Header {
     fn encode(&self, writer: &mut Writer) {
-        writer.u8(VERSION);
+        writer.u8(SIGNED);
         writer.digest(&self.config);
         writer.epoch(self.epoch);
         writer.round(self.round);
@@ -285,9 +385,16 @@ impl Wire for Header {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        if reader.u8()? != VERSION {
+        if reader.u8()? != SIGNED {
             return Err(DecodeError::Invalid { field: "version" });
         }
+        Self::decode_stated(reader)
+    }
+}
+
+impl Header {
+    /// What follows the first byte.
+    fn decode_stated(reader: &mut Reader) -> Result<Self, DecodeError> {
         let mut header = Self {
             config: reader.digest()?,
             epoch: reader.epoch()?,

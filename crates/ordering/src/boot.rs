@@ -8,7 +8,7 @@ use maftia_crypto::{Envelope, PublicKey, SigningKey};
 use maftia_protocol::{Step, Target};
 use maftia_types::{Alarm, Round, SiteId, SiteSet, Time};
 
-use crate::block::{Block, BlockRef};
+use crate::block::{Block, BlockRef, Unsealed};
 use crate::coin::Coins;
 use crate::dag::Dag;
 use crate::draft::Draft;
@@ -21,6 +21,7 @@ use crate::parameters::Parameters;
 use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::{RecoveryStatement, Standing};
+use crate::seal::Drafted;
 use crate::suspended::{Suspended, Waiting};
 
 /// Who this site is in the view.
@@ -52,7 +53,8 @@ pub struct Boot {
 
 impl Engine {
     /// Rebuilds the state from what the disk held. The step re-delivers the commits above the
-    /// snapshot; it carries no messages, and a record only if the log was lost.
+    /// snapshot; it carries no messages, and a record only if the log was lost. In the row `hybrid` it
+    /// may besides have and send the block whose draft the log ended with.
     ///
     /// A site that is not in the view follows: it accepts, delivers, and signs nothing.
     ///
@@ -87,6 +89,10 @@ impl Engine {
     ) -> Self {
         let sites = parameters.resilience.sites();
         assert!(keys.len() == sites, "one key per site");
+        assert!(
+            parameters.has_fitting_seals(),
+            "a trusted device per site in the model `hybrid`, and none in another"
+        );
         let control = parameters.control(frontier.control.as_deref());
         Self {
             dag: empty_dag(&parameters, frontier.read_above()),
@@ -99,6 +105,7 @@ impl Engine {
             suspended: Suspended::default(),
             peers: Peers::new(sites),
             draft: Draft::default(),
+            drafted: None,
             standing: initial(me, sites),
             amnesia: None,
             equivocators: SiteSet::EMPTY,
@@ -129,6 +136,8 @@ impl Engine {
             self.halted = true;
             step.outputs.push(Output::Alarm(alarm));
         }
+        // It was durable: the log held it.
+        self.seal_draft(now, &mut step);
         self.plan(now);
         step
     }
@@ -136,7 +145,7 @@ impl Engine {
     /// What the records say of this site's standing; gives the blocks.
     fn replay(&mut self, records: Vec<Record>) -> Vec<Logged> {
         let (mut floor, mut recovering) = (Round(0), false);
-        let mut blocks = Vec::new();
+        let (mut blocks, mut drafted) = (Vec::new(), None);
         for record in records {
             match record {
                 Record::Block { block, payload } => {
@@ -154,6 +163,16 @@ impl Engine {
                     recovering = true;
                     self.amnesia = Some(Round(u64::MAX));
                 }
+                Record::Draft { header, payload } => {
+                    drafted = Some((Unsealed::new(*header, &self.key), payload));
+                }
+                Record::Sealed(seal) => {
+                    if let Some((block, payload)) = drafted.take() {
+                        let block = block.sealed(seal);
+                        self.last_own = self.last_own.max(block.round());
+                        blocks.push((block, Some(payload)));
+                    }
+                }
                 // The replica has handed over those of one epoch only.
                 Record::Epoch(_) => {}
             }
@@ -161,6 +180,8 @@ impl Engine {
         if self.standing == Standing::Observing {
             return blocks;
         }
+        let drafted = drafted.map(|(block, payload)| Drafted { block, payload });
+        self.drafted = drafted.filter(|own| own.block.header().round > self.last_own);
         if recovering {
             self.last_own = floor.max(self.last_own);
             self.standing = self.fresh_recovery();
@@ -188,6 +209,7 @@ impl Engine {
                 break;
             }
         }
+        self.committer.recall(&self.dag, self.dag.base());
         let from = SiteId::all(self.keys.len()).find(|site| *site != self.me);
         for (block, payload) in blocks {
             let reference = block.reference();
@@ -236,6 +258,7 @@ impl Engine {
 
     /// Nothing but what a frontier says.
     fn root(&mut self, frontier: Frontier) {
+        self.drop_draft();
         self.dag = empty_dag(&self.parameters, frontier.read_above());
         self.committer = self.parameters.committer(&frontier);
         self.control = self.parameters.control(frontier.control.as_deref());
@@ -266,6 +289,11 @@ impl Engine {
                     .filter(|_| open(&entry.block.reference())),
             })
             .collect();
+        let drafted = self.drafted.as_ref();
+        records.extend(drafted.map(|own| Record::Draft {
+            header: Box::new(own.block.header().clone()),
+            payload: own.payload.clone(),
+        }));
         if self.amnesia.is_some() {
             records.push(Record::Recovering);
         }
@@ -286,12 +314,26 @@ impl Engine {
 
     /// The log is lost, in whole or at its end: from now on this site asks before it signs.
     pub(crate) fn begin_recovery(&mut self, step: &mut Step<Self>) {
+        if self.parameters.seals.is_some() {
+            return self.go_on_as_the_device_says(step);
+        }
         // Who only follows signs nothing, but may have signed in a later epoch.
         if self.standing != Standing::Observing {
             self.standing = self.fresh_recovery();
         }
         self.amnesia = Some(Round(u64::MAX));
         step.records.push(Record::Recovering);
+    }
+
+    /// In the row `hybrid` others can not tell what this site has signed, as no quorum of them need be
+    /// correct (correction 11); its device can.
+    fn go_on_as_the_device_says(&mut self, step: &mut Step<Self>) {
+        let floor = self.last_own.max(self.sealed_up_to());
+        if self.standing != Standing::Observing {
+            self.standing = Standing::Returning { floor, lost: true };
+        }
+        self.amnesia = Some(floor);
+        step.records.push(Record::Floor(floor));
     }
 
     const fn fresh_recovery(&self) -> Standing {

@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maftia_protocol::planted;
 use maftia_types::{Alarm, Round, SiteId};
 
 use crate::block::BlockRef;
+use crate::heads::TWINS_MAX;
 use crate::modes::Modes;
 use crate::rule::{Mode, Rule, Verdict};
 use crate::schedule::{Leaders, Schedule};
@@ -29,6 +30,8 @@ pub struct Committer<B = BlockRef> {
     coins: BTreeMap<Round, SiteId>,
     settled: Round,
     decided: BTreeMap<Round, Verdict<B>>,
+    /// On which blocks direct verdicts rest, by the blocks' round, of authors with many there.
+    deciders: BTreeMap<Round, BTreeSet<B>>,
     /// How many blocks the view had received at the last decision; none if something else has
     /// become known since.
     seen: Option<u64>,
@@ -45,6 +48,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             coins: BTreeMap::new(),
             settled,
             decided: BTreeMap::new(),
+            deciders: BTreeMap::new(),
             seen: None,
         }
     }
@@ -89,7 +93,11 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         let round = self.settled.next();
         let direct = match self.decided.get(&round) {
             Some(verdict) => *verdict,
-            None => self.direct(view, round)?,
+            None => {
+                let direct = self.direct(view, round)?;
+                self.note_deciders(view, round, &direct);
+                direct
+            }
         };
         if direct != Verdict::Undecided || !self.rule.coin_is_readable(view, round) {
             return Ok(First::Verdict(direct));
@@ -99,7 +107,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             wanted.truncate(1);
             return Ok(First::Wants(wanted));
         }
-        wanted.retain(|above| *above >= round.plus(Mode::A.wave()));
+        wanted.retain(|above| *above >= round.plus(self.wave(Mode::A)));
         if !wanted.is_empty() {
             return Ok(First::Wants(wanted));
         }
@@ -144,7 +152,7 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
     /// The rounds whose coin may be read in the view and would help to decide.
     pub fn wanted_coins(&self, view: &impl View<Block = B>) -> Vec<Round> {
         let lowest = self.settled.next().0;
-        let highest = view.tip().minus(Mode::A.wave() - 1).0;
+        let highest = view.tip().minus(self.wave(Mode::A) - 1).0;
         let rounds = (lowest..=highest).map(Round);
         rounds
             .filter(|round| self.modes.of(*round) == Some(Mode::A))
@@ -177,12 +185,54 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
                     }
                 }
                 (None, verdict) => {
+                    self.note_deciders(view, round, &verdict);
                     self.decided.insert(round, verdict);
                 }
             }
             round = round.minus(1);
         }
         Ok(())
+    }
+
+    /// Keeps in mind on which blocks a direct verdict rests, where an author has more than others
+    /// are sent in any case.
+    fn note_deciders(&mut self, view: &impl View<Block = B>, round: Round, verdict: &Verdict<B>) {
+        let Some((mode, leader)) = self.leader(view, round) else {
+            return;
+        };
+        let slot = (mode, leader, round);
+        for (at, block) in self.rule.deciders(view, TWINS_MAX, slot, verdict) {
+            self.deciders.entry(at).or_default().insert(block);
+        }
+    }
+
+    /// After a start: on which blocks the verdicts rest that were settled before, as far as it is
+    /// known who led those slots.
+    pub(crate) fn recall(&mut self, view: &impl View<Block = B>, from: Round) {
+        let has_twins = |round: u64| {
+            let authors = view.authors(Round(round)).len();
+            view.blocks(Round(round)).nth(authors).is_some()
+        };
+        for round in from.next().0..=self.settled.0 {
+            // Nearly always there is nothing to recall.
+            let mut above = round + 1..round + self.wave(Mode::A);
+            if above.any(has_twins)
+                && let Ok(verdict) = self.direct(view, Round(round))
+            {
+                self.note_deciders(view, Round(round), &verdict);
+            }
+        }
+    }
+
+    /// Whether a direct verdict rests on a block, of an author with many at its round.
+    pub(crate) fn is_decider(&self, round: Round, block: &B) -> bool {
+        let here = self.deciders.get(&round);
+        here.is_some_and(|deciders| deciders.contains(block))
+    }
+
+    /// Forgets what verdicts rest on at or below a round.
+    pub(crate) fn forget_deciders(&mut self, round: Round) {
+        self.deciders = self.deciders.split_off(&round.next());
     }
 
     /// Which rule decides a slot, and who leads it. None while either is unknown, or the coin may
@@ -214,9 +264,9 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
         let Some((mode, leader)) = self.leader(view, round) else {
             return Verdict::Undecided;
         };
-        let mut floor = mode.wave() - u64::from(planted("anchor floor one too low"));
+        let mut floor = self.wave(mode) - u64::from(planted("anchor floor one too low"));
         if planted("coin anchors at the S floor") {
-            floor = Mode::S.wave();
+            floor = self.wave(Mode::S);
         }
         let mut above = round.plus(floor);
         while above <= top {
@@ -229,6 +279,10 @@ impl<B: Copy + Ord + std::fmt::Debug> Committer<B> {
             }
         }
         Verdict::Undecided
+    }
+
+    const fn wave(&self, mode: Mode) -> u64 {
+        mode.wave(self.rule.resilience())
     }
 
     /// The last slot whose verdict has been given out.

@@ -202,6 +202,13 @@ impl Dag {
             .flat_map(|layer| layer.slots.iter().flatten())
     }
 
+    /// The slots at `from` and above, by round, then by author.
+    pub(crate) fn slots(&self, from: Round) -> impl Iterator<Item = &[Entry]> {
+        let skip = usize::try_from(from.0.saturating_sub(self.base.0)).unwrap_or(usize::MAX);
+        let layers = self.layers.iter().skip(skip);
+        layers.flat_map(|layer| layer.slots.iter().map(Vec::as_slice))
+    }
+
     /// The newest block of an author, if one is retained.
     pub fn newest(&self, author: SiteId) -> Option<&Entry> {
         self.layers

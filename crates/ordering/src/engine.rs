@@ -21,6 +21,7 @@ use crate::peers::Peers;
 use crate::record::Record;
 use crate::recovery::Standing;
 use crate::rule::{Mode, Verdict};
+use crate::seal::{BrokenSeal, Drafted};
 use crate::suspended::Suspended;
 
 /// One site's part of the ordering engine. See the crate's documentation for the rules.
@@ -41,6 +42,8 @@ pub struct Engine {
     pub(crate) suspended: Suspended,
     pub(crate) peers: Peers,
     pub(crate) draft: Draft,
+    /// The own block that the device is to seal once it is durable.
+    pub(crate) drafted: Option<Drafted>,
     pub(crate) standing: Standing,
     /// After the loss of the log, until the group has delivered a block above this round, which is
     /// the recovery's floor: see [`Engine::is_amnesic`].
@@ -78,6 +81,8 @@ pub enum Output {
         /// Of which round the share is.
         round: Round,
     },
+    /// Two seals that prove a site's trusted device broken; an alarm follows.
+    BrokenSeal(Box<BrokenSeal>),
     /// A peer has shown a block of ours that our log does not hold: the log lost its tail and the
     /// recovery from amnesia has begun.
     LostTail {
@@ -127,6 +132,10 @@ impl Protocol for Engine {
             return step;
         }
         match event {
+            Event::Message {
+                from,
+                message: Message::Drafted { round },
+            } if from == self.me => self.on_drafted(now, round, &mut step),
             Event::Message { from, .. } if from == self.me || !self.peers.contains(from) => {}
             // Who only follows has questions and nothing to say.
             Event::Message { from, message } if from.index() >= self.keys.len() => match message {
@@ -190,6 +199,7 @@ impl Engine {
             Message::RecoveryAnswer(answer) => self.on_recovery_answer(from, &answer, step),
             Message::CoinQuery { rounds } => self.on_coin_query(now, from, &rounds, step),
             Message::CoinShares { shares } => self.on_coin_shares(from, &shares),
+            Message::Drafted { .. } => {}
         }
     }
 
@@ -203,6 +213,7 @@ impl Engine {
         }
         if self.pacemaker.has_stalled(now) {
             self.retransmit(step);
+            self.tell_drafted(step);
         }
     }
 
@@ -252,6 +263,10 @@ impl Engine {
         self.forget_intervals(settled);
         if let Some(horizon) = self.parameters.acceptance_horizon(self.read_above()) {
             self.relayed.prune(horizon);
+            self.committer.forget_deciders(horizon);
+            if let Some(control) = &mut self.control {
+                control.forget_deciders(horizon);
+            }
             for woken in self.suspended.prune(horizon) {
                 self.try_accept(now, woken, step);
             }
@@ -315,6 +330,11 @@ impl Engine {
     /// Which rule decides the slot of a round, as far as is known and of use.
     pub fn mode(&self, round: Round) -> Option<Mode> {
         self.committer.mode(round)
+    }
+
+    /// Who leads a round under the S rule, as far as is known. No secret: attackers know it too.
+    pub fn known_leader(&self, round: Round) -> SiteId {
+        self.committer.schedule().leader(round)
     }
 
     /// How many coins this site has combined since it started.

@@ -31,6 +31,12 @@ pub enum Misbehaviour {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
+    /// H1: no seal of the author's device over this header and in this epoch.
+    #[error("H1: not sealed by the device that the epoch has for its author")]
+    H1Seal,
+    /// H2: its own parent is not what its device had sealed before.
+    #[error("H2: its own parent is not the block sealed before it")]
+    H2Gap,
     /// V1: wrong configuration, epoch or author, or round 0.
     #[error("V1: not of this group, epoch and view")]
     V1Foreign,

@@ -2,7 +2,8 @@
 //! with leaders that a coin names.
 //!
 //! # Guarantees
-//! With at most f sites intruded (arbitrary model, n ≥ 3f + 2c + 1):
+//! With at most f sites intruded (arbitrary model, n ≥ 3f + 2c + 1; hybrid, n ≥ 2(f + c) + 1, if no
+//! trusted device is broken), or c stopped and none intruded (crash, n ≥ 2c + 1):
 //! - **Agreement and total order.** The sequences of [`Commit`]s of any two correct sites are
 //!   prefixes of one another, blocks and payloads included.
 //! - **Integrity.** A block is delivered at most once, and only if its author signed it.
@@ -38,6 +39,7 @@
 //! | [`Message::Knowledge`] | "I have accepted so far": believed for pushing only; that a checkpoint is needed is believed of f+1 |
 //! | [`Message::CoinQuery`] | nothing |
 //! | [`Message::CoinShares`] | "my shares of these rounds' coins, all revealed by my blocks" |
+//! | [`Message::Drafted`] | to itself: "the log holds my draft" |
 //! | [`Message::RecoveryQuery`] | "my log is lost" |
 //! | [`Message::RecoveryAnswer`] | signed: "no block I hold is of a higher round, and my log is intact" |
 //!
@@ -68,6 +70,11 @@
 //!    r+3 support nothing; (A3) ask the first committed slot at r+5 or above. The leader is known once
 //!    q authors are at r+4 and the [`coin`] is combined. Which rule rules is agreed without
 //!    a message: see [`control`].
+//!    In the models `hybrid` and `crash`, where no site makes two blocks of a round: (M1) commit L if q
+//!    authors at r+1 vote for it; (M2) skip if the blocks of all n are there and none does; (M3) from
+//!    r+2 on commit what one block at r+1 in the anchor's history votes for. With the coin r+3 in place
+//!    of r+1 and r+4 of r+2. Two blocks of a round stop the site. In `hybrid` blocks bear seals, with
+//!    clauses H1 and H2 of their own: see [`seal`].
 //! 6. Upon a settled commit: deliver the undelivered blocks of its history above leader − D_gc by
 //!    (round, author, digest); own payloads that fall to the cut are proposed again.
 //! 7. Make the next block when its round has legal parents and the leader below is here and the one
@@ -77,11 +84,14 @@
 //! 9. A period without an own block: tell all what is here, ask one peer, in turn, at doubling
 //!    distance.
 //! 10. Upon a start without a log: log [`Record::Recovering`], ask all with a fresh nonce, and sign
-//!     nothing up to m + 1, the highest of 2f+c+1 answers that blocks accepted here cover.
+//!     nothing up to m + 1, the highest of n−q+f+1 answers that blocks accepted here cover. In `hybrid`
+//!     the device says what was signed.
 //!
 //! # Bounds
-//! Suspended blocks: a novelty budget of 4n(f+c+1) per author, twice that if required; payloads two
-//! full blocks per author; one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
+//! Suspended blocks: a novelty budget of 4n(f+c+1) per author, twice that if required, and beyond that
+//! one per sender; payloads two full blocks per author, beside those of blocks whose parents are here;
+//! twins of a slot two from the author and seven from each other, beside those that blocks build on;
+//! one answer 1 MiB; own payloads under way four full blocks; above 64 rounds
 //! of lag own blocks are empty, above 96 blocks with payload are not referenced.
 //!
 //! # Deviations
@@ -123,6 +133,7 @@
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     fast_path: false,
 //!     asynchronous: Asynchronous::Never,
+//!     seals: None,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),
@@ -168,6 +179,7 @@ mod record;
 mod recovery;
 mod rule;
 mod schedule;
+pub mod seal;
 mod support;
 mod suspended;
 mod synchroniser;

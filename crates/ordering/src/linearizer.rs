@@ -4,7 +4,7 @@ use bytes::Bytes;
 use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_crypto::{Domain, Hasher};
 use maftia_protocol::planted;
-use maftia_types::{Alarm, Digest, Round};
+use maftia_types::{Alarm, Digest, FaultModel, Round};
 
 use crate::block::{Block, BlockRef};
 use crate::control::{ControlState, Inherited};
@@ -112,7 +112,7 @@ impl Linearizer {
             self.frontier.delivered.push(reference);
             blocks.push((Arc::clone(&entry.block), payload_of(entry)?));
         }
-        let time_ms = self.commit_time(dag, &leader);
+        let time_ms = self.commit_time(parameters, dag, &leader);
         hasher.number(time_ms);
         let dropped = self.drop_below(parameters, dag, leader.round);
         self.frontier.index += 1;
@@ -157,8 +157,9 @@ impl Linearizer {
     }
 
     /// Lower median of the strong parents' clocks, one more than the last commit at least
-    /// (correction 21). Saturating: a wild clock cannot wrap it.
-    fn commit_time(&self, dag: &Dag, leader: &BlockRef) -> u64 {
+    /// (correction 21). Saturating: a wild clock cannot wrap it. In the `hybrid` row the least of
+    /// them: of f + 1 parents f may be intruded, and one correct clock is not behind the least.
+    fn commit_time(&self, parameters: &Parameters, dag: &Dag, leader: &BlockRef) -> u64 {
         let mut clocks: Vec<u64> = dag
             .get(leader)
             .into_iter()
@@ -167,7 +168,10 @@ impl Linearizer {
             .map(|entry| entry.block.header().time_ms)
             .collect();
         clocks.sort_unstable();
-        let middle = clocks.len().saturating_sub(1) / 2;
+        let middle = match parameters.resilience.model() {
+            FaultModel::Hybrid => 0,
+            FaultModel::Arbitrary | FaultModel::Crash => clocks.len().saturating_sub(1) / 2,
+        };
         let median = clocks.get(middle).copied().unwrap_or(0);
         median.max(self.frontier.time_ms.saturating_add(1))
     }

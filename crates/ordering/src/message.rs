@@ -58,6 +58,12 @@ pub enum Message {
         /// A share for each round.
         shares: Vec<CoinShare>,
     },
+    /// A site to itself, once its log holds the draft of its block of a round: it may be sealed. Of
+    /// another site it says nothing.
+    Drafted {
+        /// The round.
+        round: Round,
+    },
 }
 
 /// How far a site has come.
@@ -120,6 +126,10 @@ impl Wire for Message {
                 writer.u8(7);
                 writer.list(shares);
             }
+            Self::Drafted { round } => {
+                writer.u8(8);
+                writer.round(*round);
+            }
         }
     }
 
@@ -166,6 +176,9 @@ impl Wire for Message {
             }
             7 => Self::CoinShares {
                 shares: reader.list("shares", COIN_SHARES_MAX)?,
+            },
+            8 => Self::Drafted {
+                round: reader.round()?,
             },
             _ => return Err(DecodeError::Invalid { field: "message" }),
         })

@@ -1,4 +1,4 @@
-use maftia_types::{Digest, Duration, Epoch, Resilience, Round};
+use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, Round};
 
 use crate::coin::Coin;
 use crate::committer::Committer;
@@ -7,6 +7,7 @@ use crate::linearizer::Frontier;
 use crate::modes::Modes;
 use crate::rule::{Mode, Rule};
 use crate::schedule::Schedule;
+use crate::seal::Seals;
 
 /// The longest interval between two judgements on the mode: three of them are the longest stall.
 const INTERVAL_MAX: u64 = 16;
@@ -29,6 +30,9 @@ pub struct Parameters {
     pub fast_path: bool,
     /// Whether slots are led by the coin. Its key is this site's own; all else is equal at all.
     pub asynchronous: Asynchronous,
+    /// The trusted devices of the row `hybrid`; none in the others. This site's own is its own; the
+    /// list of them is equal at all.
+    pub seals: Option<Seals>,
     /// D_gc in rounds: a block that is this far below a committing leader and undelivered is
     /// dropped by everybody at the same commit. Even, at least 4.
     pub delivery_depth: u64,
@@ -133,6 +137,13 @@ impl Parameters {
     pub fn rule(&self) -> Rule {
         Rule::new(self.resilience, self.fast_path)
             .expect("a configuration whose size carries no fast path is refused before it is used")
+    }
+
+    /// Whether there is a device for each site in the row `hybrid`, and none in the others.
+    pub fn has_fitting_seals(&self) -> bool {
+        let devices = self.seals.as_ref().map(Seals::len);
+        let sites = self.resilience.sites();
+        devices == (self.resilience.model() == FaultModel::Hybrid).then_some(sites)
     }
 
     /// The committer of the epoch, above a frontier.

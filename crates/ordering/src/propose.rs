@@ -96,9 +96,10 @@ impl Engine {
     }
 
     fn parents(&self, round: Round) -> Option<Vec<crate::block::BlockRef>> {
-        validity::choose_parents(&self.parameters, &self.dag, self.me, round, |block| {
-            self.equivocators.contains(block.author()) || self.is_over_limit(block)
-        })
+        let avoid =
+            |block: &Block| self.equivocators.contains(block.author()) || self.is_over_limit(block);
+        let parents = validity::choose_parents(&self.parameters, &self.dag, self.me, round, avoid)?;
+        self.goes_on(&parents, round).then_some(parents)
     }
 
     /// Whether a block carries a payload although the settled frontier trails too far.
@@ -122,13 +123,17 @@ impl Engine {
     /// waiting there for ever, this site would be missed where the others wait. A member that was
     /// away skips what it missed; one that is recovering makes none.
     fn next_round(&self) -> Option<Round> {
+        if !self.can_seal() {
+            return None;
+        }
+        let last_own = self.last_own.max(self.sealed_up_to());
         let tip = self.dag.quorum_tip(self.parameters.resilience.quorum());
         let (lowest, away) = match self.standing {
             Standing::Recovering { .. } | Standing::Observing => return None,
-            Standing::Returning { floor, .. } => (floor.max(self.last_own).next(), true),
+            Standing::Returning { floor, .. } => (floor.max(last_own).next(), true),
             Standing::Active => {
                 let lag = self.parameters.returning_lag();
-                (self.last_own.next(), self.last_own.plus(lag) < tip)
+                (last_own.next(), last_own.plus(lag) < tip)
             }
         };
         let rounds = lowest.0..=tip.next().max(lowest).0;
@@ -176,13 +181,28 @@ impl Engine {
             time_ms: now.as_millis().max(own_time),
             coin_shares: self.shares_for(round),
         };
-        let block = Block::sign(header, &self.key);
         assert!(
             round > self.last_own,
             "a second own block for round {round}"
         );
-        self.standing = Standing::Active;
+        if self.parameters.seals.is_some() {
+            return self.draft_block(header, payload, step);
+        }
+        let block = Block::sign(header, &self.key);
         self.accept(std::sync::Arc::clone(&block), Some(payload.clone()), step);
+        self.publish(now, block, payload, step);
+    }
+
+    /// Sends an own block that was accepted.
+    pub(crate) fn publish(
+        &mut self,
+        now: Time,
+        block: std::sync::Arc<Block>,
+        payload: Bytes,
+        step: &mut Step<Self>,
+    ) {
+        let round = block.round();
+        self.standing = Standing::Active;
         for peer in SiteId::all(self.keys.len()) {
             self.peers.was_sent(peer, self.me, round);
         }

@@ -5,7 +5,9 @@ use maftia_codec::{DecodeError, Reader, Wire, Writer};
 use maftia_types::{Epoch, Round};
 
 use crate::block::Block;
+use crate::block::Header;
 use crate::parameters::PAYLOAD_BYTES_MAX;
+use crate::seal::Seal;
 
 /// What the engine keeps in the log. Records are replayed in the order they were written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +28,16 @@ pub enum Record {
     /// What follows is of this epoch: rounds begin anew. For the replica, which hands each epoch's
     /// records to the engine of that epoch.
     Epoch(Epoch),
+    /// What this site is about to have sealed (correction 20): if its device has sealed it, no other
+    /// block of this round ever will be.
+    Draft {
+        /// The header.
+        header: Box<Header>,
+        /// The payload.
+        payload: Bytes,
+    },
+    /// The seal of the draft before: the two are an own block.
+    Sealed(Seal),
 }
 
 impl Wire for Record {
@@ -48,6 +60,15 @@ impl Wire for Record {
                 writer.u8(3);
                 writer.epoch(*epoch);
             }
+            Self::Draft { header, payload } => {
+                writer.u8(4);
+                header.encode(writer);
+                writer.bytes(payload);
+            }
+            Self::Sealed(seal) => {
+                writer.u8(5);
+                seal.encode(writer);
+            }
         }
     }
 
@@ -64,6 +85,11 @@ impl Wire for Record {
             1 => Ok(Self::Floor(reader.round()?)),
             2 => Ok(Self::Recovering),
             3 => Ok(Self::Epoch(reader.epoch()?)),
+            4 => Ok(Self::Draft {
+                header: Box::new(Header::decode(reader)?),
+                payload: reader.bytes("payload", PAYLOAD_BYTES_MAX)?,
+            }),
+            5 => Ok(Self::Sealed(Seal::decode(reader)?)),
             _ => Err(DecodeError::Invalid { field: "record" }),
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! An intact log is a normal restart: the last own block is in it. A site whose log is missing or
 //! damaged asks the others, with a fresh nonce, for the highest round of any block they hold. From
-//! 2f+c+1 answers of sites that are not recovering themselves it learns m, the highest of them,
-//! and signs nothing at or below m+1: its last block at ρ had q strong parents at ρ−1, of which
-//! q−1−f are of other correct sites, and 2f+c+1 responders must include one of those.
+//! n−q+f+1 answers (2f+c+1 in the arbitrary row) of sites that are not recovering themselves it
+//! learns m, the highest of them, and signs nothing at or below m+1: its last block at ρ had q strong
+//! parents at ρ−1, of which q−1−f are of other correct sites, and so many responders must include one
+//! of those. In the hybrid row they need not; there the site's trusted device says what it signed.
 
 use std::collections::BTreeMap;
 

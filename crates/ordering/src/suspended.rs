@@ -65,20 +65,22 @@ impl Suspended {
     }
 
     /// Notes a payload, within the author's bound.
-    pub(crate) fn set_payload(&mut self, reference: &BlockRef, payload: Bytes) -> bool {
+    pub(crate) fn set_payload(&mut self, reference: &BlockRef, payload: Bytes) {
         let held: usize = self
             .of_author(reference.author)
             .filter_map(|waiting| waiting.payload.as_ref().map(Bytes::len))
             .sum();
-        if held + payload.len() > PAYLOAD_BYTES_PER_AUTHOR {
-            return false;
+        if held + payload.len() <= PAYLOAD_BYTES_PER_AUTHOR {
+            self.take_payload(reference, payload);
         }
+    }
+
+    /// Notes a payload whatever else waits.
+    pub(crate) fn take_payload(&mut self, reference: &BlockRef, payload: Bytes) {
         self.wants.remove(reference);
-        let Some(waiting) = self.waiting.get_mut(reference) else {
-            return false;
-        };
-        waiting.payload = Some(payload);
-        true
+        if let Some(waiting) = self.waiting.get_mut(reference) {
+            waiting.payload = Some(payload);
+        }
     }
 
     /// Makes `child` wait for `parent`.
@@ -153,6 +155,24 @@ impl Suspended {
             .keys()
             .filter(|reference| reference.author == author)
             .count()
+    }
+
+    /// How many blocks wait that a peer has sent.
+    pub(crate) fn count_from(&self, from: SiteId) -> usize {
+        let waiting = self.waiting.values();
+        waiting.filter(|waiting| waiting.from == from).count()
+    }
+
+    /// Forgets the newest block that a peer has sent and that is of a later round than this one, best
+    /// of all by the same author. Who waits for it goes on waiting, and wants it again when
+    /// everything is looked at anew.
+    pub(crate) fn evict_newer(&mut self, from: SiteId, than: &BlockRef) -> bool {
+        let sent = self.waiting.iter().filter(|(_, own)| own.from == from);
+        let newest = sent
+            .map(|(reference, _)| *reference)
+            .filter(|own| own.round > than.round)
+            .max_by_key(|own| (own.author == than.author, own.round));
+        newest.is_some_and(|newest| self.remove(&newest).is_some())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -169,7 +169,7 @@ impl Engine {
         let from = lowest.unwrap_or_default().plus(1).max(self.dag.base());
         let with_payload = count == usize::MAX;
         let (mut bytes, mut sent) = (0, Vec::new());
-        for entry in self.dag.from(from) {
+        for entry in self.passed_on(from) {
             let (author, round) = (entry.block.author(), entry.block.round());
             if round > to || bytes > ANSWER_BYTES_MAX || sent.len() >= count {
                 break;

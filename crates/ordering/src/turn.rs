@@ -52,6 +52,7 @@ impl Engine {
         };
         let own = self.dag.from(self.dag.base()).filter(own);
         let mut payloads: Vec<Bytes> = own.filter_map(|entry| entry.payload.clone()).collect();
+        payloads.extend(self.drafted.take().map(|own| own.payload));
         while !self.draft.is_empty() {
             payloads.push(self.draft.take());
         }

@@ -7,10 +7,11 @@ use maftia_protocol::planted;
 use maftia_types::{Round, SiteId, SiteSet};
 
 use crate::block::{Block, BlockRef, Header};
-use crate::coin::{COIN_SHARES_MAX, REVEAL};
+use crate::coin::COIN_SHARES_MAX;
 use crate::dag::Dag;
 use crate::fault::Invalid;
 use crate::parameters::Parameters;
+use crate::rule::reveal;
 
 /// V1–V4, V7 and V8: what the header alone shows.
 ///
@@ -56,7 +57,8 @@ fn check_coin_shares(parameters: &Parameters, header: &Header) -> Result<(), Inv
     let shares = &header.coin_shares;
     let belongs = parameters.asynchronous.has_coin() || shares.is_empty();
     let rounds = || shares.iter().map(|share| share.round);
-    let is_due = |round: Round| round > Round(0) && round.plus(REVEAL) <= header.round;
+    let reveal = reveal(&parameters.resilience);
+    let is_due = |round: Round| round > Round(0) && round.plus(reveal) <= header.round;
     let fits = shares.len() <= COIN_SHARES_MAX && rounds().all(is_due);
     if belongs && fits && rounds().is_sorted_by(|newer, older| newer > older) {
         Ok(())

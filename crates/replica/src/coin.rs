@@ -37,13 +37,17 @@ fn asynchronous(
     }
 }
 
-/// The same in the parameters of an epoch, when this site starts.
+/// The same in the parameters of an epoch, when this site starts. A state that keeps no keys leaves
+/// them as they are: simulated worlds give coins of their own.
 pub(crate) fn with_coin(
     parameters: Parameters,
     wanted: CoinUse,
     ordered: Option<&Ordered>,
     own: (Option<&Site>, SiteId),
 ) -> Parameters {
+    if ordered.is_none() {
+        return parameters;
+    }
     Parameters {
         asynchronous: asynchronous(wanted, ordered, own),
         ..parameters

@@ -98,6 +98,7 @@
 //!     resilience: Resilience::largest(FaultModel::Arbitrary, 1)?,
 //!     fast_path: false,
 //!     asynchronous: maftia_ordering::Asynchronous::Never,
+//!     seals: None,
 //!     delivery_depth: 16,
 //!     checkpoints: CheckpointPolicy::default(),
 //!     pacing: Pacing::default(),

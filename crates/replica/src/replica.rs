@@ -270,6 +270,8 @@ impl Replica {
                 // The fault that comes with it is reported; no policy of the group acts on it.
                 maftia_ordering::Output::BadCoinShare { .. } => {}
                 maftia_ordering::Output::Equivocation(proof) => self.evidence.push(proof.into()),
+                // The alarm after it says so; a stopped site orders no evidence.
+                maftia_ordering::Output::BrokenSeal(_) => {}
                 maftia_ordering::Output::LostTail { .. } => step.outputs.push(Output::LostTail),
             }
         }

@@ -56,7 +56,8 @@ pub struct GroupSuspicion {
 pub enum Activity {
     /// Voting and serving.
     Serving,
-    /// Its log was lost; it asks the others before it signs again.
+    /// It asks the others before it signs again, its log being lost; or it knows from which round it
+    /// may, and has not yet: until it does, the others go on without it.
     Recovering,
     /// It is fetching a checkpoint: chunks here, chunks in all.
     Fetching(usize, usize),
@@ -114,8 +115,8 @@ fn activity(replica: &Replica) -> Activity {
     match (replica.diverged, replica.engine.standing()) {
         (true, _) => Activity::Diverged,
         (false, Standing::Observing) => Activity::Joining,
-        (false, Standing::Recovering { .. }) => Activity::Recovering,
-        (false, Standing::Active | Standing::Returning { .. }) => Activity::Serving,
+        (false, Standing::Recovering { .. } | Standing::Returning { .. }) => Activity::Recovering,
+        (false, Standing::Active) => Activity::Serving,
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Control {
     Metrics(oneshot::Sender<String>),
     /// Misbehave from now on; only the harness of `demo` and `dev` sends it.
     Attack(Vec<maftia_adversary::Attack>),
+    /// Get the blocks of known leaders too late from now on, or no longer; likewise.
+    AimAtLeaders(bool),
     /// Stop in good order.
     Stop,
 }

@@ -52,10 +52,10 @@ impl Harness {
     pub(crate) fn listen(self, control: mpsc::Sender<Control>) {
         let work = move || {
             for line in BufReader::new(self.0).lines() {
-                let Some(attacks) = line.ok().and_then(|line| parse(&line)) else {
+                let Some(order) = line.ok().and_then(|line| parse(&line)) else {
                     break;
                 };
-                if control.blocking_send(Control::Attack(attacks)).is_err() {
+                if control.blocking_send(order).is_err() {
                     return;
                 }
             }
@@ -69,10 +69,42 @@ impl Harness {
     }
 }
 
-/// The names of attacks, separated by spaces; none of them for `none`.
-fn parse(line: &str) -> Option<Vec<Attack>> {
-    line.split_whitespace()
-        .filter(|name| *name != "none")
-        .map(Attack::parse)
-        .collect()
+/// `schedule-leader`, `schedule-leader stop`, or the names of attacks, separated by spaces; none of
+/// them for `none`.
+fn parse(line: &str) -> Option<Control> {
+    let attacks = || {
+        line.split_whitespace()
+            .filter(|name| *name != "none")
+            .map(Attack::parse)
+            .collect()
+    };
+    match line.trim() {
+        "schedule-leader" => Some(Control::AimAtLeaders(true)),
+        "schedule-leader stop" => Some(Control::AimAtLeaders(false)),
+        _ => attacks().map(Control::Attack),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_for_the_site_and_for_its_network_are_told_apart() {
+        let network = |line: &str| match parse(line) {
+            Some(Control::AimAtLeaders(is_on)) => Some(is_on),
+            _ => None,
+        };
+        assert_eq!(network("schedule-leader"), Some(true));
+        assert_eq!(network("schedule-leader stop"), Some(false));
+        let attacks = |line: &str| match parse(line) {
+            Some(Control::Attack(attacks)) => Some(attacks),
+            _ => None,
+        };
+        let both = vec![Attack::Equivocate, Attack::ForgeReplies];
+        assert_eq!(attacks("equivocate forge-replies"), Some(both));
+        assert_eq!(attacks("none"), Some(Vec::new()));
+        assert!(parse("schedule-leader silence").is_none());
+        assert!(parse("kindness").is_none());
+    }
 }

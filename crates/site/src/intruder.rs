@@ -1,10 +1,11 @@
-use maftia_adversary::{Attack, Equivocate, Scene, Sent, Strategy};
+use maftia_adversary::{AimAtLeaders, Attack, Equivocate, Scene, Sent, Strategy};
 use maftia_crypto::SigningKey;
 use maftia_protocol::{Outgoing, Release, Step, Target};
 use maftia_replica::{Message, Replica};
 use maftia_types::{Resilience, SiteId};
 
-/// An intruder in this site, for drills: between a replica that works as it should and the world.
+/// An intruder in this site or on its links, for drills: between a replica that works as it should and
+/// the world.
 pub(crate) struct Intruder {
     me: SiteId,
     resilience: Resilience,
@@ -12,6 +13,8 @@ pub(crate) struct Intruder {
     key: SigningKey,
     seed: u64,
     strategies: Vec<Box<dyn Strategy>>,
+    /// What brings this site the messages of others.
+    pub(crate) network: AimAtLeaders,
 }
 
 impl Intruder {
@@ -24,12 +27,14 @@ impl Intruder {
             key,
             seed,
             strategies: Vec::new(),
+            network: AimAtLeaders::default(),
         }
     }
 
     /// The site has another id, in another view, or others hear it.
-    pub(crate) const fn renumber(&mut self, me: SiteId, resilience: Resilience, audience: usize) {
+    pub(crate) fn renumber(&mut self, me: SiteId, resilience: Resilience, audience: usize) {
         (self.me, self.resilience, self.audience) = (me, resilience, audience);
+        self.network.forget();
     }
 
     /// What to do from now on, one on top of the other.
@@ -50,6 +55,7 @@ impl Intruder {
             resilience: &self.resilience,
             audience: self.audience,
             key: &self.key,
+            device: None,
         };
         for strategy in &mut self.strategies {
             let faults = std::mem::take(&mut step.faults);
@@ -76,6 +82,7 @@ impl Intruder {
             resilience: &self.resilience,
             audience: self.audience,
             key: &self.key,
+            device: None,
         };
         let mut step = Step::none();
         for strategy in &mut self.strategies {

@@ -150,6 +150,7 @@ pub(crate) fn parameters(group: &GroupFile) -> Parameters {
         resilience: group.resilience(),
         fast_path: group.group().fast_path,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: DELIVERY_DEPTH,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

@@ -1,6 +1,6 @@
 //! The state that a site has left which was stopped, or whose group has too few sites to go on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use maftia_config::GroupFile;
@@ -13,13 +13,16 @@ use maftia_types::{SITES_MAX, SiteId, Time};
 use crate::chain::ChainFile;
 use crate::daemon::suite;
 use crate::run::{beginning, parameters, settings};
-use crate::store::{Incomplete, StoreError, exists, peek};
+use crate::store::{Incomplete, Peeked, StoreError, exists, peek};
 
 /// What a stopped site has left.
 #[derive(Debug)]
 pub struct Stopped {
     /// Its state after the last commit that its log determines.
     pub copied: Copied,
+    /// The files of its newest snapshots that are damaged: then the state is of an older one, and
+    /// what its log has above that. It may be older than what the site had.
+    pub damaged: Vec<PathBuf>,
     /// The certificates that it has kept.
     pub chain: Vec<Certificate>,
 }
@@ -45,9 +48,9 @@ pub enum StoppedError {
     Boot(#[from] BootError),
 }
 
-/// Reads what a stopped site has left in its data folder: its newest snapshot, and the commits that
-/// its log determines above it. Nobody is told anything, and nothing is signed: the log is read as
-/// by one who only follows it.
+/// Reads what a stopped site has left in its data folder: its newest snapshot that can be read, and
+/// the commits that its log determines above it. Nobody is told anything, and nothing is signed: the
+/// log is read as by one who only follows it.
 ///
 /// # Errors
 /// [`StoppedError`]; among others if the site still runs.
@@ -58,7 +61,7 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
     if !exists(data) {
         return Err(StoppedError::Nothing);
     }
-    let found = peek(data)?;
+    let Peeked { boot, damaged } = peek(data)?;
     let chain = ChainFile::new(data).read();
     let parameters = parameters(group);
     let clients = (group.powers(), group.group().keys.approvals.get());
@@ -69,7 +72,7 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
             chain: chain.clone(),
             ..beginning(group)
         }),
-        ..found
+        ..boot
     };
     let stranger = SiteId::all(SITES_MAX).last();
     let identity = Identity {
@@ -85,5 +88,9 @@ pub fn stopped(group: &GroupFile, data: &Path) -> Result<Stopped, StoppedError> 
     let booted = Replica::boot(parameters, settings, identity, machine, boot, now);
     let (mut replica, _unsaid) = booted?;
     let copied = replica.copy().ok_or(StoppedError::NoState)?;
-    Ok(Stopped { copied, chain })
+    Ok(Stopped {
+        copied,
+        damaged,
+        chain,
+    })
 }

@@ -106,12 +106,22 @@ pub enum Incomplete {
     SnapshotsDamaged,
 }
 
+/// What the disk of a stopped site holds.
+#[derive(Debug)]
+pub(crate) struct Peeked {
+    /// What a replica is made of.
+    pub(crate) boot: Boot,
+    /// The files of newer snapshots than the one in it, which are damaged. They may have covered
+    /// what neither that one nor the log has.
+    pub(crate) damaged: Vec<PathBuf>,
+}
+
 /// What the disk of a site holds that was stopped and is not to start again. Unlike a start, this
 /// sets nothing aside and marks nothing as lost: of a damaged log it reads what can be read. It
 /// cuts a torn tail, as every opening does. Without a snapshot only a log that goes back to the
 /// beginning says what the state was: taken for a new site's, what is left would be a state that
 /// never was.
-pub(crate) fn peek(dir: &Path) -> Result<Boot, StoppedError> {
+pub(crate) fn peek(dir: &Path) -> Result<Peeked, StoppedError> {
     let snapshots = Snapshots::open(&snapshot_dir(dir)).map_err(StoreError::from)?;
     let loaded = match snapshots.latest() {
         Ok(loaded) => loaded,
@@ -119,6 +129,9 @@ pub(crate) fn peek(dir: &Path) -> Result<Boot, StoppedError> {
         Err(error) => return Err(StoreError::from(error).into()),
     };
     let covered = loaded.as_ref().map(|loaded| loaded.position);
+    let damaged = loaded.iter().flat_map(|loaded| &loaded.damaged);
+    let damaged = damaged.map(|id| snapshot_dir(dir).join(id.to_string()));
+    let damaged = damaged.collect();
     let records = match Log::open(&log_dir(dir), options(Arc::new(|_| {}))) {
         Ok((_log, recovered)) => readable(recovered, covered)?,
         Err(OpenError::Missing { .. }) if covered.is_some() => Vec::new(),
@@ -134,11 +147,12 @@ pub(crate) fn peek(dir: &Path) -> Result<Boot, StoppedError> {
             Some(Restored::from_chunks(loaded.chunks).map_err(|_| foreign)?)
         }
     };
-    Ok(Boot {
+    let boot = Boot {
         image,
         records,
         ..Boot::default()
-    })
+    };
+    Ok(Peeked { boot, damaged })
 }
 
 /// The records that follow the snapshot, which covers the log up to there.

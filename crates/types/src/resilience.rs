@@ -192,6 +192,12 @@ impl Resilience {
         }
     }
 
+    /// Whether the model keeps every site from making two blocks of one round: then votes alone
+    /// commit, in waves of two rounds with known leaders and of four with the coin's.
+    pub const fn has_single_blocks(&self) -> bool {
+        matches!(self.model, FaultModel::Hybrid | FaultModel::Crash)
+    }
+
     /// The thresholds of the S rule's fast path (p, q_f, T1, T2).
     ///
     /// # Errors
@@ -253,10 +259,12 @@ impl Resilience {
         self.dealt_points_known_max() < self.quorum()
     }
 
-    /// 2f + c + 1: answers a site that lost its log needs from *other* sites before it signs again
-    /// (corrections 10 and 11).
+    /// n − q + f + 1: answers a site that lost its log needs from *other* sites before it signs again
+    /// (corrections 10 and 11); 2f + c + 1 in the `arbitrary` row. One of them is correct and made
+    /// one of the q − 1 other strong parents of the site's last block. Means nothing in the `hybrid`
+    /// row, whose quorums need not have such a site: there the trusted component remembers.
     pub const fn amnesia_responders(&self) -> usize {
-        2 * self.f + self.c + 1
+        self.n - self.quorum() + self.f + 1
     }
 
     /// T = 4·n·(f+c+1): new blocks a single block's history may bring (correction 7).
@@ -319,6 +327,68 @@ mod tests {
                 assert!(q_sp <= q && q <= n - f, "n={n} f={f}");
             }
         }
+    }
+
+    #[test]
+    fn rows_without_twins_have_majorities_at_every_size() {
+        for n in 1..=crate::SITES_MAX {
+            for faulty in 0..=(n - 1) / 2 {
+                let hybrid = Resilience::new(FaultModel::Hybrid, n, faulty, 0).unwrap();
+                let crash = Resilience::new(FaultModel::Crash, n, 0, faulty).unwrap();
+                for row in [hybrid, crash] {
+                    let q = row.quorum();
+                    assert!(row.has_single_blocks() && q > faulty, "n={n}");
+                    assert!(2 * q > n && q <= n - faulty, "n={n} faulty={faulty}");
+                }
+                assert_eq!(hybrid.one_correct(), faulty + 1, "replies to a client");
+                assert_eq!(crash.one_correct(), 1);
+            }
+        }
+        assert!(!arbitrary(4, 1, 0).has_single_blocks());
+    }
+
+    #[test]
+    fn each_row_refuses_one_site_too_few() {
+        let refused = |model, n, f, c| match Resilience::new(model, n, f, c) {
+            Err(ResilienceError::TooFew { needed, .. }) => Some(needed),
+            _ => None,
+        };
+        for (f, c) in [(1, 0), (0, 1), (2, 0), (1, 1), (3, 2)] {
+            let needed = 2 * (f + c) + 1;
+            assert_eq!(refused(FaultModel::Hybrid, needed, f, c), None);
+            assert_eq!(refused(FaultModel::Hybrid, needed - 1, f, c), Some(needed));
+        }
+        for c in 1..8 {
+            assert_eq!(refused(FaultModel::Crash, 2 * c + 1, 0, c), None);
+            assert_eq!(refused(FaultModel::Crash, 2 * c, 0, c), Some(2 * c + 1));
+        }
+        let intruded = Resilience::new(FaultModel::Crash, 9, 1, 1);
+        assert_eq!(
+            intruded,
+            Err(ResilienceError::IntrusionInCrashModel { f: 1 })
+        );
+    }
+
+    #[test]
+    fn answers_after_amnesia_meet_a_correct_parent_and_can_be_had() {
+        let rows = (1..=31).flat_map(|n| {
+            let crash = (0..=(n - 1) / 2).map(move |c| (FaultModel::Crash, n, 0, c));
+            let arbitrary = (0..=(n - 1) / 3).flat_map(move |f| {
+                let most = (n - 1 - 3 * f) / 2;
+                (0..=most).map(move |c| (FaultModel::Arbitrary, n, f, c))
+            });
+            crash.chain(arbitrary)
+        });
+        for (model, n, f, c) in rows.filter(|(.., f, c)| f + c > 0) {
+            let row = Resilience::new(model, n, f, c).unwrap();
+            let (others, answers) = (n - 1, row.amnesia_responders());
+            let correct_parents = row.quorum() - 1 - f.min(row.quorum() - 1);
+            assert!(correct_parents + answers > others, "{row:?}");
+            // The site itself is one of the faulty.
+            assert!(answers <= others - (f + c - 1), "{row:?}");
+        }
+        assert_eq!(arbitrary(7, 2, 0).amnesia_responders(), 5, "2f + c + 1");
+        assert_eq!(arbitrary(8, 1, 2).amnesia_responders(), 5);
     }
 
     #[test]

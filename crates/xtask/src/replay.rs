@@ -7,7 +7,7 @@ const TEST: &str = "campaigns::replays_a_seed_that_is_asked_for";
 const TEST_OF_VIEWS: &str = "views::campaigns::replays_a_seed_that_is_asked_for";
 
 /// What a campaign's name says: `replica-<sites>-<corrupted>-<weather>`, and behind it `-fast` with
-/// the fast path, `-auto` or `-always` with the coin.
+/// the fast path, `-auto` or `-always` with the coin; at the end `-hybrid` or `-crash` in those rows.
 #[derive(Debug, PartialEq, Eq)]
 struct Scenario {
     sites: u8,
@@ -15,6 +15,7 @@ struct Scenario {
     sleeper: bool,
     fast_path: bool,
     asynchronous: &'static str,
+    model: &'static str,
 }
 
 /// Runs one seed of the campaign named `scenario` with its log. True if the seed was run.
@@ -55,11 +56,15 @@ fn asked(name: &str) -> Option<(&'static str, Vec<(&'static str, String)>)> {
         ("MAFTIA_SLEEPER", u8::from(scenario.sleeper).to_string()),
         ("MAFTIA_FAST_PATH", u8::from(scenario.fast_path).to_string()),
         ("MAFTIA_ASYNCHRONOUS", scenario.asynchronous.to_owned()),
+        ("MAFTIA_MODEL", scenario.model.to_owned()),
     ];
     Some((TEST, variables))
 }
 
 fn parse(name: &str) -> Option<Scenario> {
+    let rows = ["hybrid", "crash"].into_iter();
+    let mut row = rows.filter_map(|row| Some((name.strip_suffix(row)?.strip_suffix('-')?, row)));
+    let (name, model) = row.next().unwrap_or((name, "arbitrary"));
     let mut parts = name.strip_prefix("replica-")?.splitn(3, '-');
     let sites = parts.next()?.parse().ok()?;
     let corrupted = parts.next()?.parse().ok()?;
@@ -77,6 +82,7 @@ fn parse(name: &str) -> Option<Scenario> {
         sleeper,
         fast_path,
         asynchronous,
+        model,
     })
 }
 
@@ -92,12 +98,17 @@ mod tests {
             sleeper: false,
             fast_path: false,
             asynchronous: "never",
+            model: "arbitrary",
         };
         assert_eq!(parse("replica-7-2-storm"), Some(scenario));
         assert!(parse("replica-7-1-sleeper").is_some_and(|scenario| scenario.sleeper));
         assert!(parse("replica-4-1-storm-fast").is_some_and(|scenario| scenario.fast_path));
         let auto = parse("replica-4-1-storm-auto");
         assert!(auto.is_some_and(|scenario| scenario.asynchronous == "auto"));
+        let hybrid = parse("replica-3-1-storm-auto-hybrid");
+        let is_it = |of: Scenario| of.model == "hybrid" && of.asynchronous == "auto";
+        assert!(hybrid.is_some_and(is_it));
+        assert!(parse("replica-3-0-storm-crash").is_some_and(|of| of.model == "crash"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use maftia_types::{Digest, Duration, Epoch, FaultModel, Resilience, SiteId, Site
 
 use crate::book::{Shared, Sometimes};
 use crate::clients::{Audience, Clients, Load};
+use crate::devices::Devices;
 use crate::intruder::Intruder;
 use crate::properties::{Convergence, Durability, Sanity, Signed, TotalOrder};
 use crate::site::{Asynchrony, Blueprint, Keys, Site, correct};
@@ -36,6 +37,7 @@ pub(crate) type Network = fn(&mut Setup, &mut Dice);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) n: usize,
+    pub(crate) model: FaultModel,
     pub(crate) corrupted: usize,
     pub(crate) weather: Weather,
     pub(crate) keys: Keys,
@@ -59,6 +61,7 @@ impl Case {
     pub(crate) fn new(n: usize, corrupted: usize, weather: Weather) -> Self {
         Self {
             n,
+            model: FaultModel::Arbitrary,
             corrupted,
             weather,
             keys: Keys::Mock,
@@ -75,6 +78,14 @@ impl Case {
             fast_path: true,
             ..self
         }
+    }
+
+    pub(crate) fn of_model(self, model: FaultModel) -> Self {
+        Self { model, ..self }
+    }
+
+    fn resilience(self) -> Resilience {
+        Resilience::largest(self.model, self.n).unwrap()
     }
 
     pub(crate) fn with_coin(self, asynchrony: Asynchrony) -> Self {
@@ -97,7 +108,7 @@ impl Case {
         let blueprint = Rc::new(self.blueprint(&mut dice));
         let f = blueprint.parameters.resilience.intruded_max();
         let book = Shared::default();
-        let mut setup = self.setup(seed, f, corrupted, &mut dice);
+        let mut setup = self.setup(seed, corrupted, &mut dice);
         if let Some(network) = self.network {
             setup.plan = Plan::default();
             network(&mut setup, &mut dice);
@@ -125,9 +136,10 @@ impl Case {
         let parameters = Parameters {
             config: Digest([5; 32]),
             epoch: Epoch(0),
-            resilience: Resilience::largest(FaultModel::Arbitrary, self.n).unwrap(),
+            resilience: self.resilience(),
             fast_path: self.fast_path,
             asynchronous: maftia_ordering::Asynchronous::Never,
+            seals: None,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: often,
@@ -140,7 +152,12 @@ impl Case {
             window: 16,
             hold_bytes: 4096,
             vouch_commits: 64,
-            vouches_per_author: 12,
+            // With f of 2f+1 intruded all others must vouch: one vouch that the log drops for want of
+            // room holds a request up until it expires.
+            vouches_per_author: match self.model {
+                FaultModel::Arbitrary => 12,
+                FaultModel::Hybrid | FaultModel::Crash => 96,
+            },
             sessions_per_key: 3,
             session_ms: 36_000_000,
             replies: 8,
@@ -154,8 +171,13 @@ impl Case {
         } else {
             64 * 1024
         };
+        let devices = match self.model {
+            FaultModel::Hybrid => Devices::new(self.n, dice),
+            FaultModel::Arbitrary | FaultModel::Crash => Devices::default(),
+        };
         Blueprint {
             parameters,
+            devices,
             settings: Settings {
                 limits,
                 image_bytes,
@@ -166,7 +188,7 @@ impl Case {
         }
     }
 
-    fn setup(self, seed: u64, f: usize, corrupted: SiteSet, dice: &mut Dice) -> Setup {
+    fn setup(self, seed: u64, corrupted: SiteSet, dice: &mut Dice) -> Setup {
         // What a sleeper is sent is gone: else it would only have to read it.
         let carriage = if self.weather == Weather::Sleeper || dice.chance(500) {
             Carriage::Datagram
@@ -182,7 +204,7 @@ impl Case {
             },
         };
         let plan = match self.weather {
-            Weather::Storm => self.storm(f, corrupted, dice),
+            Weather::Storm => self.storm(corrupted, dice),
             Weather::Sleeper => self.sleep(corrupted, dice),
         };
         let slow_per_mille = if self.weather == Weather::Storm {
@@ -207,7 +229,7 @@ impl Case {
         }
     }
 
-    fn storm(self, f: usize, corrupted: SiteSet, dice: &mut Dice) -> Plan {
+    fn storm(self, corrupted: SiteSet, dice: &mut Dice) -> Plan {
         let options = PlanOptions {
             outage: ms(1)..=ms(800),
             crashes: 1..=4,
@@ -216,7 +238,7 @@ impl Case {
             pauses: 0..=2,
             power_losses: 0..=1,
             wipes: 0..=1,
-            faulty_max: f,
+            faulty_max: self.resilience().faulty_max(),
             ..PlanOptions::quiet(at_ms(50), at_ms(3_000))
         };
         Plan::random(self.n, corrupted, &options, dice)
@@ -224,9 +246,7 @@ impl Case {
 
     /// One correct site is away for four seconds, in one of four ways, and something else crashes.
     fn sleep(self, corrupted: SiteSet, dice: &mut Dice) -> Plan {
-        let f = Resilience::largest(FaultModel::Arbitrary, self.n)
-            .unwrap()
-            .intruded_max();
+        let faulty_max = self.resilience().faulty_max();
         let options = PlanOptions {
             crashes: 1..=2,
             ..PlanOptions::quiet(at_ms(50), at_ms(5_500))
@@ -235,7 +255,7 @@ impl Case {
         let awake = correct(self.n, corrupted);
         let site: SiteId = *dice.pick(&awake).unwrap();
         let (at, lasts) = (at_ms(dice.between(200, 1_000)), ms(6_000));
-        let incident = match dice.below(if corrupted.len() < f { 4 } else { 3 }) {
+        let incident = match dice.below(if corrupted.len() < faulty_max { 4 } else { 3 }) {
             0 => Incident::Crash {
                 site,
                 down_for: lasts,

@@ -40,6 +40,11 @@ impl Intruder {
             6..=8 => Attack::Equivocate,
             _ => Attack::Rude,
         });
+        // Who tells two stories tells at least one that his replica does not know of.
+        if attack == Attack::Equivocate {
+            let devices = &blueprint.devices;
+            corrupted.iter().for_each(|site| devices.take_over(site));
+        }
         let parameters = &blueprint.parameters;
         let sites = parameters.resilience.sites();
         let delays = if corrupted.is_empty() {
@@ -67,11 +72,13 @@ impl Intruder {
     ) -> Option<T> {
         let key = self.blueprint.keys.of(site.index());
         let resilience = &self.blueprint.parameters.resilience;
+        let device = self.blueprint.devices.of_intruder(site);
         let scene = Scene {
             me: site,
             resilience,
             audience: resilience.sites(),
             key: &key,
+            device: device.as_deref(),
         };
         Some(call(self.strategies.get_mut(&site)?.as_mut(), &scene))
     }
@@ -85,6 +92,12 @@ impl Adversary<Replica> for Intruder {
     fn tamper(&mut self, turn: &mut Turn<'_, Replica>, site: SiteId, step: Step<Replica>) {
         for (to, message) in std::mem::take(&mut self.said) {
             turn.send(site, to, message);
+        }
+        // That its draft is on the disk, a site tells itself.
+        for out in &step.messages {
+            if let Message::Ordering(_, maftia_ordering::Message::Drafted { .. }) = &out.message {
+                turn.send(site, site, out.message.clone());
+            }
         }
         let Some(sent) = self.on(site, |strategy, scene| strategy.tamper(scene, step)) else {
             return;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use maftia_adversary::Attack;
 use maftia_protocol::plant;
 use maftia_simulator::{Failure, Report};
+use maftia_types::FaultModel;
 
 use crate::case::{Case, Weather};
 
@@ -13,6 +14,7 @@ use crate::case::{Case, Weather};
 struct Planted {
     name: &'static str,
     n: usize,
+    model: FaultModel,
     corrupted: usize,
     weather: Weather,
     attack: Option<Attack>,
@@ -26,6 +28,7 @@ impl Planted {
         Self {
             name,
             n: 4,
+            model: FaultModel::Arbitrary,
             corrupted: 0,
             weather: Weather::Storm,
             attack: None,
@@ -49,6 +52,14 @@ impl Planted {
         }
     }
 
+    const fn of_three(self, model: FaultModel) -> Self {
+        Self {
+            n: 3,
+            model,
+            ..self
+        }
+    }
+
     const fn of_seven(self) -> Self {
         Self { n: 7, ..self }
     }
@@ -56,6 +67,7 @@ impl Planted {
     fn is_caught(&self) {
         let case = Case {
             attack: self.attack,
+            model: self.model,
             ..Case::new(self.n, self.corrupted, self.weather)
         };
         must_be_caught(self.name, self.by, 0..self.seeds, |seed| case.run(seed).0);
@@ -117,6 +129,12 @@ planted! {
     an_unchecked_chunk_is_caught:
         Planted::new("chunk not checked", &["no alarm", "state agreement", "liveness"], 400)
             .of_seven().asleep().attacked_by(Attack::LieAboutState);
+    a_device_whose_boot_is_not_checked_is_caught:
+        Planted::new("H1 boot not checked", &["no alarm"], 200)
+            .of_three(FaultModel::Hybrid).attacked_by(Attack::Equivocate);
+    a_majority_less_one_of_three_is_caught:
+        Planted::new("majority less one", &["agreement", "no alarm", "state agreement"], 400)
+            .of_three(FaultModel::Crash);
     a_checkpoint_by_one_vote_is_caught:
         Planted::new("one checkpoint vote is enough", &["no alarm", "state agreement"], 400)
             .attacked_by(Attack::Equivocate);

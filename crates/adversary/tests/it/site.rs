@@ -12,6 +12,8 @@ use maftia_replica::{Boot as ReplicaBoot, Message, Output, Record, Replica, Rest
 use maftia_simulator::{Boot, Item, Subject, fingerprint_of_bytes, fingerprint_of_debug};
 use maftia_types::{Digest, SiteId};
 
+use crate::devices::Devices;
+
 /// Mock signatures or real ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Keys {
@@ -40,6 +42,8 @@ pub(crate) enum Asynchrony {
 #[derive(Debug)]
 pub(crate) struct Blueprint {
     pub(crate) parameters: Parameters,
+    /// In the row `hybrid`.
+    pub(crate) devices: Devices,
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
     pub(crate) asynchrony: Asynchrony,
@@ -57,6 +61,7 @@ impl Blueprint {
         };
         Parameters {
             asynchronous,
+            seals: self.devices.seals(me),
             ..self.parameters.clone()
         }
     }
@@ -75,6 +80,9 @@ impl Subject for Site {
     /// is a lost log; one that has been written to again tells by itself how far it had come.
     fn boot(&mut self, boot: Boot<'_, Record>) -> (Replica, Step<Replica>) {
         let n = self.0.sites();
+        if boot.wiped && boot.records.is_empty() {
+            self.0.devices.host_replaced(boot.site, boot.incarnation);
+        }
         let image = boot
             .records
             .iter()

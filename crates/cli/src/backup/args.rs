@@ -36,8 +36,9 @@ pub(crate) enum BackupCommand {
                   attempt that was cut off leaves FILE.part; typed again, it goes on from \
                   there.\n\nWith --from-site the newest state of a stopped site is copied, for a \
                   group that lost too many sites to sign one. It is that site's word \
-                  alone.\n\nExamples:\n  maftia backup create vault.backup\n  maftia backup \
-                  create today.backup --reuse yesterday.backup\n  maftia backup create \
+                  alone. If its newest snapshot is damaged, nothing is written, unless with \
+                  --older-snapshot.\n\nExamples:\n  maftia backup create vault.backup\n  maftia \
+                  backup create today.backup --reuse yesterday.backup\n  maftia backup create \
                   last.backup --from-site ./group/sites/B"
 )]
 pub(crate) struct Create {
@@ -46,6 +47,9 @@ pub(crate) struct Create {
     /// Folder of a stopped site, with its site.toml, instead of asking the group
     #[arg(long, value_name = "DIR", conflicts_with = "reuse")]
     pub(crate) from_site: Option<PathBuf>,
+    /// Of a site whose newest snapshot is damaged, copy the older state that can be read
+    #[arg(long, requires = "from_site")]
+    pub(crate) older_snapshot: bool,
     /// An earlier backup, from which what has not changed is taken
     #[arg(long, value_name = "FILE")]
     pub(crate) reuse: Option<PathBuf>,

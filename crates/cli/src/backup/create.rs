@@ -11,9 +11,11 @@ use maftia_backup::{
 };
 use maftia_codec::Wire as _;
 use maftia_replica::Legacy;
+use maftia_verify::Utc;
 
 use super::args::Create;
 use super::report::{Progress, facts, object, tell};
+use super::survivors::Survivor;
 use super::{bad, survivors};
 use crate::files::{at, print};
 use crate::http::{Client, Problem};
@@ -180,6 +182,10 @@ fn earlier(path: &Path) -> PathBuf {
 fn of_site(typed: &Create, site: &Path) -> Result<(Checked, Contents), Problem> {
     let found = survivors::read(site)?;
     let head = *found.stopped.copied.head();
+    let older = !found.stopped.damaged.is_empty();
+    if older && !typed.older_snapshot {
+        return Err(outdated(&found));
+    }
     let given = found.group.epoch();
     let epochs = given.0 + 1..=head.realm.epoch.0;
     let lead = found.stopped.chain.iter();
@@ -195,6 +201,7 @@ fn of_site(typed: &Create, site: &Path) -> Result<(Checked, Contents), Problem> 
         provenance: Provenance::Site {
             name: found.name.clone(),
             signed,
+            older,
         },
         digests: found.stopped.copied.digests().to_vec(),
     };
@@ -207,6 +214,23 @@ fn of_site(typed: &Create, site: &Path) -> Result<(Checked, Contents), Problem> 
     }
     let contents = complete(writer, &typed.file, &checked)?;
     Ok((checked, contents))
+}
+
+/// There may have been a later state than the one that can be read.
+fn outdated(found: &Survivor) -> Problem {
+    let damaged = found.stopped.damaged.iter();
+    let damaged: Vec<String> = damaged.map(|path| path.display().to_string()).collect();
+    let head = found.stopped.copied.head();
+    let what = format!(
+        "site {} had a newer state in {}, which is damaged: what can be read of it goes to \
+         commit {} at {}",
+        found.name,
+        damaged.join(" and "),
+        head.commit,
+        Utc(head.time_ms)
+    );
+    Problem::failed("older-snapshot", what)
+        .next("use another site's folder; or take the older state with --older-snapshot")
 }
 
 fn unasked() -> Problem {

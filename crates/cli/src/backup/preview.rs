@@ -8,7 +8,7 @@ use maftia_config::GroupFile;
 use maftia_verify::Utc;
 use serde_json::{Value, json};
 
-use super::report::{key, public, safe};
+use super::report::{is_older, key, public, safe};
 use super::survivors::Survivor;
 use crate::http::Problem;
 use crate::key::api::hex;
@@ -37,6 +37,8 @@ struct Later {
     time_ms: u64,
     commits: u64,
     requests: u64,
+    /// Whether its newest snapshot is damaged, so that it may have had more.
+    damaged: bool,
 }
 
 impl Preview {
@@ -62,6 +64,7 @@ impl Preview {
                 time_ms: copied.head().time_ms,
                 commits: copied.head().commit.saturating_sub(head.commit),
                 requests: copied.position.saturating_sub(contents.legacy.position()),
+                damaged: !survivor.stopped.damaged.is_empty(),
             });
         }
         let in_use = contents.keys.summaries();
@@ -114,6 +117,7 @@ impl Preview {
                 "time": Utc(own.time_ms).to_string(),
                 "commits": own.commits,
                 "requests": own.requests,
+                "damaged": own.damaged,
             })
         });
         let names = |group: &GroupFile| -> Vec<String> {
@@ -131,6 +135,7 @@ impl Preview {
                 "signed": self.checked.is_signed(),
                 "key": self.key(),
                 "key_compared": self.compared,
+                "older_snapshot": is_older(&self.checked),
             },
             "kept": {
                 "entries": self.entries,
@@ -172,6 +177,9 @@ impl Preview {
             }
             (None, _) => "        signed by nobody: it is the word of one site".to_owned(),
         });
+        if is_older(&self.checked) {
+            line("        of an older snapshot: newer ones of that site were damaged");
+        }
         line(format!(
             "kept    entries: {}, to revision {}; sessions of clients: {}; who may do what",
             self.entries, self.revision, self.sessions
@@ -212,11 +220,15 @@ impl Preview {
             line("        nothing is known of that: name folders of former sites with --survivor");
         }
         for own in &self.later {
+            let unread = match own.damaged {
+                true => " that can be read, its newest snapshot being damaged",
+                false => "",
+            };
             line(match own.commits {
-                0 => format!("        site {} has nothing later", own.site),
+                0 => format!("        site {} has nothing later{unread}", own.site),
                 _ => format!(
                     "        site {} has {} commits more, with {} requests and reads, to commit \
-                     {} at {}: `maftia backup create --from-site` keeps them",
+                     {} at {}{unread}: `maftia backup create --from-site` keeps them",
                     own.site,
                     own.commits,
                     own.requests,

@@ -36,10 +36,15 @@ pub(super) fn facts(checked: &Checked, contents: &Contents) -> Facts {
         Provenance::Signed { key, .. } => {
             facts.extend([("signed", json!(true)), ("key", json!(hex(key)))]);
         }
-        Provenance::Site { name, signed } => facts.extend([
+        Provenance::Site {
+            name,
+            signed,
+            older,
+        } => facts.extend([
             ("signed", json!(false)),
             ("site", json!(name)),
             ("signed_up_to", json!(signed)),
+            ("older_snapshot", json!(older)),
         ]),
     }
     let names: Vec<&str> = checked
@@ -69,6 +74,14 @@ pub(super) fn facts(checked: &Checked, contents: &Contents) -> Facts {
     facts
 }
 
+/// Whether it is of a site that had newer snapshots, which were damaged.
+pub(super) fn is_older(checked: &Checked) -> bool {
+    matches!(
+        checked.preamble.provenance,
+        Provenance::Site { older: true, .. }
+    )
+}
+
 /// What no backup holds.
 fn absent(checked: &Checked) -> Vec<String> {
     let mut absent = vec![
@@ -81,6 +94,9 @@ fn absent(checked: &Checked) -> Vec<String> {
     ];
     if !checked.is_signed() {
         absent.push("a signature of the group: it is the word of one site".to_owned());
+    }
+    if is_older(checked) {
+        absent.push("what the site had in newer snapshots, which were damaged".to_owned());
     }
     absent
 }

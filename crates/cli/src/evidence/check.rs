@@ -7,6 +7,7 @@ use maftia_config::GroupFile;
 use maftia_crypto::PublicKey;
 use maftia_membership::evidence::{EXPORT_BYTES_MAX, Export, ExportError};
 use maftia_types::Digest;
+use maftia_verify::Utc;
 use serde_json::json;
 
 use super::plain;
@@ -152,11 +153,11 @@ fn lines(export: &Export, trusted: &Trusted) -> Vec<String> {
         format!("  in          configuration {} ({config})", proof.config()),
         "  means       no correct site does that: it was intruded, or its key was stolen".into(),
         format!(
-            "  not proven  the file says: group {}, reported by {}, commit {}, {} ms after 1970",
+            "  not proven  the file says: group {}, reported by {}, commit {}, {}",
             plain(export.group.clone()),
             plain(export.reporter.clone()),
             report.commit,
-            report.time_ms
+            Utc(report.time_ms)
         ),
     ]
 }

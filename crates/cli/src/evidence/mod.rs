@@ -5,6 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use maftia_verify::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -153,7 +154,7 @@ fn show(typed: &Show) -> Result<(), Problem> {
         ("round", own.round.to_string()),
         ("reporter", own.reporter),
         ("commit", own.commit.to_string()),
-        ("time", format!("{} ms after 1970", own.time_ms)),
+        ("time", Utc(own.time_ms).to_string()),
     ];
     for (name, value) in facts {
         output::line(format!("{name:<9} {}", plain(value)));

@@ -36,7 +36,7 @@ pub(crate) enum GroupCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  maftia group show")]
+#[command(after_help = "Examples:\n  maftia group show\n  maftia group history")]
 pub(crate) struct Plain {
     #[command(flatten)]
     pub(crate) common: Common,

@@ -178,7 +178,10 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  maftia key refresh signing\n  maftia key retire old-releases")]
+#[command(
+    after_help = "Examples:\n  maftia key refresh signing\n  maftia key rotate signing\n  maftia \
+                  key retire old-releases"
+)]
 pub(crate) struct Named {
     /// The key's name
     pub(crate) name: String,

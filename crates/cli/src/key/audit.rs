@@ -1,6 +1,7 @@
 //! What was done with the keys.
 
 use maftia_types::Digest;
+use maftia_verify::Utc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -76,7 +77,7 @@ fn text(own: &Entry) -> String {
     plain(&format!(
         "{} {} {} {} {key}{}",
         own.number,
-        own.at_ms,
+        Utc(own.at_ms),
         own.client,
         own.deed,
         details.concat()

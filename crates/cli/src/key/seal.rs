@@ -56,8 +56,10 @@ pub(super) fn decrypt(typed: &args::Decrypt) -> Result<(), Problem> {
         CIPHERTEXT_BYTES_MAX,
         "give what `key encrypt` wrote",
     )?;
-    let ciphertext = Ciphertext::from_bytes(bytes.clone().into())
-        .map_err(|error| Problem::failed("bad-ciphertext", format!("no ciphertext: {error}")))?;
+    let ciphertext = Ciphertext::from_bytes(bytes.clone().into()).map_err(|error| {
+        let what = format!("{}: this is no ciphertext: {error}", typed.file.display());
+        Problem::failed("bad-ciphertext", what).next("give what `maftia key encrypt` wrote")
+    })?;
     let client = typed.common.connection.client()?;
     let key = client.key(&typed.name)?;
     let (public, group) = (key.public_of("seal")?, key.group()?);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use maftia_config::{GroupFile, Kind, consecutive};
-use maftia_types::CoinUse;
+use maftia_types::{CoinUse, FaultModel};
 use rustix::fs::{FlockOperation, flock};
 use tokio::task::JoinHandle;
 
@@ -140,6 +140,7 @@ fn make(dir: &GroupDir, aside: &Path, kind: Kind, shape: Shape) -> Result<GroupF
     let group = GroupDir::new(aside).create(Wanted {
         name: kind_name(kind).into(),
         kind,
+        model: FaultModel::Arbitrary,
         sites: links.to_vec(),
         http: http.to_vec(),
         clients: vec![AGENT.into(), LOAD.into()],

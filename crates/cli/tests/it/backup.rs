@@ -290,6 +290,30 @@ fn s9_a_group_made_of_a_backup_has_what_was_confirmed_and_refuses_the_former() {
     stale.is_cut_off();
 }
 
+/// The site begins with a snapshot; a newer one of it is damaged.
+fn takes_an_older_snapshot_only_if_told_to(site: &Path, backup: &Path) {
+    let newest = site.join("data/snapshots/snapshot-0000000000000002");
+    fs::write(&newest, "no snapshot").unwrap();
+    let create = ["backup", "create", path(backup), "--from-site", path(site)];
+    let output = maftia(&create);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(path(&newest)) && said.contains("--older-snapshot"));
+    assert!(!backup.exists());
+    assert_eq!(refused(&create), "older-snapshot");
+    let made = done(&[&create[..], &["--older-snapshot"]].concat());
+    let verified = done(&["backup", "verify", path(backup)]);
+    let survivor = ["--survivor", path(site)];
+    let shown = done(&[&["backup", "restore", path(backup)], &survivor[..]].concat());
+    for facts in [&made, &verified, &shown["from"]] {
+        assert_eq!(facts["older_snapshot"], true, "{facts:#}");
+    }
+    assert_eq!(shown["lost"]["known"][0]["damaged"], true);
+    fs::remove_file(newest).unwrap();
+    let whole = done(&create);
+    assert_eq!(whole["older_snapshot"], false);
+}
+
 #[test]
 fn o3_a_backup_restored_twice_makes_two_groups_that_refuse_each_other() {
     let _alone = alone();
@@ -331,6 +355,7 @@ fn o3_a_backup_restored_twice_makes_two_groups_that_refuse_each_other() {
     };
     assert_ne!(restore(&one), restore(&two));
     let (one, two) = (Home(one), Home(two));
+    takes_an_older_snapshot_only_if_told_to(&two.site("A"), &of("older.backup"));
 
     let mut running = one.start_all(&["A", "B"]);
     let others = two.start_all(&["C", "D"]);

@@ -181,6 +181,7 @@ impl Site {
             resilience: file.resilience(),
             fast_path: false,
             asynchronous: maftia_ordering::Asynchronous::Never,
+            seals: None,
             delivery_depth: 64,
             checkpoints: CheckpointPolicy {
                 commits: 16,

@@ -42,6 +42,7 @@ pub(super) fn ordering_values() -> Vec<Message> {
         Message::CoinShares {
             shares: vec![coin_share(4), coin_share(3)],
         },
+        Message::Drafted { round: Round(3) },
     ]
 }
 

@@ -177,6 +177,27 @@ fn c21_signers_are_decoded_in_the_order_of_seats_only() {
     assert_eq!(Certificate::from_bytes(bytes), Ok(certificate));
 }
 
+/// The thresholds follow from the model: who does not know it cannot say what a quorum is.
+#[test]
+fn a_certificate_whose_view_is_of_an_unknown_model_does_not_decode() {
+    let certificate = &history().certificates[0];
+    let bytes = certificate.to_bytes();
+    let view = certificate.handover().view.to_bytes();
+    let starts = bytes.windows(view.len()).position(|part| part == view);
+    // After the group and the epoch.
+    let model = starts.unwrap() + 40;
+    assert_eq!(
+        Certificate::from_bytes(bytes.clone()).as_ref(),
+        Ok(certificate)
+    );
+    for unknown in [0, 4, u8::MAX] {
+        let mut other = bytes.to_vec();
+        other[model] = unknown;
+        let refused = Certificate::from_bytes(other.into());
+        assert_eq!(refused, Err(DecodeError::Invalid { field: "model" }));
+    }
+}
+
 #[test]
 fn a_chain_leads_from_any_view_one_trusts_to_the_last() {
     let History {

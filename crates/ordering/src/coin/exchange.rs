@@ -8,15 +8,12 @@ use crate::block::Block;
 use crate::engine::{Engine, Output};
 use crate::fault::Misbehaviour;
 use crate::message::Message;
-use crate::rule::Mode;
+use crate::rule::reveal;
 
 /// Shares made for one question. Each costs half a millisecond: who asks for more asks again.
 const ANSWERED_SHARES_MAX: usize = 8;
 /// What one is counted as, in bytes sent: with an answer a peer's share of the period is used up.
 const SHARE_COST_BYTES: usize = 512 * 1024;
-
-/// Rounds from a slot to the blocks that reveal its coin.
-pub(crate) const REVEAL: u64 = Mode::A.wave() - 1;
 
 impl Engine {
     /// The coin of the epoch again, now with this site's share, which it did not hold when the epoch
@@ -36,8 +33,9 @@ impl Engine {
         let newest = self.dag.newest(self.me);
         let before = newest.map_or(Round(0), |entry| entry.block.round());
         let early = u64::from(maftia_protocol::planted("coin share a round early"));
-        let last = (round.0 + early).saturating_sub(REVEAL);
-        let first = before.minus(REVEAL - 1).0.max(1);
+        let reveal = self.reveal();
+        let last = (round.0 + early).saturating_sub(reveal);
+        let first = before.minus(reveal - 1).0.max(1);
         let rounds = (first..=last).rev().take(COIN_SHARES_MAX);
         coins.own(rounds.map(Round))
     }
@@ -89,8 +87,15 @@ impl Engine {
         value
     }
 
+    const fn reveal(&self) -> u64 {
+        reveal(&self.parameters.resilience)
+    }
+
     fn block_with_share(&self, author: SiteId, round: Round) -> Option<std::sync::Arc<Block>> {
-        let mut blocks = self.dag.from(round.plus(REVEAL)).map(|entry| &entry.block);
+        let mut blocks = self
+            .dag
+            .from(round.plus(self.reveal()))
+            .map(|entry| &entry.block);
         let has_share = |block: &&std::sync::Arc<Block>| {
             let mut shares = block.header().coin_shares.iter();
             block.author() == author && shares.any(|share| share.round == round)
@@ -120,7 +125,8 @@ impl Engine {
         let Some(coins) = &self.coins else {
             return;
         };
-        let is_released = |round: &Round| *round > Round(0) && round.plus(REVEAL) <= self.last_own;
+        let reveal = self.reveal();
+        let is_released = |round: &Round| *round > Round(0) && round.plus(reveal) <= self.last_own;
         let released = rounds.iter().copied().filter(is_released);
         let shares = coins.own(released.take(ANSWERED_SHARES_MAX));
         let cost = SHARE_COST_BYTES * shares.len().max(1);

@@ -24,7 +24,8 @@
 //!
 //! # Rules
 //! 1. A block of round R carries its author's share of R − 4, and of the rounds whose block the
-//!    author did not make, newest first, at most [`COIN_SHARES_MAX`] (V7: format only).
+//!    author did not make, newest first, at most [`COIN_SHARES_MAX`] (V7: format only). In the rows
+//!    without twins waves are shorter, and all these fours are threes.
 //! 2. Upon needing a readable round's coin: combine the first q shares and check the result; if it is
 //!    wrong, check each, drop the bad ones, blame their authors, go on with the others.
 //! 3. Upon lacking shares of a readable round: ask all; again at doubling distance.
@@ -59,7 +60,6 @@ use maftia_crypto::Domain;
 use maftia_types::{Digest, Round, SiteId, SiteSet};
 
 pub use bls::BlsCoin;
-pub(crate) use exchange::REVEAL;
 pub(crate) use reconstruct::Coins;
 #[cfg(any(test, feature = "danger-simulated-coin"))]
 pub use simulated::SimulatedCoin;

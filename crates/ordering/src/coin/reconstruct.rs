@@ -18,8 +18,9 @@ pub(crate) struct Coins {
     values: BTreeMap<Round, CoinValue>,
     /// Whose share was bad: it is not taken again.
     bad: BTreeSet<(Round, SiteId)>,
-    /// Readable rounds for which there are too few good shares here.
-    lacking: BTreeSet<Round>,
+    /// Readable rounds for which there are too few good shares here, and whether they were still
+    /// wanted since they were last asked for.
+    lacking: BTreeMap<Round, bool>,
     ask_at: Option<Time>,
     /// Questions in a row without an answer that helped.
     asked: u32,
@@ -35,7 +36,7 @@ impl Coins {
             shares: BTreeMap::new(),
             values: BTreeMap::new(),
             bad: BTreeSet::new(),
-            lacking: BTreeSet::new(),
+            lacking: BTreeMap::new(),
             ask_at: None,
             asked: 0,
             combined: 0,
@@ -90,9 +91,10 @@ impl Coins {
         rounds.filter_map(share).collect()
     }
 
-    /// Notes that a readable round's shares do not suffice: they are asked for after `delay`.
+    /// Notes that a readable round's shares do not suffice: they are asked for after `delay`, and
+    /// again while that is noted after each event.
     pub(crate) fn lacks(&mut self, round: Round, now: Time, delay: Duration) {
-        self.lacking.insert(round);
+        self.lacking.insert(round, true);
         self.ask_at.get_or_insert(now + delay);
     }
 
@@ -102,17 +104,19 @@ impl Coins {
             return Vec::new();
         }
         self.ask_at = None;
+        self.lacking.retain(|_, wanted| *wanted);
         if !self.lacking.is_empty() {
             self.ask_at = Some(now + PATIENCE.times(1 << self.asked));
             self.asked = (self.asked + 1).min(ASKED_MAX);
         }
-        let asked = self.lacking.iter().take(super::COIN_SHARES_MAX);
+        self.lacking.values_mut().for_each(|wanted| *wanted = false);
+        let asked = self.lacking.keys().take(super::COIN_SHARES_MAX);
         asked.copied().collect()
     }
 
     /// Whether shares of a round are lacking.
     pub(crate) fn is_lacking(&self, round: Round) -> bool {
-        self.lacking.contains(&round)
+        self.lacking.contains_key(&round)
     }
 
     /// How many coins were combined.
@@ -134,5 +138,31 @@ impl Coins {
 
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         self.ask_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SimulatedCoin;
+    use super::*;
+
+    #[test]
+    fn a_coin_that_nobody_wants_any_more_is_asked_for_once() {
+        let mut coins = Coins::new(Coin::new(SimulatedCoin::new(1, 3, None)));
+        let (early, late) = (Round(7), Round(9));
+        coins.lacks(early, Time::ZERO, PATIENCE);
+        coins.lacks(late, Time::ZERO, PATIENCE);
+        assert_eq!(coins.due(Time::ZERO), [], "not yet");
+        let at = coins.next_timeout().unwrap();
+        assert_eq!(coins.due(at), [early, late]);
+        // Only one of them is looked for after the events that follow.
+        coins.lacks(late, at, PATIENCE);
+        assert!(coins.is_lacking(early), "an answer may be under way");
+        let at = coins.next_timeout().unwrap();
+        assert_eq!(coins.due(at), [late]);
+        assert!(!coins.is_lacking(early));
+        let at = coins.next_timeout().unwrap();
+        assert_eq!(coins.due(at), []);
+        assert_eq!(coins.next_timeout(), None);
     }
 }

@@ -54,6 +54,16 @@ impl<B: Copy + Ord + std::fmt::Debug> Chain<B> {
         }
     }
 
+    /// Whether a verdict of the chain rests on a block, of an author with many at its round.
+    pub(super) fn is_decider(&self, round: Round, block: &B) -> bool {
+        self.0.is_decider(round, block)
+    }
+
+    /// Forgets what verdicts rest on at or below a round.
+    pub(super) fn forget_deciders(&mut self, round: Round) {
+        self.0.forget_deciders(round);
+    }
+
     /// Reads on above a round.
     pub(super) fn go_to(&mut self, below: Round) {
         self.0.pass(below);

@@ -268,6 +268,16 @@ impl<B: Copy + Ord + std::fmt::Debug> Control<B> {
         self.snapshots = self.snapshots.split_off(&interval);
     }
 
+    /// Whether a verdict of the chain rests on a block, of an author with many at its round.
+    pub(crate) fn is_decider(&self, round: Round, block: &B) -> bool {
+        self.chain.is_decider(round, block)
+    }
+
+    /// Forgets what verdicts of the chain rest on at or below a round.
+    pub(crate) fn forget_deciders(&mut self, round: Round) {
+        self.chain.forget_deciders(round);
+    }
+
     /// The agreed state as far as it is known.
     pub const fn state(&self) -> &ControlState {
         &self.state

@@ -116,7 +116,9 @@ impl Wire for ControlState {
             state.leaders.insert(interval, Leaders::decode(reader)?);
         }
         let known = state.modes.contains_key(&state.next);
-        if known && state.next < u64::MAX / 2 / INTERVALS_MAX as u64 {
+        // Rounds and counters that no group reaches: what is added to them never overflows.
+        let far = u64::MAX / 2 / INTERVALS_MAX as u64;
+        if known && state.next < far && state.prefix.0 < far && state.run_of_a < far {
             Ok(state)
         } else {
             Err(DecodeError::Invalid { field: "next" })
@@ -129,5 +131,23 @@ fn above<T>(map: &BTreeMap<u64, T>, key: u64, field: &'static str) -> Result<u64
     match map.last_key_value() {
         Some((last, _)) if key <= *last => Err(DecodeError::Invalid { field }),
         _ => Ok(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_counters_that_no_group_reaches_is_refused() {
+        let decoded = |change: fn(&mut ControlState)| {
+            let mut state = ControlState::start();
+            change(&mut state);
+            ControlState::from_bytes(state.to_bytes())
+        };
+        assert_eq!(decoded(|_| ()), Ok(ControlState::start()));
+        assert!(decoded(|state| state.prefix = Round(u64::MAX)).is_err());
+        assert!(decoded(|state| state.run_of_a = u64::MAX).is_err());
+        assert!(decoded(|state| state.next = u64::MAX).is_err());
     }
 }

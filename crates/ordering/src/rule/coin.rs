@@ -16,20 +16,26 @@
 //!   block at r+5 share a correct one, so the anchor sees a certificate. At r+4, an anchor may not.
 
 use maftia_protocol::planted;
-use maftia_types::{Round, SiteId};
+use maftia_types::{Resilience, Round, SiteId};
 
-use super::{Contradiction, Rule, Verdict, count};
+use super::{Contradiction, Mode, Rule, Verdict, count};
 use crate::view::View;
 
 /// From a slot to the blocks that vote, and to those that certify.
 const VOTES: u64 = 3;
 const CERTIFICATES: u64 = 4;
 
+/// Rounds from a slot to the blocks that reveal its coin: the last of its wave.
+pub(crate) const fn reveal(resilience: &Resilience) -> u64 {
+    Mode::A.wave(resilience) - 1
+}
+
 impl Rule {
     /// Whether the coin of a round may be read in a view: a quorum has come to the round that
     /// reveals it. Of the view alone, so that all who hold it agree (`protocols.md` §2.4).
     pub(crate) fn coin_is_readable<V: View>(&self, view: &V, round: Round) -> bool {
-        view.authors(round.plus(CERTIFICATES)).len() >= self.coin_quorum()
+        let reveals = round.plus(reveal(&self.resilience));
+        view.authors(reveals).len() >= self.coin_quorum()
     }
 
     /// A1 and A2.
@@ -106,7 +112,7 @@ impl Rule {
     }
 
     /// Strong parents have different authors: blocks are counted.
-    fn certifies_by_coin<V: View>(
+    pub(super) fn certifies_by_coin<V: View>(
         &self,
         view: &V,
         y: &V::Block,

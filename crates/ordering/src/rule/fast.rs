@@ -18,6 +18,7 @@
 use maftia_protocol::planted;
 use maftia_types::{FastPath, Round, SiteId};
 
+use super::deciders::is_unconvinced;
 use super::slow::sees;
 use super::{Rule, count, voters};
 use crate::view::View;
@@ -51,10 +52,7 @@ impl Rule {
         round: Round,
     ) -> bool {
         let needed = self.skip_quorum();
-        let unconvinced = |x: &V::Block| {
-            let mut candidates = view.candidates(leader, round);
-            !candidates.any(|l| is_evidence(fast, view, x, &l))
-        };
+        let unconvinced = |x: &V::Block| is_unconvinced(fast, view, x, (leader, round));
         let readers = round.plus(2);
         view.authors(readers).len() >= needed
             && self.is_unwanted(view, leader, round)
@@ -94,7 +92,12 @@ impl Rule {
 }
 
 /// Whether `x`, two rounds above, says that the candidate may have been committed by F1.
-fn is_evidence<V: View>(fast: &FastPath, view: &V, x: &V::Block, candidate: &V::Block) -> bool {
+pub(super) fn is_evidence<V: View>(
+    fast: &FastPath,
+    view: &V,
+    x: &V::Block,
+    candidate: &V::Block,
+) -> bool {
     let slack = usize::from(planted("fast path slack one more"));
     let alone = fast.evidence_alone() - slack;
     let alone = alone.saturating_sub(usize::from(planted("evidence threshold less one")));

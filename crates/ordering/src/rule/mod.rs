@@ -1,5 +1,6 @@
 //! The decision rules (`protocols.md` §2.3, as repaired by correction 1). Here the S rule: known
-//! leaders, wave of three rounds. In `coin` the A rule: leaders named by a coin, wave of five.
+//! leaders, wave of three rounds. In `coin` the A rule: leaders named by a coin, wave of five. In
+//! `single` both rules of the rows in which no site makes two blocks of a round: waves of two and four.
 //!
 //! Vocabulary: a block at r+1 *votes* for the leader block L of round r if L is among its strong
 //! parents; a block at r+2 *certifies* L if at least q_sp of its strong parents' authors vote for
@@ -14,7 +15,9 @@
 //! directly never does, whatever rule has made that block an anchor (`protocols.md` §1.3).
 
 mod coin;
+mod deciders;
 mod fast;
+mod single;
 mod slow;
 
 use maftia_protocol::planted;
@@ -22,6 +25,9 @@ use maftia_types::{FastPath, Resilience, ResilienceError, Round, SiteId, SiteSet
 
 use crate::block::BlockRef;
 use crate::view::View;
+pub(crate) use deciders::DECIDERS_MAX;
+
+pub(crate) use coin::reveal;
 
 /// Which rule decides a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,12 +39,14 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// w: rounds from a leader block to the blocks that certify it, both included. What the first
+    /// w: rounds from a leader block to the blocks that settle it, both included. What the first
     /// block above them can have seen decides, so it is also the floor of the slot's anchors.
-    pub(crate) const fn wave(self) -> u64 {
-        match self {
-            Self::S => 3,
-            Self::A => 5,
+    pub(crate) const fn wave(self, resilience: &Resilience) -> u64 {
+        match (self, resilience.has_single_blocks()) {
+            (Self::S, false) => 3,
+            (Self::A, false) => 5,
+            (Self::S, true) => 2,
+            (Self::A, true) => 4,
         }
     }
 }
@@ -88,6 +96,9 @@ impl Rule {
         leader: SiteId,
         round: Round,
     ) -> Result<Verdict<V::Block>, Contradiction> {
+        if self.resilience.has_single_blocks() {
+            return self.direct_by_majority(view, mode, leader, round);
+        }
         match mode {
             Mode::S => self.direct_by_votes(view, leader, round),
             Mode::A => self.direct_by_coin(view, leader, round),
@@ -103,6 +114,9 @@ impl Rule {
         (mode, leader): (Mode, SiteId),
         round: Round,
     ) -> Verdict<V::Block> {
+        if self.resilience.has_single_blocks() {
+            return self.indirect_by_majority(view, anchor, (mode, leader), round);
+        }
         match mode {
             Mode::S => self.indirect_by_votes(view, anchor, leader, round),
             Mode::A => self.indirect_by_coin(view, anchor, leader, round),

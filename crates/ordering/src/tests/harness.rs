@@ -18,6 +18,7 @@ pub(super) fn parameters(n: usize) -> Parameters {
         resilience: Resilience::largest(FaultModel::Arbitrary, n).unwrap(),
         fast_path: false,
         asynchronous: Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
 use crate::reference::Mode as ModelMode;
-use crate::reference::{self, Bits, Generated, Options, Pattern, Row, generate};
+use crate::reference::{self, Bits, Family, Generated, Mutation, Options, Pattern, Row, generate};
 
 const CONFIG: Digest = Digest([4; 32]);
 const ROUNDS: usize = 13;
@@ -75,7 +75,7 @@ impl Twin {
         let site = |index: &u8| SiteId::new(*index).unwrap();
         let schedule = &self.generated.schedule;
         let known = Schedule::fixed(schedule.known.iter().map(site).collect());
-        let resilience = Resilience::new(FaultModel::Arbitrary, n, f, c).unwrap();
+        let resilience = Resilience::new(self.model(), n, f, c).unwrap();
         let rule = Rule::new(resilience, fast_path).unwrap();
         let mut modes = Modes::by_interval(1);
         for (interval, mode) in (0..).zip(self.generated.modes.iter().skip(1)) {
@@ -90,6 +90,15 @@ impl Twin {
             committer.learn_coin(round, site(leader));
         }
         committer
+    }
+
+    fn model(&self) -> FaultModel {
+        let row = &self.generated.row;
+        match row.family {
+            Family::Arbitrary => FaultModel::Arbitrary,
+            Family::Single if row.c > 0 => FaultModel::Crash,
+            Family::Single => FaultModel::Hybrid,
+        }
     }
 
     pub(crate) fn empty_dag(&self) -> Dag {
@@ -228,6 +237,17 @@ fn mixed_rows() -> Vec<Case> {
     rows.map(mixed).into()
 }
 
+/// The rows in which no site makes two blocks of a round.
+fn single_rows(pattern: Pattern) -> Vec<Case> {
+    let sizes = [(3, 1), (5, 2), (7, 3)];
+    let hybrid = sizes.map(|(n, f)| Row::hybrid(n, f));
+    let crash = sizes.map(|(n, c)| Row::crash(n, c));
+    let even = [Row::hybrid(4, 1), Row::crash(6, 2)];
+    let rows = hybrid.into_iter().chain(crash).chain(even);
+    let both = rows.flat_map(|row| [(row.clone(), PLAIN), (row, WEAK)]);
+    both.map(|(row, options)| (row, pattern, options)).collect()
+}
+
 fn agrees(rows: &[Case], seeds: std::ops::Range<u64>) {
     for case in rows {
         assert_eq!(first_difference(case, seeds.clone()), None, "{case:?}");
@@ -270,8 +290,48 @@ fn the_committer_and_the_reference_give_equal_verdicts_with_both_rules_mixed() {
 }
 
 #[test]
+fn t18_the_committer_and_the_reference_give_equal_verdicts_in_the_rows_hybrid_and_crash() {
+    for pattern in [Pattern::S, Pattern::A, Pattern::Mixed] {
+        agrees(&single_rows(pattern), 0..DAGS / 3);
+    }
+}
+
+/// Two views of which the engine makes two different things, and raises no alarm.
+fn disagrees(case: &Case, seeds: std::ops::Range<u64>) -> bool {
+    let (row, pattern, options) = case;
+    seeds.into_iter().any(|seed| {
+        let twin = Twin::new(generate(seed, row, ROUNDS, *pattern, *options));
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let Ok(full) = twin.engine(&twin.model.everything()) else {
+            return false;
+        };
+        (0..VIEWS).any(|_| {
+            let view = twin.engine(&twin.generated.sub_view(&mut rng));
+            let mut both = view.iter().flatten().zip(&full);
+            both.any(|(view, full)| *view != Verdict::Undecided && view != full)
+        })
+    })
+}
+
+#[test]
+fn t18_without_seals_the_engine_disagrees_with_itself_in_the_row_hybrid() {
+    for (n, f) in [(3, 1), (5, 2), (7, 3)] {
+        let case = |row| (row, Pattern::Mixed, PLAIN);
+        let broken = Row::hybrid(n, f).with(Mutation::BrokenSeal);
+        assert!(
+            disagrees(&case(broken), 0..DAGS),
+            "n={n}: the seal is not needed"
+        );
+        assert!(!disagrees(&case(Row::hybrid(n, f)), 0..DAGS), "n={n}");
+    }
+}
+
+#[test]
 fn the_committer_and_the_reference_give_equal_verdicts_slow() {
     if is_slow() {
+        for pattern in [Pattern::S, Pattern::A, Pattern::Mixed] {
+            agrees(&single_rows(pattern), DAGS / 3..DAGS * SLOW_FACTOR);
+        }
         agrees(&coin_rows(), DAGS..DAGS * SLOW_FACTOR);
         agrees(&mixed_rows(), DAGS..DAGS * SLOW_FACTOR);
         agrees(&slow_rows(), DAGS..DAGS * SLOW_FACTOR);
@@ -337,4 +397,27 @@ caught_with_the_coin! {
     a_coin_quorum_less_one_is_caught: "coin quorum less one";
     an_anchor_at_the_floor_of_the_other_rule_is_caught: "coin anchors at the S floor";
     support_by_arrival_is_caught: "support by arrival";
+}
+
+/// Bugs of the rows without twins, each looked for in every group of both by itself.
+macro_rules! caught_in_each_row {
+    ($($test:ident: $bug:literal, $pattern:ident;)*) => {$(
+        #[test]
+        fn $test() {
+            for case in single_rows(Pattern::$pattern) {
+                is_caught($bug, &[case]);
+            }
+        }
+    )*};
+}
+
+caught_in_each_row! {
+    a_majority_less_one_is_caught: "majority less one", S;
+    a_majority_less_one_is_caught_with_the_coin: "majority less one", A;
+    a_skip_by_a_majority_is_caught: "majority skips", S;
+    a_skip_by_a_majority_is_caught_with_the_coin: "majority skips", A;
+    an_anchor_floor_one_too_low_is_caught_in_each_row: "anchor floor one too low", S;
+    an_anchor_floor_one_too_low_is_caught_with_the_coin: "anchor floor one too low", A;
+    an_anchor_at_the_other_rules_floor_is_caught_in_each_row:
+        "coin anchors at the S floor", Mixed;
 }

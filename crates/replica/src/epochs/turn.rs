@@ -91,7 +91,8 @@ impl Replica {
         // itself, and knows what has become of it; unless there was no state to read it with.
         let unknown = logged.as_ref().is_none_or(Vec::is_empty);
         let amnesic = self.engine.is_amnesic() && !planted("lost log forgotten in a new epoch");
-        let lost = amnesic && (unknown || was_hollow);
+        let gap = was_hollow && !planted("gap forgotten where a state is fetched");
+        let lost = amnesic && (unknown || gap);
         if logged.is_none() {
             step.records.push(Record::Ordering(Logged::Epoch(epoch)));
         }
@@ -229,9 +230,10 @@ fn lasting(payload: &Bytes) -> Bytes {
 pub(crate) fn by_epoch(records: Vec<Logged>, start: Epoch) -> BTreeMap<Epoch, Vec<Logged>> {
     let first = records.iter().find_map(|record| match record {
         Logged::Block { block, .. } => Some(block.header().epoch),
+        Logged::Draft { header, .. } => Some(header.epoch),
         Logged::Epoch(epoch) if *epoch <= start => Some(Epoch(epoch.0.saturating_sub(1))),
         Logged::Epoch(_) => Some(start),
-        Logged::Floor(_) | Logged::Recovering => None,
+        Logged::Floor(_) | Logged::Recovering | Logged::Sealed(_) => None,
     });
     let mut epoch = first.unwrap_or(start);
     let mut all: BTreeMap<Epoch, Vec<Logged>> = BTreeMap::new();

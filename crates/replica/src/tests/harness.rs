@@ -51,6 +51,7 @@ pub(super) fn boot_with(
         resilience: Resilience::largest(FaultModel::Arbitrary, SITES).unwrap(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy::default(),
         pacing: Pacing::default(),

@@ -9,7 +9,6 @@ use maftia_activity::keys::coin::genesis_keys;
 use maftia_activity::keys::{self, Ordered, Setup};
 use maftia_activity::replication::StateMachine;
 use maftia_activity::suite::Suite;
-use maftia_adversary::Attack;
 use maftia_codec::Wire;
 use maftia_crypto::{PublicKey, SigningKey};
 use maftia_membership::detector::Level;
@@ -33,6 +32,7 @@ use crate::vault::VaultFile;
 
 mod change;
 mod clients;
+mod drill;
 
 /// Most events taken before their records are committed: bounds the time until a reply leaves.
 const BATCH_EVENTS: usize = 512;
@@ -219,6 +219,7 @@ impl Daemon {
                 request = control.recv() => match request {
                     Some(Control::Stop) | None => return self.stop().await,
                     Some(Control::Attack(attacks)) => self.attack(&attacks),
+                    Some(Control::AimAtLeaders(is_on)) => self.aim_at_leaders(is_on),
                     Some(request) => self.answer(request),
                 },
                 () = durable.notified() => {}
@@ -254,6 +255,7 @@ impl Daemon {
             let step = self.replica.handle(now, Event::Timeout);
             self.perform(step)?;
         }
+        self.let_go(now)?;
         // Records that nothing waits for go to the disk with the next that something does.
         if self.performer.is_waiting() {
             self.store.commit(handled <= QUIET_EVENTS)?;
@@ -302,14 +304,7 @@ impl Daemon {
         self.metrics.site_messages += 1;
         let length = bytes.len();
         match Message::from_bytes(bytes) {
-            Ok(message) => {
-                if let Some(intruder) = &mut self.intruder {
-                    let said = intruder.overhear(from, &message);
-                    self.queue(said)?;
-                }
-                let step = self.replica.handle(now, Event::Message { from, message });
-                self.perform(step)
-            }
+            Ok(message) => self.bring(now, from, message),
             Err(error) => {
                 self.metrics.malformed += 1;
                 tracing::debug!(%from, %error, "a peer sent a malformed message");
@@ -458,14 +453,7 @@ impl Daemon {
                 let text = self.metrics.render(&self.status(), parts, refused);
                 drop(reply.send(text));
             }
-            Control::Attack(_) | Control::Stop => {}
-        }
-    }
-
-    fn attack(&mut self, attacks: &[Attack]) {
-        if let Some(intruder) = &mut self.intruder {
-            tracing::warn!(?attacks, "the harness makes this site misbehave");
-            intruder.set(attacks);
+            Control::Attack(_) | Control::AimAtLeaders(_) | Control::Stop => {}
         }
     }
 

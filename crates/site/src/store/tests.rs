@@ -27,6 +27,7 @@ fn replica(boot: Boot) -> Replica {
         resilience: Resilience::largest(FaultModel::Arbitrary, 1).unwrap(),
         fast_path: false,
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         checkpoints: CheckpointPolicy {
             commits: 1,
@@ -314,9 +315,25 @@ fn refusal(disk: &Disk) -> Incomplete {
 fn of_a_stopped_site_without_an_image_the_whole_log_is_read() {
     let disk = Disk::new();
     drop(disk.write("abc"));
-    let boot = peek(disk.0.path()).unwrap();
-    assert!(boot.image.is_none());
+    let Peeked { boot, damaged } = peek(disk.0.path()).unwrap();
+    assert!(boot.image.is_none() && damaged.is_empty());
     assert_eq!(named(&boot.records), "abc");
+}
+
+#[test]
+fn of_a_stopped_site_whose_newest_snapshot_is_damaged_the_older_is_read_and_it_is_said() {
+    let disk = Disk::new();
+    let (mut store, _) = disk.write("abc");
+    store.save_now(&image(0)).unwrap();
+    store.save_now(&image(1)).unwrap();
+    drop(store);
+    let whole = peek(disk.0.path()).unwrap();
+    assert!(whole.damaged.is_empty());
+    let newest = saved(&disk).into_iter().max().unwrap();
+    fs::write(&newest, "no snapshot").unwrap();
+    let older = peek(disk.0.path()).unwrap();
+    assert_eq!(older.damaged, [newest]);
+    assert!(older.boot.image.is_some());
 }
 
 #[test]
@@ -325,7 +342,7 @@ fn a_stopped_site_whose_snapshots_are_all_damaged_is_refused() {
     let (mut store, _) = disk.write("abc");
     store.save_now(&image(0)).unwrap();
     drop(store);
-    assert!(peek(disk.0.path()).unwrap().image.is_some());
+    assert!(peek(disk.0.path()).unwrap().boot.image.is_some());
     for path in saved(&disk) {
         let mut bytes = fs::read(&path).unwrap();
         if let Some(last) = bytes.last_mut() {

@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,13 @@ const TEMPORARY: &str = "snapshot.tmp";
 /// Names a snapshot within its directory; later ones are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SnapshotId(pub u64);
+
+/// As its file is named.
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{:016x}", self.0)
+    }
+}
 
 /// A snapshot as it was saved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,18 +176,14 @@ impl Snapshots {
     }
 
     fn path(&self, id: SnapshotId) -> PathBuf {
-        self.dir.join(name(id))
+        self.dir.join(id.to_string())
     }
-}
-
-fn name(id: SnapshotId) -> String {
-    format!("{PREFIX}{:016x}", id.0)
 }
 
 fn parse(text: &str) -> Option<SnapshotId> {
     let digits = text.strip_prefix(PREFIX)?;
     let id = SnapshotId(u64::from_str_radix(digits, 16).ok()?);
-    (text == name(id)).then_some(id)
+    (text == id.to_string()).then_some(id)
 }
 
 fn remove(path: &Path) -> Result<(), DiskError> {

@@ -122,6 +122,7 @@ impl Case {
             resilience,
             fast_path: dice.chance(250),
             asynchronous: maftia_ordering::Asynchronous::Never,
+            seals: None,
             delivery_depth: 2 * dice.between(4, 8),
             checkpoints: CheckpointPolicy {
                 commits: dice.between(4, 8),

@@ -56,7 +56,8 @@ sometimes! {
     shares_shown,
     keys_reshared,
     signatures,
-    coins_in_changes,
+    renewals,
+    coins,
     checkpoints,
 }
 

@@ -203,6 +203,7 @@ impl Host {
             resilience: &resilience,
             audience: self.known.len(),
             key: &key,
+            device: None,
         };
         Some(call(self.traitor.as_mut()?.as_mut(), &scene))
     }

@@ -82,6 +82,7 @@ pub(super) fn start(
         epoch: Epoch(0),
         resilience: view.resilience(),
         asynchronous: maftia_ordering::Asynchronous::Never,
+        seals: None,
         delivery_depth: 16,
         fast_path: false,
         checkpoints: CheckpointPolicy {

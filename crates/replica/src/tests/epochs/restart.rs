@@ -2,10 +2,13 @@
 
 use maftia_activity::kv;
 use maftia_codec::Wire;
+use maftia_ordering::{Record as Logged, Standing};
+use maftia_protocol::plant;
+use maftia_types::Epoch;
 
 use super::change::replace;
 use super::world::World;
-use crate::Record;
+use crate::{Activity, Record};
 
 /// A group whose site 2 is being replaced by machine 4, `steps` after that one has come.
 fn changing(keyed: bool, steps: usize) -> World {
@@ -140,4 +143,72 @@ fn who_loses_its_log_during_a_change_recovers_in_either_epoch() {
         world.restart(of);
         completes(&mut world);
     }
+}
+
+/// The recovery is complete, and one more site is gone: the round from which site 1 may sign needs
+/// its own block below, so that it may have to wait for long. Called serving, it would be counted
+/// among those that keep the group alive.
+#[test]
+fn who_lost_its_log_counts_as_recovering_until_it_signs_again() {
+    let mut world = World::new(4, false);
+    world.put("before");
+    world.finish();
+    world.machines[1].lose_log(true);
+    world.restart(1);
+    let returns =
+        |world: &World| matches!(standing(world, 1), Standing::Returning { lost: true, .. });
+    let doing = |world: &World| world.machines[1].replica.status().activity;
+    while !returns(&world) {
+        assert_ne!(doing(&world), Activity::Serving);
+        world.run(1);
+    }
+    assert_eq!(doing(&world), Activity::Recovering);
+    world.machines[3].off = true;
+    world.run(200);
+    assert!(returns(&world));
+    assert_eq!(doing(&world), Activity::Recovering);
+    world.restart(3);
+    world.run_until("serving", |own| {
+        own.replica.status().activity == Activity::Serving
+    });
+}
+
+/// Its log ends before its newest blocks, and its image is gone too: what is left of the log is read
+/// with the state that it fetches, and does not say all that it has signed in that epoch.
+#[test]
+fn a_log_that_lost_its_end_is_no_proof_to_who_must_fetch_its_state() {
+    let mut world = hollow_with_half_a_log();
+    assert!(matches!(standing(&world, 4), Standing::Recovering { .. }));
+    world.put("then");
+    world.finish();
+    world.run_until("serving", |own| own.is_seated() || own.has_left());
+    let wrong = plant(
+        "gap forgotten where a state is fetched",
+        hollow_with_half_a_log,
+    );
+    assert!(!matches!(standing(&wrong, 4), Standing::Recovering { .. }));
+}
+
+fn standing(world: &World, of: usize) -> &Standing {
+    world.machines[of].replica.engine().standing()
+}
+
+/// Site 4, when it has fetched its state.
+fn hollow_with_half_a_log() -> World {
+    let mut world = changing(false, 0);
+    completes(&mut world);
+    let begins = |record: &Record| matches!(record, Record::Ordering(Logged::Epoch(Epoch(1))));
+    let machine = &mut world.machines[4];
+    machine
+        .records
+        .retain(|record| !matches!(record, Record::Image(_)));
+    let mark = machine.records.iter().position(begins).unwrap();
+    machine.records.truncate(mark + 4);
+    machine.lost_log = true;
+    world.restart(4);
+    assert!(world.machines[4].replica.is_hollow());
+    while !world.machines[4].is_in(1) {
+        world.run(1);
+    }
+    world
 }

@@ -92,6 +92,7 @@ fn whatever_clients_say_and_hear_has_one_encoding() {
     for refusal in [
         Refusal::Busy,
         Refusal::Changing,
+        Refusal::Coin,
         Refusal::Malformed,
         Refusal::Name,
         Refusal::NameTaken,

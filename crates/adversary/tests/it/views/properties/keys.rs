@@ -79,9 +79,8 @@ impl Property<Host> for Keys {
         let Some(ordered) = replica.shared_keys() else {
             return Ok(());
         };
-        let tossed =
-            replica.ruling().coins > 0 && replica.view().is_some_and(|own| own.epoch().0 > 1);
-        self.history.borrow_mut().rare.coins_in_changes += u64::from(tossed);
+        let coins = u64::from(replica.ruling().coins > 0);
+        self.history.borrow_mut().rare.coins += coins;
         let records = GENESIS_KEYS
             .iter()
             .map(|(name, _)| (*name, ordered.key_named(name)));

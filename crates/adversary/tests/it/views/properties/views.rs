@@ -112,11 +112,13 @@ impl Views {
             let Some((change, _)) = change else {
                 return broken("views", format!("no change has led to {epoch}"));
             };
+            let renews = change.is_renewal();
             let expected = expected(former, change);
             if (names(view), f) != expected {
                 return broken("views", format!("{view:?}, expected {expected:?}"));
             }
             history.rare.changes += 1;
+            history.rare.renewals += u64::from(renews);
             history.rare.grown += u64::from(f > former.resilience().intruded_max());
             history.rare.shrunk += u64::from(f < former.resilience().intruded_max());
             history.rare.added += u64::from(n > former.members().len());
