@@ -193,6 +193,18 @@ fn the_opener_closes_and_so_do_more_than_half_of_the_members_but_no_fewer() {
     assert!(is_closed(ask(&mut world, CARL, &close)));
     let late = sent(&mut world, ANN, (channel, 1), Bytes::new());
     assert_eq!(late, refused(Refusal::Closed));
+    let request = Request::Open {
+        name: "four".to_owned(),
+        class: Class::Atomic,
+        members: (1..5).collect(),
+    };
+    let Answer::Channel(four) = ask(&mut world, ANN, &request) else {
+        panic!("no channel");
+    };
+    let close = Request::Close { channel: four.id };
+    for (member, enough) in [(1, false), (2, false), (3, true)] {
+        assert_eq!(is_closed(ask(&mut world, member, &close)), enough);
+    }
     let other = opened(&mut world, "other", Class::Atomic);
     let close = Request::Close { channel: other };
     assert!(is_closed(ask(&mut world, ANN, &close)));
