@@ -28,3 +28,4 @@ mod ports;
 mod powers;
 mod proofs;
 mod raw;
+mod schedule;
