@@ -14,6 +14,7 @@ mod fast_path;
 mod harness;
 mod hostile;
 mod inherit;
+mod latency;
 mod misbehaviour;
 mod payloads;
 mod smoke;
