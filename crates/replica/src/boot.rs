@@ -6,7 +6,7 @@ use maftia_activity::replication::StateMachine;
 use maftia_membership::Membership;
 use maftia_ordering::{Boot as EngineBoot, Engine, Frontier, Identity, Parameters};
 use maftia_protocol::Step;
-use maftia_types::Time;
+use maftia_types::{CoinUse, Time};
 
 use crate::chain::Chain;
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -88,7 +88,11 @@ impl Replica {
         let (parameters, identity) = place_in(&ledger, beginning.as_ref(), parameters, identity);
         let half = (boot.site_half.as_ref(), identity.me);
         let parameters = Parameters {
-            asynchronous: asynchronous(settings.coin, machine.keys(), half),
+            asynchronous: match settings.coin {
+                // The caller's own coin, if it has one: simulated worlds do.
+                CoinUse::Never => parameters.asynchronous,
+                wanted => asynchronous(wanted, machine.keys(), half),
+            },
             ..parameters
         };
         let mut replay = by_epoch(boot.records, parameters.epoch);
