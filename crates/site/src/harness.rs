@@ -72,16 +72,15 @@ impl Harness {
 /// `schedule-leader`, `schedule-leader stop`, or the names of attacks, separated by spaces; none of
 /// them for `none`.
 fn parse(line: &str) -> Option<Control> {
-    let attacks = || -> Option<Vec<Attack>> {
-        line.split_whitespace()
-            .filter(|name| *name != "none")
-            .map(Attack::parse)
-            .collect()
-    };
     match line.trim() {
         "schedule-leader" => Some(Control::AimAtLeaders(true)),
         "schedule-leader stop" => Some(Control::AimAtLeaders(false)),
-        _ => attacks().map(Control::Attack),
+        names => names
+            .split_whitespace()
+            .filter(|name| *name != "none")
+            .map(Attack::parse)
+            .collect::<Option<Vec<_>>>()
+            .map(Control::Attack),
     }
 }
 

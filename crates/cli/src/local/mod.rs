@@ -3,6 +3,7 @@
 
 mod child;
 mod group;
+mod network;
 mod orders;
 mod route;
 mod supervisor;

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;
 
-/// What can be done to a site of a local group.
+/// What can be done to a site of a local group, or to all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Attack {
@@ -27,6 +27,8 @@ pub(crate) enum Attack {
     Rude,
     /// The site sends headers without their payloads
     Withhold,
+    /// Whoever owns the network delays the blocks of known leaders; the sites are correct
+    ScheduleLeader,
     /// The site's process is killed (SIGKILL) and started again
     Kill,
     /// The site's process is stopped (SIGSTOP) and continued after --for
@@ -46,6 +48,7 @@ impl Attack {
             Self::Replay => "replay",
             Self::Rude => "rude",
             Self::Withhold => "withhold",
+            Self::ScheduleLeader => "schedule-leader",
             Self::Kill => "kill",
             Self::Pause => "pause",
         }
@@ -53,12 +56,39 @@ impl Attack {
 }
 
 impl Attack {
+    /// Whether it is the network that does it, to all sites.
+    pub(crate) const fn is_of_network(self) -> bool {
+        matches!(self, Self::ScheduleLeader)
+    }
+
     /// What the site is told, if it is the site that does it.
     pub(crate) const fn line(self) -> Option<&'static str> {
         match self {
-            Self::Kill | Self::Pause => None,
+            Self::Kill | Self::Pause | Self::ScheduleLeader => None,
             Self::EquivocateAndForge => Some("equivocate forge-replies"),
             attack => Some(attack.name()),
+        }
+    }
+}
+
+/// How whoever gave an order is told that it is carried out, or why not.
+pub(crate) type Done = oneshot::Sender<Result<(), String>>;
+
+/// What the network does to all sites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Network {
+    /// Delays known leaders, for this long or until it is stopped.
+    SchedulesLeaders(Option<Duration>),
+    /// Carries what it is given.
+    Carries,
+}
+
+impl Network {
+    /// What the sites are told.
+    pub(crate) const fn line(self) -> &'static str {
+        match self {
+            Self::SchedulesLeaders(_) => "schedule-leader",
+            Self::Carries => "schedule-leader stop",
         }
     }
 }
@@ -71,13 +101,12 @@ pub(crate) enum Order {
         what: Attack,
         site: String,
         lasting: Option<Duration>,
-        done: oneshot::Sender<Result<(), String>>,
+        done: Done,
     },
+    /// Begin or end what the network does to all sites.
+    Network { order: Network, done: Done },
     /// Start a site whose folder is ready.
-    Start {
-        site: String,
-        done: oneshot::Sender<Result<(), String>>,
-    },
+    Start { site: String, done: Done },
     /// Stop all sites and end.
     Stop(oneshot::Sender<()>),
 }
@@ -94,26 +123,31 @@ impl Orders {
         site: &str,
         lasting: Option<Duration>,
     ) -> Result<(), Failure> {
-        let (done, answer) = oneshot::channel();
-        let order = Order::Attack {
+        let (what, site) = (what, site.to_owned());
+        self.give(|done| Order::Attack {
             what,
-            site: site.to_owned(),
+            site,
             lasting,
             done,
-        };
-        let sent = self.0.send(order).await.is_ok();
-        match answer.await {
-            Ok(Ok(())) if sent => Ok(()),
-            Ok(Err(text)) => Err(Failure::failed(text)),
-            _ => Err(Failure::failed("the group is stopping")),
-        }
+        })
+        .await
+    }
+
+    /// Has the network of all sites do something.
+    pub(crate) async fn network(&self, order: Network) -> Result<(), Failure> {
+        self.give(|done| Order::Network { order, done }).await
     }
 
     /// Starts a site that was made meanwhile.
     pub(crate) async fn start(&self, site: &str) -> Result<(), Failure> {
-        let (done, answer) = oneshot::channel();
         let site = site.to_owned();
-        let sent = self.0.send(Order::Start { site, done }).await.is_ok();
+        self.give(|done| Order::Start { site, done }).await
+    }
+
+    /// Gives an order and waits until it is carried out.
+    async fn give(&self, order: impl FnOnce(Done) -> Order) -> Result<(), Failure> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.0.send(order(done)).await.is_ok();
         match answer.await {
             Ok(Ok(())) if sent => Ok(()),
             Ok(Err(text)) => Err(Failure::failed(text)),

@@ -9,14 +9,20 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::local::orders::{Attack, Orders};
+use crate::failure::Failure;
+use crate::local::orders::{Attack, Network, Orders};
 
 /// What to do to which site.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AttackRequest {
     pub(crate) what: Attack,
-    pub(crate) site: String,
+    /// All of them if it is the network's doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<String>,
+    /// End what the network does.
+    #[serde(default)]
+    pub(crate) stop: bool,
     /// For how long; until told otherwise if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
@@ -41,12 +47,33 @@ async fn attack(
         }
         seconds => seconds.map(Duration::from_secs_f64),
     };
-    match orders.attack(request.what, &request.site, lasting).await {
+    match obey(&orders, &request, lasting).await {
         Ok(()) => {
-            let done = json!({"attack": request.what.name(), "site": request.site});
+            let done = json!({
+                "attack": request.what.name(),
+                "site": request.site,
+                "stopped": request.stop,
+            });
             (StatusCode::OK, Json(done))
         }
         Err(failure) => refuse(failure.to_string()),
+    }
+}
+
+async fn obey(
+    orders: &Orders,
+    request: &AttackRequest,
+    lasting: Option<Duration>,
+) -> Result<(), Failure> {
+    match (&request.site, request.what.is_of_network()) {
+        (None, true) if request.stop => orders.network(Network::Carries).await,
+        (None, true) => orders.network(Network::SchedulesLeaders(lasting)).await,
+        (Some(site), false) if !request.stop => orders.attack(request.what, site, lasting).await,
+        (_, true) => Err(Failure::failed(
+            "the network does this to all sites: name none",
+        )),
+        (_, false) if request.stop => Err(Failure::failed("end it with `none` at the site")),
+        (_, false) => Err(Failure::failed("name a site")),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::failure::Failure;
 use crate::group_dir::GroupDir;
 use crate::local::child::{SiteProcess, kill_leftover};
+use crate::local::network::Weather;
 use crate::local::orders::{Attack, Order, Orders};
 
 /// How long a site that has died waits before it is started again; doubles up to the next.
@@ -44,6 +45,7 @@ fn leave(dir: &GroupDir, name: &str) {
 pub(crate) struct Supervisor {
     dir: GroupDir,
     sites: BTreeMap<String, Supervised>,
+    network: Weather,
     orders: mpsc::Receiver<Order>,
 }
 
@@ -68,6 +70,7 @@ pub(crate) fn start(dir: &GroupDir, names: &[String]) -> Result<(Orders, JoinHan
     let supervisor = Supervisor {
         dir: dir.clone(),
         sites,
+        network: Weather::default(),
         orders,
     };
     Ok((Orders(sender), tokio::spawn(supervisor.run())))
@@ -118,9 +121,18 @@ impl Supervisor {
                 // Whoever asked may be gone.
                 let _ = done.send(self.attack(what, &site, lasting));
             }
+            Order::Network { order, done } => {
+                self.network.order(order);
+                let sites = self.sites.values_mut();
+                let running = sites.filter_map(|site| site.process.as_mut());
+                let _ = done.send(self.network.tell(running));
+            }
             Order::Start { site, done } => {
                 let started = Supervised::start(&self.dir, &site);
-                let started = started.map(|own| self.sites.insert(site, own));
+                let started = started.map(|mut own| {
+                    self.network.greet(own.process.as_mut());
+                    self.sites.insert(site, own)
+                });
                 // Whoever asked may be gone.
                 let _ = done.send(started.map(|_| ()).map_err(|error| error.to_string()));
             }
@@ -187,12 +199,22 @@ impl Supervisor {
     /// Restarts and ends attacks whose time has come.
     fn on_time(&mut self) {
         let now = Instant::now();
+        if self.network.is_over(now) {
+            let sites = self.sites.values_mut();
+            let running = sites.filter_map(|site| site.process.as_mut());
+            if let Err(error) = self.network.tell(running) {
+                tracing::error!(%error, "the network of a site stays as it was");
+            }
+        }
         for (name, site) in &mut self.sites {
             if site.restart_at.is_some_and(|at| at <= now) {
                 site.restart_at = None;
                 site.started = now;
                 match SiteProcess::spawn(&self.dir, name) {
-                    Ok(process) => site.process = Some(process),
+                    Ok(process) => {
+                        let process = site.process.insert(process);
+                        self.network.greet(Some(process));
+                    }
                     Err(failure) => {
                         tracing::error!(site = name, %failure, "the site does not start");
                         site.restart_at = Some(now + RESTART_MAX);
@@ -218,6 +240,7 @@ impl Supervisor {
             .values()
             .flat_map(|site| [site.restart_at, relief(site)])
             .flatten()
+            .chain(self.network.until())
             .min()
     }
 

@@ -128,7 +128,12 @@ pub(crate) struct Group {
 impl Group {
     /// Starts it and waits until it is ready.
     pub(crate) fn dev(dir: &Path) -> Self {
-        let mut dev = Self::spawn(dir);
+        Self::dev_with(dir, &[])
+    }
+
+    /// The same, with more on its command line.
+    pub(crate) fn dev_with(dir: &Path, arguments: &[&str]) -> Self {
+        let mut dev = Self::spawn_with(dir, arguments);
         let stdout = dev.0.stdout.take().unwrap();
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {
@@ -152,6 +157,10 @@ impl Group {
 
     /// Starts it.
     pub(crate) fn spawn(dir: &Path) -> Process {
+        Self::spawn_with(dir, &[])
+    }
+
+    fn spawn_with(dir: &Path, arguments: &[&str]) -> Process {
         fs::create_dir_all(dir).unwrap();
         let stderr = File::options()
             .append(true)
@@ -160,6 +169,7 @@ impl Group {
             .unwrap();
         let child = command(&["dev", "--http", "127.0.0.1:0", "--json", "--dir"])
             .arg(dir)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

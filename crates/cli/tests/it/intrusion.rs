@@ -146,13 +146,16 @@ fn a_plain_site_run_cannot_be_made_to_misbehave() {
     let run = |name: &str, flags: &[&str]| site(&plain.config(name), flags);
     let mut running: Vec<_> = NAMES.iter().map(|name| run(name, &[])).collect();
     for (_, orders) in &mut running {
-        orders.write_all(b"equivocate forge-replies\n").unwrap();
+        let both = b"equivocate forge-replies\nschedule-leader\n";
+        orders.write_all(both).unwrap();
     }
     let convicted = |index| {
         let word = until("a site's word", || plain.word_of(index));
         word["convicted"].as_array().cloned().unwrap()
     };
     let tip = plain.tip(0);
+    let number = |field: &str| until("a site answers", || plain.word_of(0)?[field].as_u64());
+    let commit = number("commit");
     until("twenty further rounds", || {
         for (name, (site, _)) in NAMES.iter().zip(&mut running) {
             let ended = site.0.try_wait().unwrap();
@@ -163,6 +166,9 @@ fn a_plain_site_run_cannot_be_made_to_misbehave() {
     for (index, name) in NAMES.iter().enumerate() {
         assert_eq!(convicted(index), Vec::<Value>::new(), "by {name}");
     }
+    // Had the second line done anything, known leaders would have committed nothing (schedule.rs).
+    let committed = number("commit") - commit;
+    assert!(committed >= 10, "{committed} commits in 20 rounds");
     // The same line does it for a site whose parent is what `dev` is: this test can fail.
     drop(running.pop());
     // In an idle group a site may equivocate for long before anybody sees both blocks, so it is

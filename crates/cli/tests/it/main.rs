@@ -29,3 +29,4 @@ mod ports;
 mod powers;
 mod proofs;
 mod raw;
+mod schedule;

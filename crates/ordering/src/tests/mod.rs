@@ -15,6 +15,7 @@ mod fast_path;
 mod harness;
 mod hostile;
 mod inherit;
+mod latency;
 mod misbehaviour;
 mod payloads;
 mod seals;
