@@ -29,9 +29,10 @@
 //! 2. prefix(j): where the settled prefix ends in the history of anchor(j), under the modes known by
 //!    then; never less than before. Without an anchor: as before.
 //! 3. mode(j + 1), upon anchor(j): from S, S if there is *progress*: prefix(j) has passed the middle
-//!    of interval j − 1. From A, S if there is progress, *health*, and A has lasted: 4 of 5 slots of
-//!    interval j − 1 would be decided directly by S in that history, and the run of A is at least
-//!    2^failovers intervals, 16 at most. Else A, also without an anchor.
+//!    of interval j − 1, and 1 of 4 slots of interval j − 1 would be committed directly by S in that
+//!    history. From A, S if there is progress, *health*, and A has lasted: 4 of 5 of these slots would
+//!    be decided so, and the run of A is at least 2^failovers intervals, 16 at most. Else A, also
+//!    without an anchor.
 //! 4. The S leaders of interval j + 1: permutations seeded by the coin of the anchor's round, less
 //!    those whose blocks of interval j − 1 found few supporters in its history. Without an anchor: as
 //!    before.
@@ -41,8 +42,10 @@
 //! at most 2/5 of the delivery depth, so that what is read of is never below the acceptance horizon.
 //!
 //! # Deviations
-//! From `protocols.md`, only what correction 3 and 4 say: the prefix is carried, the thresholds are
-//! integers, the seed of the first intervals is the keyless one.
+//! From `protocols.md`, what correction 3 and 4 say: the prefix is carried, the thresholds are
+//! integers, the seed of the first intervals is the keyless one. And progress takes commits: §2.7 asks
+//! for settled slots only, and skipped ones are settled. A scheduler that keeps each known leader's
+//! block from everybody had all slots skipped, and nothing was ever delivered.
 //!
 //! # Complexity
 //! In good times one coin and one walk through two intervals of blocks per interval.
@@ -183,8 +186,11 @@ impl<B: Copy + Ord + std::fmt::Debug> Control<B> {
             return Ok(self.turn(false, false, None));
         }
         let judged = (j - 1) * self.interval;
-        let progress = self.state.prefix.0 > judged + self.interval / 2;
-        let healthy = self.is_healthy(&history, judged)?;
+        let (committed, decided) = self.known_leaders_would(&history, judged)?;
+        let passed = self.state.prefix.0 > judged + self.interval / 2;
+        let commits = 4 * committed >= self.interval || planted("skips are progress");
+        let progress = passed && commits;
+        let healthy = 5 * decided >= 4 * self.interval;
         let scores = score::scores(&history, (self.rule, self.sites), judged, self.interval);
         let demoted = score::demoted(&scores, self.rule.resilience().intruded_max());
         let seed = self.coins.get(&round).map(CoinValue::schedule_seed);
@@ -192,18 +198,24 @@ impl<B: Copy + Ord + std::fmt::Debug> Control<B> {
         Ok(self.turn(progress, healthy, leaders))
     }
 
-    /// Whether known leaders would have decided 4 of 5 slots of the interval above `judged`.
-    fn is_healthy(&self, history: &impl View<Block = B>, judged: u64) -> Result<bool, Alarm> {
-        let mut direct = 0;
+    /// How many slots of the interval above `judged` known leaders would have committed directly, and
+    /// how many they would have decided.
+    fn known_leaders_would(
+        &self,
+        history: &impl View<Block = B>,
+        judged: u64,
+    ) -> Result<(u64, u64), Alarm> {
+        let (mut committed, mut decided) = (0, 0);
         for round in (judged + 1..=judged + self.interval).map(Round) {
             let leader = self.schedule.leader(round);
             let verdict = self.rule.direct(history, Mode::S, leader, round);
             let verdict = verdict.map_err(|contradiction| Alarm {
                 text: format!("slot {round}: {contradiction:?}: more than f sites are intruded"),
             })?;
-            direct += u64::from(verdict != Verdict::Undecided);
+            committed += u64::from(matches!(verdict, Verdict::Commit(_)));
+            decided += u64::from(verdict != Verdict::Undecided);
         }
-        Ok(5 * direct >= 4 * self.interval)
+        Ok((committed, decided))
     }
 
     /// Rule 3, and on to the next interval.

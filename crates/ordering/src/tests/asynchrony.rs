@@ -144,6 +144,42 @@ fn t03_auto_trails_a_leader_aiming_scheduler_once_the_coin_has_taken_over() {
     }
 }
 
+/// The block of each known leader comes to all others only after they have made their next block.
+fn keep_leaders_from_all() -> Hold {
+    Box::new(|engines, to, message| {
+        let Message::Block { block, .. } = message else {
+            return false;
+        };
+        let engine = &engines[to.index()];
+        let leader = engine.committer.schedule().leader(block.round());
+        block.author() == leader && leader != to && engine.last_own <= block.round()
+    })
+}
+
+#[test]
+fn t03_slots_that_are_all_skipped_are_no_progress() {
+    let attack = || {
+        let mut net = net(When::Auto, 4);
+        run_to(&mut net, 40);
+        net.hold = Some(keep_leaders_from_all());
+        run_to(&mut net, 40 + 4 * INTERVAL);
+        let before = net.commits[0].len();
+        run_to(&mut net, 300);
+        agree(&net);
+        (
+            net.commits[0].len() - before,
+            net.engines[0].mode(Round(300)),
+        )
+    };
+    let (commits, mode) = attack();
+    assert!(commits >= 150, "{commits} commits in 196 rounds");
+    assert_eq!(mode, Some(Mode::A));
+    // As the rule was written: everything is settled, and nothing delivered.
+    let (commits, mode) = maftia_protocol::plant("skips are progress", attack);
+    assert!(commits <= 10, "{commits} commits in 196 rounds");
+    assert_eq!(mode, Some(Mode::S));
+}
+
 #[test]
 fn t02_a_blip_is_recovered_from_within_three_intervals() {
     let mut net = net(When::Auto, 4);

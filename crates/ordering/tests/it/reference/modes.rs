@@ -5,6 +5,7 @@
 //! leaders is given, not derived from anchors, and every history is kept whole, so a prefix is
 //! never cut by pruning. (The older executable model evaluates the prefix of each anchor from
 //! slot 1 and does not wait for anchor 0; both differ only where adjacent anchors do not nest.)
+//! And progress asks that known leaders would have committed a quarter of the interval directly.
 
 use super::view::{Mode, Schedule, Verdict, View, frontier_from};
 
@@ -56,15 +57,16 @@ pub(crate) fn control(view: &View<'_>, interval_length: usize, schedule: &Schedu
 
         // The anchor of j + 1 gives the mode of j + 2 from what interval j did.
         let first = (interval - 1) * interval_length + 1;
-        let progress = prefix >= first + interval_length / 2;
-        let healthy = history.as_ref().map_or(0, |history| {
-            let decided = |&r: &usize| {
-                history
-                    .direct(Mode::S, schedule.leader(Mode::S, r), r)
-                    .is_decided()
-            };
-            (first..first + interval_length).filter(decided).count()
-        });
+        let direct = |r: usize| {
+            let history = history.as_ref()?;
+            Some(history.direct(Mode::S, schedule.leader(Mode::S, r), r))
+        };
+        let rounds = first..first + interval_length;
+        let verdicts: Vec<Verdict> = rounds.filter_map(direct).collect();
+        let commits = verdicts.iter().filter(|v| matches!(v, Verdict::Commit(_)));
+        let quarter = 4 * commits.count() >= interval_length;
+        let progress = prefix >= first + interval_length / 2 && quarter;
+        let healthy = verdicts.iter().filter(|v| v.is_decided()).count();
         let waited = consecutive_a >= RETURN_WAIT_MAX.min(1 << failovers.min(8));
         let previous = control.modes[interval];
         let stays = previous == Mode::S && progress;
