@@ -96,7 +96,7 @@ impl Engine {
             Some((proof, BrokenSeal::new(twin, block)))
         });
         if let Some((proof, broken)) = proof
-            && reference.author != self.me
+            && (reference.author != self.me || self.parameters.resilience.has_single_blocks())
             && self.equivocators.insert(reference.author)
         {
             step.outputs.push(Output::Equivocation(Box::new(proof)));

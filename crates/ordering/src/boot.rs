@@ -204,6 +204,7 @@ impl Engine {
         loop {
             let before = blocks.len();
             blocks.retain(|(block, payload)| !self.restore_one(block, payload));
+            self.refuse_twins()?;
             self.settle(now, step)?;
             if blocks.is_empty() || blocks.len() == before {
                 break;
@@ -220,6 +221,22 @@ impl Engine {
                     from,
                 });
                 self.try_accept(now, reference, step);
+            }
+        }
+        Ok(())
+    }
+
+    /// A log with two blocks of a round where the model excludes them is that of a site which stopped
+    /// for it: a start is no reason to go on.
+    fn refuse_twins(&self) -> Result<(), Alarm> {
+        if !self.parameters.resilience.has_single_blocks() {
+            return Ok(());
+        }
+        for round in (self.dag.base().0..=self.dag.tip().0).map(Round) {
+            let blocks = self.dag.round(round).count();
+            if blocks > self.dag.authors(round).len() {
+                let text = format!("the log holds two blocks of one site for round {round}");
+                return Err(Alarm { text });
             }
         }
         Ok(())

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use maftia_protocol::planted;
 use maftia_types::{Duration, SiteId, Time};
 
 use crate::block::{Block, BlockRef};
@@ -17,6 +18,8 @@ pub(crate) struct Suspended {
     waiting: BTreeMap<BlockRef, Waiting>,
     children: BTreeMap<BlockRef, BTreeSet<BlockRef>>,
     wants: BTreeMap<BlockRef, Want>,
+    /// Something is waited for that is neither here nor wanted.
+    has_forgotten: bool,
 }
 
 /// A block that is not accepted yet.
@@ -144,6 +147,17 @@ impl Suspended {
             .filter(move |waiting| waiting.block.author() == author)
     }
 
+    /// Whether something is waited for that nobody fetches.
+    pub(crate) fn must_be_reconsidered(&self) -> bool {
+        !self.waiting.is_empty() && (self.has_forgotten || self.wants.is_empty())
+    }
+
+    /// All waiting blocks, oldest first, to be looked at anew.
+    pub(crate) fn reconsidered(&mut self) -> Vec<BlockRef> {
+        self.has_forgotten = false;
+        self.references()
+    }
+
     /// All waiting blocks, oldest first.
     pub(crate) fn references(&self) -> Vec<BlockRef> {
         self.waiting.keys().copied().collect()
@@ -164,19 +178,48 @@ impl Suspended {
     }
 
     /// Forgets the newest block that a peer has sent and that is of a later round than this one, best
-    /// of all by the same author. Who waits for it goes on waiting, and wants it again when
-    /// everything is looked at anew.
+    /// of all by the same author, and what was wanted for it alone. Who waits for it goes on waiting,
+    /// and wants it again when everything is looked at anew: at once, it would push out what waits.
     pub(crate) fn evict_newer(&mut self, from: SiteId, than: &BlockRef) -> bool {
         let sent = self.waiting.iter().filter(|(_, own)| own.from == from);
         let newest = sent
             .map(|(reference, _)| *reference)
             .filter(|own| own.round > than.round)
             .max_by_key(|own| (own.author == than.author, own.round));
-        newest.is_some_and(|newest| self.remove(&newest).is_some())
+        let Some((newest, waiting)) = newest.and_then(|own| Some((own, self.remove(&own)?))) else {
+            return false;
+        };
+        if !planted("evicted blocks leave their wants") {
+            for parent in &waiting.block.header().parents {
+                self.stop_waiting(parent, &newest);
+            }
+        }
+        self.has_forgotten |= self.children.contains_key(&newest);
+        true
+    }
+
+    /// `child` waits for `parent` no longer. What nobody waits for is not wanted.
+    fn stop_waiting(&mut self, parent: &BlockRef, child: &BlockRef) {
+        let Some(children) = self.children.get_mut(parent) else {
+            return;
+        };
+        children.remove(child);
+        if children.is_empty() {
+            self.children.remove(parent);
+            if !self.waiting.contains_key(parent) {
+                self.wants.remove(parent);
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many blocks are wanted or waited for.
+    #[cfg(test)]
+    pub(crate) fn missing(&self) -> usize {
+        self.wants.len().max(self.children.len())
     }
 
     /// The waiting twins of a slot.

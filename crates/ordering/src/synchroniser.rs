@@ -304,7 +304,7 @@ impl Engine {
     /// Looks at every suspended block again, oldest first: what one waits for may have been refused
     /// or forgotten since, and is then wanted anew.
     fn reconsider(&mut self, now: Time, step: &mut Step<Self>) {
-        for reference in self.suspended.references() {
+        for reference in self.suspended.reconsidered() {
             self.try_accept(now, reference, step);
         }
     }
@@ -329,7 +329,7 @@ impl Engine {
         }
         if self.is_behind() {
             self.sync.at = Some(now + self.parameters.pacing.fetch_delay);
-        } else if self.suspended.len() > 0 && self.suspended.next_due().is_none() {
+        } else if self.suspended.must_be_reconsidered() {
             self.sync.at = Some(now + RANGE_PATIENCE);
         }
     }

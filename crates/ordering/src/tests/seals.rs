@@ -392,7 +392,13 @@ fn a_second_block_of_a_round_stops_a_crash_group() {
         resilience: Resilience::largest(FaultModel::Crash, 3).unwrap(),
         ..parameters(3)
     };
-    let (engine, _) = Engine::boot(crash, identity(3, 0), fresh_boot(), Time::ZERO);
+    let boot = |records| {
+        let boot = Boot {
+            records,
+            ..fresh_boot()
+        };
+        Engine::boot(crash.clone(), identity(3, 0), boot, Time::ZERO).0
+    };
     let group = Group::new(3, WhenOff::Forgets);
     let twin = |time_ms| {
         let header = Header {
@@ -401,9 +407,16 @@ fn a_second_block_of_a_round_stops_a_crash_group() {
         };
         Block::sign(header, &key(2))
     };
-    let outputs = twins_arrive(engine, [twin(1), twin(2)]);
+    let outputs = twins_arrive(boot(Vec::new()), [twin(1), twin(2)]);
     assert!(matches!(outputs[0], Output::Equivocation(_)));
     assert!(matches!(outputs.last(), Some(Output::Alarm(_))));
+    let logged = |time_ms| Record::Block {
+        block: twin(time_ms),
+        payload: None,
+    };
+    assert!(!boot(vec![logged(1)]).is_halted());
+    let again = boot(vec![logged(1), logged(2)]);
+    assert!(again.is_halted(), "a start does not forget it");
 }
 
 #[test]

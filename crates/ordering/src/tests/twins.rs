@@ -368,3 +368,34 @@ fn what_is_passed_on_settles_as_much_as_all_that_is_held() {
 fn what_is_passed_on_settles_as_much_with_the_fast_path() {
     what_is_passed_on_settles_as_much(true);
 }
+
+/// A sender's share is full, and then it brings ever older blocks of a chain, each wanted by the one
+/// above, each with parents that do not exist.
+#[test]
+fn blocks_that_made_room_leave_nothing_that_is_wanted_for_them() {
+    let missing = || {
+        let parameters = Parameters {
+            delivery_depth: 1024,
+            ..parameters(4)
+        };
+        let mut engine = Engine::boot(parameters, identity(4, 0), fresh_boot(), Time::ZERO).0;
+        engine.dag = genesis();
+        let mut blocks = Vec::new();
+        let mut own = CONFIG;
+        for round in 2..400 {
+            let block = made_up(round, round, own);
+            own = block.digest();
+            blocks.push(block);
+        }
+        for block in blocks.iter().rev() {
+            let _ = hears(&mut engine, site(1), block);
+        }
+        engine.suspended.missing()
+    };
+    // Of each block that is held, a parent by each of four sites.
+    let most = 4 * 2 * parameters(4).resilience.novelty_budget();
+    let kept = missing();
+    assert!(kept <= most, "{kept}");
+    let leaked = plant("evicted blocks leave their wants", missing);
+    assert!(leaked > 2 * most, "{leaked}");
+}
