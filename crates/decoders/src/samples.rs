@@ -165,13 +165,13 @@ pub(crate) fn payloads() -> Vec<Bytes> {
 }
 
 pub(crate) fn images() -> Vec<Bytes> {
+    let window = records();
     let mut counts = Writer::new();
     counts.u64(1);
     counts.u64(2);
-    counts.u64(3);
+    counts.u64(window.len() as u64);
     let ledger = Bytes::from_static(b"a ledger is read by the replica that boots from it");
     let app = store_chunks();
-    let window = records();
     vec![join(
         [counts.finish(), frontier(), ledger]
             .into_iter()

@@ -59,7 +59,7 @@ planted! {
         Planted::new("joiner counts before it is ready", &["views"], 20).of(Kind::Abort);
     vouches_of_the_former_view_that_count_are_caught:
         Planted::new("vouches of the former view count", &["integrity", "linearizability"], 400)
-            .of(Kind::AddRemove).attacked_by(Attack::Equivocate);
+            .of(Kind::GrowShrink).attacked_by(Attack::Rude);
     shares_that_are_not_translated_are_caught:
         Planted::new("shares are not translated", &["shares"], 20).of(Kind::ReplaceCorrect);
     an_epoch_that_begins_without_a_checkpoint_is_caught:
