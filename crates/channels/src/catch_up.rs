@@ -22,6 +22,8 @@ pub(crate) struct CatchUp {
     /// Delivered here.
     kept: BTreeMap<u64, Bytes>,
     bytes: usize,
+    /// What is before was kept once, or in an earlier life, and is no more.
+    gone: u64,
     /// Who has spoken of runs beyond the window since the last message was delivered.
     ahead: SiteSet,
     /// When to ask again.
@@ -45,11 +47,17 @@ impl CatchUp {
         self.bytes += frame.len();
         self.kept.insert(sequence, frame);
         while self.kept.len() > KEPT_MAX || self.bytes > KEPT_BYTES_MAX {
-            let Some((_, oldest)) = self.kept.pop_first() else {
+            let Some((sequence, oldest)) = self.kept.pop_first() else {
                 return;
             };
             self.bytes -= oldest.len();
+            self.forget_before(sequence + 1);
         }
+    }
+
+    /// What is before was never kept here, or is no longer.
+    pub(crate) fn forget_before(&mut self, sequence: u64) {
+        self.gone = self.gone.max(sequence);
     }
 
     /// All before this one are delivered.
@@ -83,19 +91,28 @@ impl CatchUp {
         self.due
     }
 
-    /// What to answer a member that asks for messages from one on, once in a while.
-    pub(crate) fn answer(&mut self, now: Time, to: SiteId, from: u64) -> Option<Answer> {
+    /// What to answer a member that asks for messages from one on, once in a while. All before `next`
+    /// are delivered here: of what is not, nobody can say that it is gone.
+    pub(crate) fn answer(
+        &mut self,
+        now: Time,
+        to: SiteId,
+        (from, next): (u64, u64),
+    ) -> Option<Answer> {
         if planted("no help for members behind") {
             return None;
         }
         let last = self.answered.get(&to);
-        let (oldest, _) = self.kept.first_key_value()?;
         if last.is_some_and(|last| now < *last + ASK_EVERY) {
             return None;
         }
+        let gone = self.gone.min(next);
+        if from >= gone && self.kept.is_empty() {
+            return None;
+        }
         self.answered.insert(to, now);
-        if from < *oldest {
-            return Some(Answer::Forgotten(*oldest));
+        if from < gone {
+            return Some(Answer::Forgotten(gone));
         }
         let told = self.kept.range(from..).zip(from..);
         let last = from.saturating_add(TOLD_MAX);
@@ -212,7 +229,7 @@ mod tests {
         let mut now = Time::ZERO;
         let mut answer = |from| {
             now += ASK_EVERY;
-            own.answer(now, site(1), from)
+            own.answer(now, site(1), (from, KEPT_MAX as u64 + 1))
         };
         assert_eq!(answer(1), Some(Answer::Forgotten(2)));
         let Some(Answer::Told(told)) = answer(2) else {
@@ -223,8 +240,26 @@ mod tests {
             panic!("nothing told");
         };
         assert_eq!(told.len(), 1, "not beyond a gap");
-        assert_eq!(own.answer(now, site(1), 2), None, "too soon");
+        assert_eq!(own.answer(now, site(1), (2, 3)), None, "too soon");
         own.keep(1000, vec![0; KEPT_BYTES_MAX].into());
         assert_eq!(own.kept.len(), 1);
+    }
+
+    #[test]
+    fn b1_what_was_not_delivered_yet_is_not_said_to_be_gone() {
+        let mut own = CatchUp::default();
+        own.keep(5, Bytes::from_static(b"out of turn"));
+        assert_eq!(own.answer(Time::ZERO, site(1), (0, 0)), None);
+        own.keep(6, vec![0; KEPT_BYTES_MAX].into());
+        let later = Time::ZERO + ASK_EVERY;
+        assert_eq!(
+            own.answer(later, site(1), (0, 0)),
+            None,
+            "5 is gone, 0 is not"
+        );
+        own.forget_before(3);
+        let later = later + ASK_EVERY;
+        let answer = own.answer(later, site(1), (0, 3));
+        assert_eq!(answer, Some(Answer::Forgotten(3)));
     }
 }

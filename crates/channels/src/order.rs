@@ -90,7 +90,7 @@ impl Order {
         let Some(sender) = u8::try_from(place).ok().and_then(SiteId::new) else {
             return;
         };
-        if matches!(self.class, Class::Reliable | Class::Consistent) || planted("out of turn") {
+        if self.class.is_unordered() || planted("out of turn") {
             self.unordered(sender, turns);
         }
         loop {
@@ -124,6 +124,11 @@ impl Order {
 }
 
 impl Class {
+    /// Whether messages are delivered as they come.
+    pub(crate) const fn is_unordered(self) -> bool {
+        matches!(self, Self::Reliable | Self::Consistent)
+    }
+
     /// Whether what a message in its sender's turn depends on has been delivered.
     fn is_due(self, frame: &Frame, past: &[u64]) -> bool {
         self != Self::Causal

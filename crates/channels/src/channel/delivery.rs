@@ -1,6 +1,6 @@
 use maftia_agreement::host::{self, Host};
 use maftia_codec::Wire;
-use maftia_protocol::{Outgoing, Protocol, Step, Target};
+use maftia_protocol::{Outgoing, Protocol, Step, Target, planted};
 use maftia_types::{SiteId, Time};
 
 use super::{BEHIND, Channel, Maker};
@@ -66,7 +66,7 @@ impl Channel {
                 payload: None,
             }
         });
-        if !self.ended.contains(self.members.site(sender)) {
+        if !self.is_over(self.members.site(sender), &frame) {
             let certificate = received.certificate;
             self.order
                 .take(sender, sequence, Held { frame, certificate });
@@ -78,7 +78,7 @@ impl Channel {
         let before = self.order.past();
         for (seat, sequence, held) in self.order.ready() {
             let sender = self.members.site(seat);
-            if self.ended.contains(sender) {
+            if self.is_over(sender, &held.frame) {
                 continue;
             }
             if let Some(help) = self.help.get_mut(seat.index()) {
@@ -106,6 +106,14 @@ impl Channel {
         }
     }
 
+    /// Whether a message comes to nothing because its sender's messages have ended. Where messages have
+    /// no order, one behind the end may have been delivered before the end was known: then all deliver
+    /// it, or members would differ.
+    fn is_over(&self, sender: SiteId, frame: &Frame) -> bool {
+        let in_turn = !self.class.is_unordered() || planted("an end cuts what has no order");
+        self.ended.contains(sender) && (in_turn || frame.payload.is_none())
+    }
+
     /// A member's messages have been delivered further.
     pub(super) fn advance(&mut self, step: &mut Step<Self>, now: Time, sender: SiteId) {
         let next = self.order.next(sender);
@@ -122,5 +130,58 @@ impl Channel {
         {
             self.lift(step, sender, child);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use maftia_codec::Bytes;
+    use maftia_protocol::plant;
+    use maftia_types::{Digest, Epoch, FaultModel, Resilience};
+
+    use super::super::Opening;
+    use super::*;
+
+    /// What a member delivers of site 1's messages, an end and one behind it, in the order they come.
+    fn delivered(order: [u64; 2]) -> Vec<u64> {
+        let opening = Opening {
+            group: Digest([1; 32]),
+            epoch: Epoch(0),
+            resilience: Resilience::largest(FaultModel::Arbitrary, 4).unwrap(),
+            own: SiteId::new(0).unwrap(),
+            name: "news".into(),
+            class: Class::Reliable,
+            members: SiteId::all(4).collect(),
+            keys: None,
+        };
+        let (mut channel, _) = Channel::open(&opening, []).unwrap();
+        let sender = SiteId::new(1).unwrap();
+        let mut step = Step::none();
+        for sequence in order {
+            let payload = (sequence > 0).then(|| Bytes::from_static(b"late"));
+            let frame = Frame {
+                past: Vec::new(),
+                payload,
+            };
+            let received = Received {
+                frame: frame.to_bytes(),
+                certificate: None,
+            };
+            channel.take(&mut step, sender, sequence, received);
+            channel.deliver(&mut step, Time::ZERO);
+        }
+        let delivered = step.outputs.iter().filter_map(|output| match output {
+            Output::Delivered(delivery) => Some(delivery.id.sequence),
+            _ => None,
+        });
+        delivered.collect()
+    }
+
+    #[test]
+    fn b1_reliable_is_all_alike_although_a_hostile_sender_goes_on_behind_its_end() {
+        assert_eq!(delivered([1, 0]), [1]);
+        assert_eq!(delivered([0, 1]), [1]);
+        let planted = plant("an end cuts what has no order", || delivered([0, 1]));
+        assert_eq!(planted, []);
     }
 }

@@ -80,6 +80,9 @@ impl Channel {
         for (seat, child) in this.members.seats().zip(first) {
             let floor = this.hosts.get(seat.index()).map_or(0, Host::floor);
             this.order.skip(seat, floor);
+            if let Some(help) = this.help.get_mut(seat.index()) {
+                help.forget_before(floor);
+            }
             this.lift(&mut step, seat, child);
         }
         this.deliver(&mut step, Time::ZERO);

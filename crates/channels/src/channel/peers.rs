@@ -65,8 +65,9 @@ impl Channel {
         asked: (SiteId, u64),
     ) {
         let (sender, first) = asked;
+        let next = self.order.next(sender);
         let help = self.help.get_mut(sender.index());
-        let answer = help.and_then(|help| help.answer(now, from, first));
+        let answer = help.and_then(|help| help.answer(now, from, (first, next)));
         let to = Target::One(from);
         match answer {
             None => {}
@@ -117,6 +118,7 @@ impl Channel {
             return;
         };
         if let Some(to) = help.lose(next, (from, oldest), one_correct) {
+            help.forget_before(to);
             self.order.skip(sender, to);
             step.outputs.push(Output::Missed {
                 sender: self.members.site(sender),

@@ -42,7 +42,6 @@ fn replica(boot: Boot) -> Replica {
         },
         coin: CoinUse::Never,
         image_bytes: 0,
-        ..Settings::default()
     };
     let key = SigningKey::from_seed([7; 32]);
     let identity = Identity {
