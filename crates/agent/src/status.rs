@@ -160,7 +160,8 @@ pub(crate) fn merge(group: &GroupFile, reports: &BTreeMap<SiteId, Report>) -> Gr
     let suspected = group
         .sites()
         .filter_map(|(_, site)| merge.suspected(&site.name));
-    let tolerance = group.resilience().intruded_max();
+    // In the row `crash` sites may stop, and none be intruded.
+    let tolerance = group.resilience().faulty_max();
     let shows_pid = group.group().kind != Kind::Production;
     let sites = group.sites().zip(states).map(|((id, site), state)| {
         let report = reports.get(&id);

@@ -183,7 +183,7 @@ pub(crate) fn model(text: &str) -> Result<FaultModel, String> {
     match known.into_iter().find(|model| model.to_string() == text) {
         Some(FaultModel::Arbitrary) => Ok(FaultModel::Arbitrary),
         Some(other) => Err(format!(
-            "{other} sites need what this version has only in the simulator; say arbitrary"
+            "the demo's attacks are on sites that may do anything, not on {other} ones; say arbitrary"
         )),
         None => Err("the models are arbitrary, hybrid and crash".to_owned()),
     }

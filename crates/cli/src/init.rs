@@ -44,7 +44,7 @@ pub(crate) fn run(typed: &args::Init) -> Result<(), Failure> {
             "group": group.digest().to_string(),
             "sites": group.sites().map(|(_, site)| &site.name).collect::<Vec<_>>(),
             "model": group.resilience().model().to_string(),
-            "tolerance": group.resilience().intruded_max(),
+            "tolerance": group.resilience().faulty_max(),
             "fast_path": group.group().fast_path,
             "asynchronous": group.group().asynchronous.as_str(),
             "member_approvals": group.group().members.approvals,

@@ -188,6 +188,7 @@ impl Preview {
             "lost    all that was confirmed after commit {}",
             head.commit
         ));
+        line("        channels and their messages, evidence, proposals, beacon rounds");
         self.tell_later();
         self.tell_keys();
         let restored = self.new.group().restored;

@@ -83,6 +83,10 @@ pub(super) fn is_older(checked: &Checked) -> bool {
 }
 
 /// What no backup holds.
+/// What a restored group begins without (ADR 13, ADR 17).
+pub(super) const LEFT_BEHIND: &str =
+    "for a group made from it: channels and their messages, evidence, proposals, beacon rounds";
+
 fn absent(checked: &Checked) -> Vec<String> {
     let mut absent = vec![
         format!(
@@ -91,6 +95,7 @@ fn absent(checked: &Checked) -> Vec<String> {
         ),
         "the keys of sites and clients".to_owned(),
         "the shares of the group's keys: nobody can sign or decrypt with it".to_owned(),
+        LEFT_BEHIND.to_owned(),
     ];
     if !checked.is_signed() {
         absent.push("a signature of the group: it is the word of one site".to_owned());
