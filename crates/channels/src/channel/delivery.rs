@@ -66,11 +66,11 @@ impl Channel {
                 payload: None,
             }
         });
-        if !self.is_over(self.members.site(sender), &frame) {
-            let certificate = received.certificate;
-            self.order
-                .take(sender, sequence, Held { frame, certificate });
-        }
+        // Behind an end too: how far a sender's messages go must not hang on when the end came, since
+        // causal messages name it.
+        let certificate = received.certificate;
+        self.order
+            .take(sender, sequence, Held { frame, certificate });
     }
 
     /// Delivers what is in its turn, says so to the senders, and closes runs (rules 2 and 3).
@@ -78,11 +78,11 @@ impl Channel {
         let before = self.order.past();
         for (seat, sequence, held) in self.order.ready() {
             let sender = self.members.site(seat);
-            if self.is_over(sender, &held.frame) {
-                continue;
-            }
             if let Some(help) = self.help.get_mut(seat.index()) {
                 help.keep(sequence, held.frame.to_bytes());
+            }
+            if self.is_over(sender, &held.frame) {
+                continue;
             }
             step.outputs.push(match held.frame.payload {
                 Some(payload) => Output::Delivered(Delivery {
@@ -183,5 +183,44 @@ mod tests {
         assert_eq!(delivered([0, 1]), [1]);
         let planted = plant("an end cuts what has no order", || delivered([0, 1]));
         assert_eq!(planted, []);
+    }
+
+    /// How far a member gets in site 1's messages, an end, another one, and a payload.
+    fn reached(class: Class, order: [u64; 3]) -> u64 {
+        let opening = Opening {
+            group: Digest([1; 32]),
+            epoch: Epoch(0),
+            resilience: Resilience::largest(FaultModel::Arbitrary, 4).unwrap(),
+            own: SiteId::new(0).unwrap(),
+            name: "news".into(),
+            class,
+            members: SiteId::all(4).collect(),
+            keys: None,
+        };
+        let (mut channel, _) = Channel::open(&opening, []).unwrap();
+        let sender = SiteId::new(1).unwrap();
+        let mut step = Step::none();
+        for sequence in order {
+            let frame = Frame {
+                past: vec![0; if class == Class::Causal { 4 } else { 0 }],
+                payload: (sequence > 1).then(|| Bytes::from_static(b"late")),
+            };
+            let received = Received {
+                frame: frame.to_bytes(),
+                certificate: None,
+            };
+            channel.take(&mut step, sender, sequence, received);
+            channel.deliver(&mut step, Time::ZERO);
+        }
+        channel.order.next(sender)
+    }
+
+    #[test]
+    fn b1_all_count_alike_what_a_hostile_sender_sends_behind_its_end() {
+        for class in [Class::Causal, Class::Fifo, Class::Reliable] {
+            for order in [[0, 1, 2], [1, 2, 0], [2, 1, 0]] {
+                assert_eq!(reached(class, order), 3, "{class:?} {order:?}");
+            }
+        }
     }
 }
