@@ -142,19 +142,24 @@ mod tests {
     use super::super::Opening;
     use super::*;
 
-    /// What a member delivers of site 1's messages, an end and one behind it, in the order they come.
-    fn delivered(order: [u64; 2]) -> Vec<u64> {
+    /// A member's side of a channel of four.
+    fn opened(class: Class) -> Channel {
         let opening = Opening {
             group: Digest([1; 32]),
             epoch: Epoch(0),
             resilience: Resilience::largest(FaultModel::Arbitrary, 4).unwrap(),
             own: SiteId::new(0).unwrap(),
             name: "news".into(),
-            class: Class::Reliable,
+            class,
             members: SiteId::all(4).collect(),
             keys: None,
         };
-        let (mut channel, _) = Channel::open(&opening, []).unwrap();
+        Channel::open(&opening, []).unwrap().0
+    }
+
+    /// What a member delivers of site 1's messages, an end and one behind it, in the order they come.
+    fn delivered(order: [u64; 2]) -> Vec<u64> {
+        let mut channel = opened(Class::Reliable);
         let sender = SiteId::new(1).unwrap();
         let mut step = Step::none();
         for sequence in order {
@@ -187,17 +192,7 @@ mod tests {
 
     /// How far a member gets in site 1's messages, an end, another one, and a payload.
     fn reached(class: Class, order: [u64; 3]) -> u64 {
-        let opening = Opening {
-            group: Digest([1; 32]),
-            epoch: Epoch(0),
-            resilience: Resilience::largest(FaultModel::Arbitrary, 4).unwrap(),
-            own: SiteId::new(0).unwrap(),
-            name: "news".into(),
-            class,
-            members: SiteId::all(4).collect(),
-            keys: None,
-        };
-        let (mut channel, _) = Channel::open(&opening, []).unwrap();
+        let mut channel = opened(class);
         let sender = SiteId::new(1).unwrap();
         let mut step = Step::none();
         for sequence in order {

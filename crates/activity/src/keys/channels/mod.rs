@@ -30,7 +30,9 @@
 //!
 //! # What a hostile member can do
 //! Send up to what the bounds allow, send what cannot be read ([`Loss::Unreadable`], at its position,
-//! alike for all), reveal what it knows. It cannot stop others: each may have a part of what waits.
+//! alike for all), reveal what it knows. It cannot stop others in
+//! its channel: each may have a part of what waits. A hostile *client* that may open channels can: room is made by
+//! forgetting the channel that ended first, whosever it was, and two clients can hold all places open.
 //!
 //! # Bounds
 //! [`CHANNELS_MAX`] channels; in each [`WAITING_MAX`] messages that wait for shares,
